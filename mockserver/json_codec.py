@@ -1,0 +1,180 @@
+"""Reading and writing JSON by this project's rules; the only module that knows the JSON libraries.
+
+`loads` refuses what RFC 8259 refuses, and what no interoperable peer sends: a byte order mark, NaN and
+Infinity, lone surrogates, nesting deeper than 64. It accepts duplicate members (the last one counts, and
+each is reported) and numbers of any size, which it keeps exact.
+
+orjson reads what is plainly harmless. Whatever raises a doubt (a possible duplicate, depth, a number
+beyond 64 bits, any error) is read again by the standard library with all rules on: one place decides.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import orjson
+
+from mockserver.exceptions import MalformedJson
+from mockserver.types import Json
+
+MAX_DEPTH = 64
+# A number with more digits than this is refused: reading it exactly costs more than it is worth to anybody.
+MAX_NUMBER_LENGTH = 10_000
+
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_INT64 = range(-(2**63), 2**64)
+# orjson reads an integer beyond 64 bits as a float; from here on a float may be one.
+_FIRST_LOSSY = 2.0**63
+_LOST = -(2**62)
+
+
+def loads(data: bytes) -> tuple[Json, tuple[str, ...]]:
+    """Parse one JSON text.
+
+    Returns the value and the JSON pointers of members that were given more than once.
+    Raises MalformedJson with the reason in words.
+    """
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return _loads_strictly(data)
+        # Every member has a colon of its own, so no more colons than members means no duplicate.
+        if data.count(b":") == _count_members(value):
+            return value, ()
+    return _loads_strictly(data)
+
+
+def dumps(value: Json) -> bytes:
+    """One line of compact UTF-8 JSON, members in the order given. Decimal is written as a number."""
+    return orjson.dumps(value, default=_default)
+
+
+def dumps_canonical(value: Json) -> bytes:
+    """The same bytes for equal values: members sorted, no white space."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_SORT_KEYS)
+
+
+def dumps_pretty(value: Json) -> bytes:
+    """JSON for people: two spaces of indentation."""
+    return orjson.dumps(value, default=_default, option=orjson.OPT_INDENT_2)
+
+
+def _default(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _count_members(value: Json) -> int:
+    """How many members all objects in `value` have together; negative if a number may have lost digits."""
+    items: Any
+    if type(value) is dict:
+        count, items = len(value), value.values()
+    elif type(value) is list:
+        count, items = 0, value
+    elif type(value) is float and not -_FIRST_LOSSY < value < _FIRST_LOSSY:
+        return _LOST
+    else:
+        return 0
+    for item in items:
+        kind = type(item)
+        if kind is dict or kind is list or kind is float:
+            count += _count_members(item)
+    return count
+
+
+def _loads_strictly(data: bytes) -> tuple[Json, tuple[str, ...]]:
+    if not data.strip(b" \t\r\n"):
+        raise MalformedJson("the body is empty")
+    if data.startswith(b"\xef\xbb\xbf"):
+        raise MalformedJson("the text starts with a byte order mark")
+    _check_depth(data)
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedJson(f"byte {error.start} is not UTF-8") from None
+    try:
+        # Objects arrive as _Members, so that a repeated name is still visible.
+        tree = json.loads(
+            text,
+            object_pairs_hook=_Members,
+            parse_int=_read_int,
+            parse_float=_read_float,
+            parse_constant=_refuse_constant,
+        )
+    except json.JSONDecodeError as error:
+        raise MalformedJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
+    duplicates: list[str] = []
+    value = _plain(tree, "", duplicates)
+    try:
+        orjson.dumps(value, default=_default)
+    except TypeError:
+        raise MalformedJson("a string holds a lone surrogate") from None
+    return value, tuple(duplicates)
+
+
+class _Members(list[tuple[str, Any]]):
+    """The members of one JSON object as read, repeated names included."""
+
+
+def _plain(tree: Any, pointer: str, duplicates: list[str]) -> Json:
+    if isinstance(tree, _Members):
+        members: dict[str, Any] = {}
+        for name, item in tree:
+            place = f"{pointer}/{escape_pointer(name)}"
+            if name in members and place not in duplicates:
+                duplicates.append(place)
+            members[name] = _plain(item, place, duplicates)
+        return members
+    if isinstance(tree, list):
+        return [_plain(item, f"{pointer}/{index}", duplicates) for index, item in enumerate(tree)]
+    return tree
+
+
+def escape_pointer(name: str) -> str:
+    """One reference token of a JSON pointer (RFC 6901, section 3)."""
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+def _check_depth(data: bytes) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(data):
+        token = match.group()
+        if token in b"[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels")
+        elif token in b"]}":
+            depth -= 1
+
+
+def _read_int(text: str) -> int | Decimal:
+    if len(text) <= 20 and (number := int(text)) in _INT64:
+        return number
+    return _exact(text)
+
+
+def _read_float(text: str) -> float | Decimal:
+    value = float(text)
+    return _exact(text) if math.isinf(value) else value
+
+
+def _exact(text: str) -> Decimal:
+    if len(text) > MAX_NUMBER_LENGTH:
+        raise MalformedJson(f"a number has more than {MAX_NUMBER_LENGTH} characters")
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise MalformedJson("a number has an exponent that cannot be held") from None
+    if not number.is_finite():
+        raise MalformedJson("a number has an exponent that cannot be held")
+    return number
+
+
+def _refuse_constant(name: str) -> Any:
+    raise MalformedJson(f"{name} is no JSON number")

@@ -1,0 +1,98 @@
+"""Request and Response as the engine sees them: plain values, no HTTP library, no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from mockserver.faults import Dribble, Fault
+from mockserver.types import UNSET, Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, whole.
+
+    `path` and `query` are as they stood on the request line, still percent-encoded; `headers` has names in
+    lower case, in the order received; `client` is the peer's address or None.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes
+    client: str | None = None
+
+    def __repr__(self) -> str:
+        # Headers, query and body can hold a credential: a repr ends in logs and tracebacks.
+        return f"<Request {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
+
+    def header(self, name: bytes) -> bytes | None:
+        """The first value of a header, named in lower case."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+
+def build_request(
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    json: Any = UNSET,
+    body: bytes = b"",
+    client: str | None = "127.0.0.1",
+) -> Request:
+    """A Request from what a test writes.
+
+    `url` is path and query (`/v1/api-keys/?account_id=acct_1`); `json`, if given, becomes the body and sets
+    `content-type: application/json` unless `headers` names one.
+    """
+    path, _, query = url.partition("?")
+    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    if json is not UNSET:
+        body = orjson.dumps(json)
+        if not any(name == b"content-type" for name, _ in pairs):
+            pairs.append((b"content-type", b"application/json"))
+    return Request(method, path, query, tuple(pairs), body, client)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How an answer travels: `delay_seconds` first, then whole, dribbled or damaged.
+
+    `held_by` is the id of the stub that holds the answer until it is released, or None.
+    `chunked` sends a body without Content-Length. `raw_header_case` sends header names as they are written.
+    """
+
+    delay_seconds: float = 0.0
+    dribble: Dribble | None = None
+    fault: Fault | None = None
+    held_by: str | None = None
+    chunked: bool = False
+    raw_header_case: bool = False
+
+
+PROMPT = Delivery()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer: status, headers, the bytes of the body, the way in which it travels.
+
+    `headers` holds neither Content-Length nor Transfer-Encoding: framing belongs to whoever writes it out.
+    """
+
+    status: int
+    headers: Headers
+    body: bytes
+    status_message: str | None = None
+    delivery: Delivery = PROMPT
+
+    def __repr__(self) -> str:
+        return f"<Response {self.status} {len(self.body)} bytes>"

@@ -1,0 +1,1 @@
+"""Stubs: what a test scripts, in WireMock's words."""

@@ -1,0 +1,26 @@
+"""Aliases and small protocols that signatures share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Final, Literal, TypeAlias
+
+# A parsed JSON value. Numbers beyond 64 bits or beyond the range of a double are Decimal.
+Json: TypeAlias = Any
+JsonObject: TypeAlias = dict[str, Any]
+Schema: TypeAlias = Mapping[str, Any] | bool
+Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+class Unset(Enum):
+    """Keeps "not given" apart from None: `null` is a legal JSON body."""
+
+    UNSET = "unset"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+UnsetType: TypeAlias = Literal[Unset.UNSET]
