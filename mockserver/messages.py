@@ -54,7 +54,9 @@ def build_request(
     `content-type: application/json` unless `headers` names one.
     """
     path, _, query = url.partition("?")
-    pairs = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()]
+    pairs = [
+        (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()
+    ]
     if json is not UNSET:
         body = orjson.dumps(json)
         if not any(name == b"content-type" for name, _ in pairs):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
 # A parsed JSON value. Numbers beyond 64 bits or beyond the range of a double are Decimal.
 Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
-Schema: TypeAlias = Mapping[str, Any] | bool
+Schema: TypeAlias = dict[str, Any] | bool
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 
 

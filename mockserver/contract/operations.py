@@ -1,0 +1,139 @@
+"""Contract, Operation and their parts: read once by the loader, then only looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mockserver.contract.path_templates import PathTemplates
+from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
+from mockserver.exceptions import Problem
+from mockserver.types import Json, JsonObject
+
+Place = Literal["query", "path", "header", "cookie"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of an operation.
+
+    `types` are the JSON types that its text can stand for; `is_list` means that it may be repeated;
+    `names_account` marks the one whose value is the account that is acted on (`x-account`).
+    """
+
+    name: str
+    place: Place
+    required: bool
+    schema: CompiledSchema
+    types: frozenset[str]
+    is_list: bool
+    names_account: bool
+    default: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBody:
+    """What an operation takes: the schema of each media type, and the members that it names at its top.
+
+    `members` is None where the schema does not say, so that no member is unknown.
+    """
+
+    required: bool
+    schemas: Mapping[str, CompiledSchema]
+    members: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The body of one status: its schema, its named examples, and where they come from."""
+
+    status: str
+    media_type: str | None
+    schema: CompiledSchema | None
+    schema_pointer: str
+    examples: Mapping[str, Json]
+    headers: Mapping[str, JsonObject]
+    description: str
+    provenance: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A method on a path template, with all that the contract says about it."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    body: RequestBody | None
+    envelopes: Mapping[str, Envelope]
+    permission: str | None
+    requires_credential: bool
+    account_parameter: str | None = field(default=None)
+
+    def envelope(self, status: int) -> Envelope | None:
+        """The envelope that documents a status: its own, its range's (`4XX`), or the default one."""
+        envelopes = self.envelopes
+        return envelopes.get(str(status)) or envelopes.get(f"{status // 100}XX") or envelopes.get("default")
+
+    @property
+    def statuses(self) -> tuple[int, ...]:
+        """The documented statuses that are numbers, ascending."""
+        return tuple(sorted(int(status) for status in self.envelopes if status.isdecimal()))
+
+    @property
+    def success_statuses(self) -> tuple[int, ...]:
+        """The documented 2xx statuses, ascending; (200,) where the contract has only a range or a default."""
+        return tuple(status for status in self.statuses if 200 <= status < 300) or (200,)
+
+
+@dataclass(frozen=True, slots=True)
+class PathItem:
+    """The operations of one path, by method. `allow` is the value of the Allow header."""
+
+    path: str
+    operations: Mapping[str, Operation]
+    allow: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """Something that the contract says and nobody documented. `provenance` is inferred or invented."""
+
+    what: str
+    provenance: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A loaded contract.
+
+    `prefix` is the path of its server URL (`/v1`); `document` the whole as one OpenAPI document without
+    outside references; `warnings` what was wrong with it without making it unusable.
+    """
+
+    title: str
+    version: str
+    server: str
+    prefix: str
+    operations: Mapping[str, Operation]
+    paths: PathTemplates[PathItem]
+    document: JsonObject
+    schemas: SchemaRegistry
+    assumptions: tuple[Assumption, ...]
+    warnings: tuple[Problem, ...]
+
+    def find_nearest(self, method: str, path: str) -> Operation | None:
+        """The operation whose method and path look most like these; for hints only."""
+        from difflib import SequenceMatcher
+
+        def likeness(operation: Operation) -> float:
+            return SequenceMatcher(
+                None, f"{method} {path}"[:300], f"{operation.method} {operation.path}"
+            ).ratio()
+
+        return max(self.operations.values(), key=likeness, default=None)

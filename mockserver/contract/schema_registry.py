@@ -1,0 +1,437 @@
+"""Compiled schemas: is a value right, and if not, everything that is wrong with it.
+
+The only module that knows the validator libraries. jsonschema-rs decides the common case, a value that is
+right; jsonschema reports every error when something is wrong. Both get their formats from one table and
+their patterns from linear-time engines, so they agree and cannot hang.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+
+from mockserver.exceptions import ContractError, Problem
+from mockserver.json_codec import escape_pointer
+from mockserver.regexes import compile_regex
+from mockserver.types import Json, JsonObject, Schema
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# The name under which a document's schemas refer to each other; nothing is ever fetched from it.
+_DOCUMENT = "urn:mockserver:contract"
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaViolation:
+    """One way in which a value breaks its schema.
+
+    `pointer` names the offending member itself, a missing one included; `keyword` is the JSON Schema keyword.
+    The message describes the value by its type and never quotes it: a value can be a secret.
+    """
+
+    pointer: str
+    keyword: str
+    message: str
+
+
+class CompiledSchema:
+    """One schema, compiled once.
+
+    `is_valid` is for the path of a call; `violations` builds the full report, and the slow validator behind
+    it on first use.
+    """
+
+    __slots__ = ("_build", "_fast", "_lock", "_slow", "is_valid")
+
+    is_valid: Callable[[Json], bool]
+
+    def __init__(self, fast: Any, build: Callable[[], Validator]) -> None:
+        self._fast = fast
+        self.is_valid = fast.is_valid
+        self._build = build
+        self._slow: Validator | None = None
+        self._lock = threading.Lock()
+
+    def violations(self, value: Json) -> tuple[SchemaViolation, ...]:
+        """Every violation, in the order of their pointers; empty for a valid value."""
+        if self.is_valid(value):
+            return ()
+        with self._lock:
+            if self._slow is None:
+                self._slow = self._build()
+        found = {_describe(error) for error in _leaves(self._slow.iter_errors(value))}
+        if not found:
+            # The fast validator decides; a value that it refuses is never let through.
+            found = {SchemaViolation("", "schema", "does not fit its schema")}
+        return tuple(
+            sorted(found, key=lambda violation: (violation.pointer, violation.keyword, violation.message))
+        )
+
+
+class SchemaRegistry:
+    """The schemas of one document, which refer to each other by `#/…` pointers into it."""
+
+    def __init__(self, document: JsonObject) -> None:
+        self._document = document
+        self._registry = jsonschema_rs.Registry([(_DOCUMENT, document)], draft=jsonschema_rs.Draft202012)
+        self._compiled: dict[str, CompiledSchema] = {}
+
+    def compile(self, pointer: str) -> CompiledSchema:
+        """The schema at a JSON pointer of the document; compiled once for each pointer.
+
+        Raises ContractError when it is no schema or refers to something that is not there.
+        """
+        if pointer not in self._compiled:
+            schema = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#{_fragment(pointer)}"}
+            self._compiled[pointer] = _compile(schema, pointer, self._registry, self._document)
+        return self._compiled[pointer]
+
+    def resolve(self, reference: str) -> Schema:
+        """The schema that a `#/…` reference of the document names. Raises ContractError."""
+        found = find_pointer(self._document, reference.removeprefix("#"))
+        if not isinstance(found, dict | bool):
+            raise ContractError([Problem(f"{reference!r} leads to nothing", reference)])
+        return found
+
+
+def compile_schema(schema: Schema) -> CompiledSchema:
+    """A schema that stands alone. Raises ContractError, with every problem, when it is none."""
+    problems = check_schema(schema, "")
+    if problems:
+        raise ContractError(problems)
+    return _compile(schema, "", None, None)
+
+
+def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> CompiledSchema:
+    try:
+        fast = jsonschema_rs.validator_for(
+            schema,
+            formats=_ALL_FORMATS,
+            validate_formats=True,
+            pattern_options=jsonschema_rs.RegexOptions(),
+            registry=registry,
+            offline=True,
+        )
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        raise ContractError(
+            [Problem(f"the schema cannot be compiled: {_first_line(error)}", pointer)]
+        ) from None
+    return CompiledSchema(fast, lambda: _build_slow(schema, document))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def check_schema(schema: Any, pointer: str) -> list[Problem]:
+    """Every mistake in a schema: wrong keyword values, and patterns that the regex engine lacks."""
+    problems: list[Problem] = []
+    if not isinstance(schema, dict | bool):
+        return [Problem("a schema must be an object or a boolean", pointer)]
+    if not jsonschema_rs.meta.is_valid(schema):
+        from jsonschema import Draft202012Validator
+
+        checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+        for error in _leaves(checker.iter_errors(schema)):
+            place = pointer + _pointer(error.absolute_path)
+            problem = Problem(error.message[:200], place)
+            if problem not in problems:
+                problems.append(problem)
+    for place, pattern in _patterns(schema, pointer):
+        try:
+            compile_regex(pattern)
+        except ValueError as error:
+            problems.append(Problem(f"pattern {pattern!r} cannot be used: {error}", place))
+    return problems
+
+
+def _patterns(schema: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(schema, Mapping):
+        for key, item in schema.items():
+            place = f"{pointer}/{escape_pointer(str(key))}"
+            if key == "pattern" and isinstance(item, str):
+                yield place, item
+            elif key == "patternProperties" and isinstance(item, Mapping):
+                for pattern in item:
+                    yield f"{place}/{escape_pointer(str(pattern))}", str(pattern)
+            if key not in ("const", "enum", "default", "example", "examples"):
+                yield from _patterns(item, place)
+    elif isinstance(schema, list):
+        for index, item in enumerate(schema):
+            yield from _patterns(item, f"{pointer}/{index}")
+
+
+def find_pointer(document: Json, pointer: str) -> Json:
+    """The value at a JSON pointer (RFC 6901), or None where it leads nowhere."""
+    found = document
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found
+
+
+def _fragment(pointer: str) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
+    return re.sub(r"[^A-Za-z0-9\-._~/!$&'()*+,;=:@?]", lambda match: _percent(match.group()), pointer)
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8"))
+
+
+# Formats. One table for both validators; what is not in it is not asserted.
+
+_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_TIME = re.compile(r"\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.?[^@\s]*")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[^\s\"<>\\^`{|}]*")
+_HOSTNAME = re.compile(
+    r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*"
+)
+
+
+def is_date_time(text: str) -> bool:
+    """RFC 3339, section 5.6. A leap second (:60) is a date-time."""
+    if not _DATE_TIME.fullmatch(text):
+        return False
+    plain = re.sub(r"\.\d+", "", text.upper().replace("Z", "+00:00"))
+    return _parses(datetime.fromisoformat, f"{plain[:17]}59{plain[19:]}" if plain[17:19] == "60" else plain)
+
+
+def _parses(parse: Callable[[str], object], text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
+
+
+FORMATS: Mapping[str, Callable[[str], bool]] = {
+    "date-time": is_date_time,
+    "date": lambda text: bool(_DATE.fullmatch(text)) and _parses(date.fromisoformat, text),
+    "time": lambda text: bool(_TIME.fullmatch(text)) and _parses(time.fromisoformat, text.upper()),
+    "email": lambda text: bool(_EMAIL.fullmatch(text)),
+    "uri": lambda text: bool(_URI.fullmatch(text)),
+    "hostname": lambda text: bool(_HOSTNAME.fullmatch(text)),
+    "uuid": lambda text: len(text) == 36 and _parses(uuid.UUID, text),
+    "ipv4": lambda text: _parses(ipaddress.IPv4Address, text),
+    "ipv6": lambda text: _parses(ipaddress.IPv6Address, text),
+}
+# jsonschema-rs would assert these by rules of its own.
+_UNASSERTED = (
+    "duration", "idn-email", "idn-hostname", "iri", "iri-reference", "json-pointer", "regex",
+    "relative-json-pointer", "uri-reference", "uri-template",
+)  # fmt: skip
+_ALL_FORMATS = {**FORMATS, **{name: lambda text: True for name in _UNASSERTED}}
+
+
+# The full report, by jsonschema.
+
+
+def _build_slow(schema: Schema, document: JsonObject | None) -> Validator:
+    from jsonschema import Draft202012Validator, FormatChecker, validators
+    from referencing import Registry
+    from referencing.jsonschema import DRAFT202012
+
+    checker = FormatChecker(formats=())
+    for name, is_right in FORMATS.items():
+        checker.checks(name)(lambda value, is_right=is_right: not isinstance(value, str) or is_right(value))
+    kind: Any = validators.extend(  # type: ignore[no-untyped-call]
+        Draft202012Validator,
+        validators={
+            "required": _required,
+            "dependentRequired": _dependent_required,
+            "additionalProperties": _additional_properties,
+            "pattern": _pattern,
+            "patternProperties": _pattern_properties,
+            "multipleOf": _multiple_of,
+        },
+        type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+    )
+    registry: Any = Registry()
+    if document is not None:
+        registry = registry.with_resource(_DOCUMENT, DRAFT202012.create_resource(document))
+    validator: Validator = kind(schema, registry=registry, format_checker=checker)
+    return validator
+
+
+def _is_integer(checker: Any, value: Any) -> bool:
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, Decimal):
+        return value == value.to_integral_value()
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def _error(message: str, *path: str) -> Any:
+    from jsonschema import ValidationError
+
+    return ValidationError(message, path=path)
+
+
+def _required(validator: Any, required: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for name in required:
+            if name not in value:
+                yield _error("is missing", name)
+
+
+def _dependent_required(validator: Any, dependents: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for name, others in dependents.items():
+            for other in others if name in value else ():
+                if other not in value:
+                    yield _error(f"is missing beside {name!r}", other)
+
+
+def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if not isinstance(value, dict):
+        return
+    known = schema.get("properties", {})
+    patterns = [compile_regex(pattern) for pattern in schema.get("patternProperties", {})]
+    for name, item in value.items():
+        if name in known or any(pattern.search(name) for pattern in patterns):
+            continue
+        if rule is False:
+            yield _error("is not allowed here", name)
+        else:
+            yield from validator.descend(item, rule, path=name)
+
+
+def _pattern(validator: Any, pattern: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if isinstance(value, str) and not compile_regex(pattern).search(value):
+        yield _error(f"must match the pattern {pattern}")
+
+
+def _pattern_properties(validator: Any, rules: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for pattern, rule in rules.items():
+            regex = compile_regex(pattern)
+            for name, item in value.items():
+                if regex.search(name):
+                    yield from validator.descend(item, rule, path=name, schema_path=pattern)
+
+
+def _multiple_of(validator: Any, divisor: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """In decimal, as people write numbers: 19.99 is a multiple of 0.01."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    ratio = _exact_ratio(number, Decimal(repr(divisor)))
+    if not ratio:
+        yield _error(f"must be a multiple of {divisor}")
+
+
+def _exact_ratio(number: Decimal, divisor: Decimal) -> bool:
+    if number == 0:
+        return True
+    if number.adjusted() > 400:
+        # So large that its digits below the divisor are all zero or cannot be held: integers only.
+        return number == number.to_integral_value()
+    numerator, denominator = number.as_integer_ratio()
+    above, below = divisor.as_integer_ratio()
+    return (numerator * below) % (denominator * above) == 0
+
+
+def _leaves(errors: Any) -> Iterator[Any]:
+    """The errors themselves; for anyOf and oneOf those of the branch that comes nearest."""
+    from jsonschema.exceptions import relevance
+
+    for error in errors:
+        if error.validator in ("anyOf", "oneOf") and error.context:
+            branches: dict[Any, list[Any]] = {}
+            for child in error.context:
+                branches.setdefault(child.schema_path[0], []).append(child)
+            typed = [
+                list_
+                for list_ in branches.values()
+                if not any(_is_type_error(child, error) for child in list_)
+            ]
+            if len(typed) == 1:
+                yield from _leaves(sorted(typed[0], key=relevance))
+                continue
+        yield error
+
+
+def _is_type_error(child: Any, parent: Any) -> bool:
+    return child.validator == "type" and len(child.absolute_path) == len(parent.absolute_path)
+
+
+def _pointer(path: Any) -> str:
+    return "".join(f"/{escape_pointer(str(token))}" for token in path)
+
+
+def _describe(error: Any) -> SchemaViolation:
+    return SchemaViolation(_pointer(error.absolute_path), str(error.validator), _message(error))
+
+
+def _message(error: Any) -> str:
+    rule = error.validator_value
+    texts: dict[str, Callable[[], str]] = {
+        "type": lambda: f"must be {_words(rule)}, is {name_type(error.instance)}",
+        "enum": lambda: f"must be one of {_words([repr(item) for item in rule])}",
+        "const": lambda: f"must be {rule!r}",
+        "format": lambda: f"must be a {rule}",
+        "minLength": lambda: f"must have at least {rule} characters",
+        "maxLength": lambda: f"must have at most {rule} characters",
+        "minimum": lambda: f"must be at least {rule}",
+        "maximum": lambda: f"must be at most {rule}",
+        "exclusiveMinimum": lambda: f"must be more than {rule}",
+        "exclusiveMaximum": lambda: f"must be less than {rule}",
+        "minItems": lambda: f"must have at least {rule} items",
+        "maxItems": lambda: f"must have at most {rule} items",
+        "uniqueItems": lambda: "must not hold the same item twice",
+        "minProperties": lambda: f"must have at least {rule} members",
+        "maxProperties": lambda: f"must have at most {rule} members",
+        "anyOf": lambda: "fits none of the allowed forms",
+        "oneOf": lambda: "must fit exactly one of the allowed forms",
+        "not": lambda: "is of a form that is not allowed",
+        "unevaluatedProperties": lambda: "has a member that is not allowed here",
+        "unevaluatedItems": lambda: "has an item that is not allowed here",
+    }
+    if error.validator in _OWN_TEXT:
+        return str(error.message)
+    text = texts.get(str(error.validator))
+    return text() if text else f"breaks the rule {error.validator!r}"
+
+
+_OWN_TEXT = frozenset({"required", "dependentRequired", "additionalProperties", "pattern", "multipleOf"})
+
+
+def _words(rule: Any) -> str:
+    names = [rule] if isinstance(rule, str) else list(rule)
+    return " or ".join(", ".join(names).rsplit(", ", 1)) if len(names) > 1 else names[0]
+
+
+def name_type(value: Json) -> str:
+    """The JSON type of a value, in JSON Schema's words."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | Decimal() | float():
+            return "number" if isinstance(value, float) and not value.is_integer() else "integer"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
