@@ -35,7 +35,7 @@ class Problem:
     file: str | None = None
 
     def __str__(self) -> str:
-        place = f"{self.file or ''}#{self.pointer}" if self.file or self.pointer else ""
+        place = f"{self.file or ''}#{self.pointer}" if self.pointer else self.file
         return f"{place}: {self.message}" if place else self.message
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from mockserver.faults import Dribble, Fault
+from mockserver.redaction import redact_bytes, redact_header, redact_url
 from mockserver.types import UNSET, Headers
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request, whole.
+class Request(NamedTuple):
+    """One request, whole. A named tuple, as one is made for every call.
 
     `path` and `query` are as they stood on the request line, still percent-encoded; `headers` has names in
     lower case, in the order received; `client` is the peer's address or None.
@@ -30,6 +30,17 @@ class Request:
     def __repr__(self) -> str:
         # Headers, query and body can hold a credential: a repr ends in logs and tracebacks.
         return f"<Request {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
+
+    def redacted(self, path: str) -> Request:
+        """The same request as it may be kept and shown, its path replaced by `path` (without `/~name`)."""
+        return Request(
+            self.method,
+            redact_url(path),
+            redact_url(self.query),
+            tuple([(name, redact_header(name, value)) for name, value in self.headers]),
+            redact_bytes(self.body),
+            self.client,
+        )
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, named in lower case."""
@@ -83,8 +94,7 @@ class Delivery:
 PROMPT = Delivery()
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """One answer: status, headers, the bytes of the body, the way in which it travels.
 
     `headers` holds neither Content-Length nor Transfer-Encoding: framing belongs to whoever writes it out.

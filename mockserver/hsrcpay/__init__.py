@@ -1,0 +1,12 @@
+"""What HSRCPAY does beyond its schemas: one class per operation, registered by operationId."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mockserver.decision import Behaviour
+from mockserver.hsrcpay.api_keys import CreateApiKey
+
+BEHAVIOURS: Mapping[str, Behaviour] = {
+    "createApiKey": CreateApiKey(),
+}

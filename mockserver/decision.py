@@ -1,0 +1,483 @@
+"""Decision: which answer a call gets, and why. Small functions are asked in order; the first answer wins."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from mockserver.contract import Operation
+from mockserver.faults import Fault, Phase
+from mockserver.identity import Principal
+from mockserver.inspection import CallWarning, Inspection, read_query
+from mockserver.journal import make_subject
+from mockserver.messages import Request
+from mockserver.namespaces import Namespace
+from mockserver.resources import StoredAnswer
+from mockserver.scripting.preferences import Preferences
+from mockserver.scripting.stubs import Stub
+from mockserver.scripting.subjects import Subject
+from mockserver.synthesis.seeds import Seed
+from mockserver.types import Headers, Json, JsonObject
+from mockserver.validation import Violation
+
+
+class Outcome(NamedTuple):
+    """What carrying an operation out gave: the envelope's value and the reason slug of the success."""
+
+    value: Json
+    reason: str
+
+
+class Refusal(NamedTuple):
+    """An error answer: status, reason slug, and the members of `error.details` beside the reason."""
+
+    status: int
+    reason: str
+    details: Mapping[str, Any] = {}
+    text: str | None = None
+    headers: Headers = ()
+
+
+class Behaviour(Protocol):
+    """What an operation does beyond its schemas. All three run inside the namespace's lock.
+
+    The checks only read. `carry_out` changes the namespace's resources and returns the value of the
+    success envelope.
+    """
+
+    def find_missing(self, situation: Situation) -> Refusal | None:
+        """A 404 if what the request addresses is not there for this principal."""
+        ...
+
+    def find_conflict(self, situation: Situation) -> Refusal | None:
+        """A 409 if what the request asks for cannot be done to what is there."""
+        ...
+
+    def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
+        """Do it. `seed` is equal for equal requests and another for each repetition of one."""
+        ...
+
+
+class Situation(NamedTuple):
+    """A call and where it happens: all that deciding needs. `recorded` is the request as it may be kept."""
+
+    inspection: Inspection
+    namespace: Namespace
+    principal: Principal
+    recorded: Request
+    now_millis: int
+    behaviour: Behaviour | None
+
+    def subject(self) -> Subject:
+        """The request as patterns see it."""
+        return make_subject(self.recorded, self.inspection.path_parameters)
+
+
+class Example(NamedTuple):
+    """Answer with an example of the contract, or a value made from its schema."""
+
+    name: str | None = None
+    is_dynamic: bool = False
+    seed: str | None = None
+
+
+class Literal(NamedTuple):
+    """Answer with these bytes."""
+
+    body: bytes
+
+
+class CarryOut(NamedTuple):
+    """Answer with what carrying the operation out gives."""
+
+
+Content = Refusal | Example | Literal | CarryOut | StoredAnswer
+
+
+class Decision(NamedTuple):
+    """What shall be answered, and why.
+
+    `commits` says that the operation is carried out, whatever is answered; `stub` is the one that decided;
+    `headers` come on top of those that the content brings.
+    """
+
+    reason: str
+    status: int
+    content: Content
+    commits: bool = False
+    headers: Headers = ()
+    stub: Stub | None = None
+    preference: str | None = None
+    variant: str | None = None
+
+    @property
+    def fault(self) -> Fault | None:
+        """The damage that the stub does."""
+        return self.stub.response.fault if self.stub else None
+
+
+Decider = Callable[[Situation], Decision | None]
+
+
+def decide(situation: Situation) -> Decision:
+    """The first decider with an answer wins; otherwise the operation's success."""
+    for decider in DECIDERS:
+        decision = decider(situation)
+        if decision is not None:
+            return decision
+    return by_contract(situation)
+
+
+def refuse(situation: Situation, refusal: Refusal) -> Decision | None:
+    """A decision to refuse, with a status that the operation documents; None if it documents none."""
+    operation = situation.inspection.operation
+    status = refusal.status
+    if operation is not None and operation.envelope(status) is None:
+        status = next((other for other in _KIN.get(status, ()) if operation.envelope(other)), 0)
+        if not status:
+            text = f"{operation.id} documents no status for {refusal.reason}; the rule is not applied"
+            situation.inspection.warnings.append(CallWarning("undocumented_status", text))
+            return None
+    return Decision(refusal.reason, status, refusal._replace(status=status), headers=refusal.headers)
+
+
+# Where a contract does not document a status, its nearest kin is answered instead.
+_KIN: Mapping[int, tuple[int, ...]] = {
+    400: (422,),
+    401: (403,),
+    403: (401,),
+    404: (400, 422),
+    409: (422, 400),
+    422: (400,),
+    429: (503,),
+}
+
+
+def by_live_credential(situation: Situation) -> Decision | None:
+    """A live credential has no business here, before all else."""
+    if situation.inspection.credential.mode != "live" or situation.namespace.settings.allow_live:
+        return None
+    refusal = Refusal(401, "live_credential", headers=_CHALLENGE)
+    # Also where the operation documents no 401: nothing may go on with a live credential.
+    return refuse(situation, refusal) or Decision(refusal.reason, 401, refusal, headers=refusal.headers)
+
+
+_CHALLENGE: Headers = ((b"www-authenticate", b"Bearer"),)
+
+
+def by_stub(situation: Situation) -> Decision | None:
+    """The first stub, in the order of the book, whose matcher fits."""
+    inspection, namespace = situation.inspection, situation.namespace
+    operation = inspection.operation.id if inspection.operation else None
+    subject: Subject | None = None
+    recorded = situation.recorded
+    # The book knows secrets by their redacted form only, as the recorded request does.
+    query = inspection.query if recorded.query is inspection.request.query else read_query(recorded.query)
+    for stub in namespace.stubs.candidates(recorded.path, query, operation):
+        if subject is None:
+            subject = situation.subject()
+        if namespace.stubs.accepts(stub, subject, operation):
+            return _scripted(situation, stub)
+    return None
+
+
+def _scripted(situation: Situation, stub: Stub) -> Decision:
+    """The answer of a stub; the contract fills in what the stub leaves out."""
+    operation = situation.inspection.operation
+    response = stub.response
+    status, after = response.status, stub.phase is Phase.AFTER_COMMIT
+    success = choose_success(situation, operation) if operation else 200
+    if response.body is not None:
+        return _committing(
+            situation, Decision("stub", status or 200, Literal(response.body), after, response.headers, stub)
+        )
+    if response.fault is Fault.NOT_JSON:
+        decision = Decision("stub", status or 502, Literal(NOT_JSON_PAGE), after, response.headers, stub)
+        return _committing(situation, decision)
+    if status is None and response.fault is not None and not after:
+        # Nothing happened, so the damaged answer is one that could have been.
+        return Decision("stub", success, Example(), headers=response.headers, stub=stub)
+    if status is None or 200 <= status < 300:
+        decision = Decision("stub", status or success, CarryOut(), True, response.headers, stub)
+        return _committing(situation, decision)
+    content = _error_content(situation, status)
+    return _committing(situation, Decision("stub", status, content, after, response.headers, stub))
+
+
+NOT_JSON_PAGE = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+)
+
+
+def _error_content(situation: Situation, status: int) -> Content:
+    """The documented error of a status that was asked for without a body."""
+    if status < 400:
+        return Literal(b"")
+    return Refusal(status, situation.namespace.fixtures.default_reason(status), headers=error_headers(status))
+
+
+def error_headers(status: int) -> Headers:
+    """The headers that belong to an error whoever asked for it."""
+    if status == 401:
+        return _CHALLENGE
+    return ((b"retry-after", b"1"),) if status == 429 else ()
+
+
+def _committing(situation: Situation, decision: Decision) -> Decision:
+    """A scripted decision, carried out only if the request can be: else the contract's example stands in."""
+    if not decision.commits:
+        return decision
+    obstacle = None
+    if situation.inspection.operation is None:
+        return decision._replace(commits=False, content=_without_operation(decision.content))
+    for decider in REQUIREMENTS:
+        obstacle = decider(situation)
+        if obstacle is not None:
+            break
+    if obstacle is None:
+        return decision
+    if isinstance(decision.content, CarryOut):
+        replayed = isinstance(obstacle.content, StoredAnswer)
+        content: Content = obstacle.content if replayed else Example()
+        return decision._replace(commits=False, content=content)
+    return decision._replace(commits=False)
+
+
+def _without_operation(content: Content) -> Content:
+    return Literal(b"") if isinstance(content, CarryOut) else content
+
+
+def by_preference(situation: Situation) -> Decision | None:
+    """`Prefer: code=…` and its kin (RFC 7240), on operations and documented codes only."""
+    inspection = situation.inspection
+    wish = inspection.preferences
+    if wish is None or inspection.operation is None:
+        return None
+    problem = wish.problem or _find_problem(wish, inspection.operation)
+    if problem is not None:
+        inspection.warnings.append(CallWarning("preference_ignored", problem))
+        return None
+    if wish.code is None and wish.example is None and not wish.dynamic:
+        return None
+    operation = inspection.operation
+    status = wish.code or choose_success(situation, operation)
+    applied = ", ".join(
+        part
+        for part in (
+            f"code={status}" if wish.code else "",
+            "example" if wish.example is not None else "",
+            "dynamic=true" if wish.dynamic else "",
+        )
+        if part
+    )
+    if wish.example is not None or wish.dynamic:
+        content: Content = Example(wish.example, wish.dynamic, wish.seed)
+        return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+    if 200 <= status < 300:
+        return _committing(situation, Decision("preferred", status, CarryOut(), True, preference=applied))
+    content = _error_content(situation, status)
+    return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+
+
+def _find_problem(wish: Preferences, operation: Operation) -> str | None:
+    """Why a preference cannot be followed; None if it can."""
+    if wish.code is not None and operation.envelope(wish.code) is None:
+        known = ", ".join(str(status) for status in operation.statuses)
+        return f"{operation.id} documents no status {wish.code}; documented: {known}"
+    if wish.example is not None:
+        statuses = [wish.code] if wish.code else list(operation.success_statuses)
+        envelopes = [operation.envelope(status) for status in statuses]
+        names = [name for envelope in envelopes if envelope for name in envelope.examples]
+        if wish.example not in names:
+            return f"there is no such example for this status; known: {', '.join(names) or 'none'}"
+    return None
+
+
+def by_operation(situation: Situation) -> Decision | None:
+    """A path that the contract lacks: 404; a method that it lacks: 405 with Allow (RFC 9110, 15.5.6)."""
+    inspection = situation.inspection
+    if inspection.operation is not None:
+        return None
+    if inspection.path_item is None:
+        return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
+    allow = ((b"allow", inspection.path_item.allow),)
+    return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
+
+
+def by_credential(situation: Situation) -> Decision | None:
+    """401 for a credential that is missing, malformed, invalid, expired or revoked."""
+    operation = situation.inspection.operation
+    principal = situation.principal
+    if principal.refusal is None or operation is None or not operation.requires_credential:
+        return None
+    details = {"hint": principal.refusal_text} if principal.refusal_text else {}
+    return refuse(situation, Refusal(401, principal.refusal, details, headers=_CHALLENGE))
+
+
+def by_rate_limit(situation: Situation) -> Decision | None:
+    """429 once the bucket of this credential and operation is empty. Asking takes a token, as one step."""
+    namespace = situation.namespace
+    limit = namespace.rate
+    if limit is None:
+        return None
+    wait = namespace.resources.take_token(bucket_key(situation), limit, situation.now_millis)
+    if not wait:
+        return None
+    seconds = str(-int(-wait // 1))
+    headers = ((b"retry-after", seconds.encode("ascii")),)
+    details = {"retry_after_seconds": int(seconds)}
+    return refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
+
+
+def bucket_key(situation: Situation) -> bytes:
+    """What a rate limit counts by: credential and operation."""
+    operation = situation.inspection.operation
+    return situation.inspection.credential.digest + (operation.id if operation else "").encode("utf-8")
+
+
+def by_violations(situation: Situation) -> Decision | None:
+    """400 for a body that is no JSON, 422 for everything else that breaks the contract, all at once."""
+    inspection = situation.inspection
+    if inspection.malformed is not None:
+        return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.malformed}))
+    if (
+        inspection.idempotency_key is None
+        and situation.namespace.settings.idempotency == "required"
+        and _is_idempotent_operation(inspection.operation)
+    ):
+        missing = Violation("header", "/idempotency-key", "required", "is missing")
+        if missing not in inspection.violations:
+            inspection.violations.append(missing)
+    if not inspection.violations:
+        return None
+    violations = [violation.to_json() for violation in inspection.violations]
+    return refuse(situation, Refusal(422, "invalid_request", {"violations": violations}))
+
+
+def by_target(situation: Situation) -> Decision | None:
+    """404 for an account, or another thing that the request addresses, that this principal cannot see."""
+    inspection, settings = situation.inspection, situation.namespace.settings
+    account_id = account_of(inspection)
+    if account_id is not None:
+        mode = situation.namespace.fixtures.accounts.get(account_id)
+        is_unknown = mode is None and settings.strict_accounts
+        is_other = mode is not None and mode != (inspection.credential.mode or "test")
+        if is_unknown or is_other:
+            return refuse(situation, Refusal(404, "account_not_found"))
+    if situation.behaviour is not None:
+        missing = situation.behaviour.find_missing(situation)
+        if missing is not None:
+            return refuse(situation, missing)
+    return None
+
+
+def account_of(inspection: Inspection) -> str | None:
+    """The account that a request names, by the parameter that the contract marks."""
+    operation = inspection.operation
+    if operation is None or operation.account_parameter is None:
+        return None
+    account_id = inspection.arguments.get(operation.account_parameter)
+    return account_id if isinstance(account_id, str) else None
+
+
+def by_permission(situation: Situation) -> Decision | None:
+    """403 for a credential that may not do this, or not to this account."""
+    inspection, principal = situation.inspection, situation.principal
+    operation = inspection.operation
+    if operation is None or not operation.requires_credential:
+        return None
+    if operation.permission is not None and not principal.grants.allows(operation.permission):
+        publishable = inspection.credential.kind == "publishable"
+        reason = "publishable_key" if publishable else "missing_permission"
+        return refuse(situation, Refusal(403, reason, {"permission": operation.permission}))
+    account_id = account_of(inspection)
+    if account_id is not None and principal.account_id not in (None, account_id):
+        return refuse(situation, Refusal(403, "foreign_account"))
+    return None
+
+
+def by_conflict(situation: Situation) -> Decision | None:
+    """409 for an idempotency key in other use, the kept answer for one seen before, 409 by behaviour."""
+    inspection, namespace = situation.inspection, situation.namespace
+    key = idempotency_key(situation)
+    if key is not None:
+        answer = namespace.resources.find_answer(key, situation.now_millis)
+        if answer is not None:
+            if answer.in_flight:
+                text = "the first call with this key is still in flight"
+                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+            if answer.request != digest_request(inspection):
+                text = "this key was used for another request"
+                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+            return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))
+    if situation.behaviour is not None:
+        conflict = situation.behaviour.find_conflict(situation)
+        if conflict is not None:
+            return refuse(situation, conflict)
+    return None
+
+
+def idempotency_key(situation: Situation) -> bytes | None:
+    """What an idempotent answer is kept under: credential, operation and the key, as a digest; else None."""
+    inspection = situation.inspection
+    operation = inspection.operation
+    if inspection.idempotency_key is None or operation is None or not _is_idempotent_operation(operation):
+        return None
+    if situation.namespace.settings.idempotency == "off":
+        return None
+    text = f"{operation.id}\n{inspection.idempotency_key}"
+    return hashlib.sha256(inspection.credential.digest + text.encode("utf-8")).digest()
+
+
+def _is_idempotent_operation(operation: Operation | None) -> bool:
+    """Whether a key has a meaning: on writes that are not idempotent by their method already."""
+    return operation is not None and operation.method in ("POST", "PATCH")
+
+
+def digest_request(inspection: Inspection) -> bytes:
+    """A digest that is equal for equal requests of one credential."""
+    return hashlib.sha256(inspection.credential.digest + inspection.canonical()).digest()
+
+
+def by_contract(situation: Situation) -> Decision:
+    """Nothing speaks against it: the operation succeeds."""
+    operation = situation.inspection.operation
+    assert operation is not None, "by_operation has answered what is no operation"
+    return Decision("answered", choose_success(situation, operation), CarryOut(), commits=True)
+
+
+def choose_success(situation: Situation, operation: Operation) -> int:
+    """The status of a success: the configured one where it is documented, else the lowest documented."""
+    statuses = operation.success_statuses
+    wanted = situation.namespace.settings.success_status
+    if wanted == "alternate":
+        done = situation.namespace.resources.successes.get(operation.id, 0)
+        return statuses[-1 - done % len(statuses)]
+    status = int(wanted)
+    return status if status in statuses else statuses[0]
+
+
+REQUIREMENTS: tuple[Decider, ...] = (
+    by_operation,
+    by_credential,
+    by_violations,
+    by_target,
+    by_permission,
+    by_conflict,
+)
+DECIDERS: tuple[Decider, ...] = (
+    by_live_credential,
+    by_stub,
+    by_preference,
+    by_operation,
+    by_credential,
+    by_rate_limit,
+    *REQUIREMENTS[2:],
+)
+
+
+def to_details(refusal: Refusal) -> JsonObject:
+    """`error.details` of a refusal."""
+    return {"reason": refusal.reason, **refusal.details}

@@ -1,0 +1,234 @@
+"""The path of one request: inspect, decide, carry out, render, record. Synchronous, without any HTTP."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+
+from mockserver.clocks import real_millis
+from mockserver.contract import Contract
+from mockserver.decision import (
+    Behaviour,
+    CarryOut,
+    Decision,
+    Example,
+    Outcome,
+    Situation,
+    choose_success,
+    decide,
+    digest_request,
+    idempotency_key,
+)
+from mockserver.fixtures import Fixtures
+from mockserver.identity import identify
+from mockserver.inspection import Inspection, Inspector
+from mockserver.journal import Call, State, StubUse
+from mockserver.messages import Request, Response
+from mockserver.namespaces import Namespace, Namespaces, Waiting
+from mockserver.redaction import redact
+from mockserver.rendering import Renderer
+from mockserver.resources import StoredAnswer
+from mockserver.settings import Settings
+from mockserver.tokens import TokenAuthority
+
+logger = logging.getLogger("mockserver")
+
+
+class Exchange:
+    """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish` once."""
+
+    __slots__ = ("_key", "call", "namespace", "response")
+
+    def __init__(self, call: Call, response: Response, namespace: Namespace, key: bytes | None) -> None:
+        self.call = call
+        self.response = response
+        self.namespace = namespace
+        self._key = key
+
+    def wait(self) -> Waiting:
+        """Announce that the answer is delayed or held; `finish` takes the announcement back."""
+        waiting = Waiting(self.response.delivery.held_by)
+        self.namespace.waiting.add(waiting)
+        return waiting
+
+    def end_wait(self, waiting: Waiting) -> None:
+        """The wait is over, whether it ended by itself or early."""
+        self.namespace.waiting.discard(waiting)
+
+    def finish(self, state: State, reason: str | None = None) -> None:
+        """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given."""
+        with self.namespace.lock:
+            if reason is not None:
+                self.call.reason = reason
+            self.namespace.journal.finish(self.call, state)
+            if self._key is not None:
+                self.namespace.resources.land_answer(self._key, self.call.id)
+
+
+class Engine:
+    """Answers requests by a contract.
+
+    `behaviours` are what operations do beyond their schemas, by operationId.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        fixtures: Fixtures,
+        settings: Settings,
+        behaviours: Mapping[str, Behaviour],
+    ) -> None:
+        self.contract = contract
+        self.fixtures = fixtures
+        self.settings = settings
+        self.behaviours = behaviours
+        self.tokens = TokenAuthority(
+            settings.seed,
+            secret=settings.jwt_secret,
+            jwks=settings.jwks,
+            audience=settings.jwt_audience,
+        )
+        self.namespaces = Namespaces(settings, fixtures)
+        self._inspector = Inspector(contract, self.tokens)
+        self.renderer = Renderer(contract, fixtures)
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
+        exchange = self.begin(request)
+        exchange.finish("faulted" if exchange.response.delivery.fault else "answered")
+        return exchange.response
+
+    def begin(self, request: Request) -> Exchange:
+        """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered."""
+        started = time.perf_counter()
+        inspection = self._inspector.inspect(request)
+        namespace = self.namespaces.get(inspection.namespace)
+        with namespace.lock:
+            now_millis = namespace.clock.now_millis()
+            operation = inspection.operation
+            situation = Situation(
+                inspection,
+                namespace,
+                identify(inspection.credential, namespace, now_millis),
+                request.redacted(inspection.path),
+                now_millis,
+                self.behaviours.get(operation.id) if operation is not None else None,
+            )
+            number, call_id = namespace.next_call()
+            key = None
+            reason = "mock_failure"
+            decision = None
+            try:
+                decision = decide(situation)
+                outcome = None
+                if decision.stub is not None:
+                    namespace.stubs.use(decision.stub)
+                if decision.commits:
+                    outcome = self._carry_out(situation)
+                    key = self._keep_answer(situation, decision, outcome, call_id)
+                response = self.renderer.render(decision, outcome, situation, call_id, number)
+                reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
+            except Exception as error:
+                # The mock's own fault: it must never look like an answer of the API.
+                logger.error(
+                    "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
+                )
+                response = mock_failure(call_id)
+            call = _make_call(
+                situation, decision, response, reason, number, call_id, started, real_millis()
+            )
+            namespace.journal.record(call)
+        if inspection.credential.mode == "live":
+            _warn_of_live(inspection, call)
+        return Exchange(call, response, namespace, key)
+
+    def _carry_out(self, situation: Situation) -> Outcome:
+        """Carry the operation out, and count it."""
+        operation = situation.inspection.operation
+        assert operation is not None, "only operations are carried out"
+        namespace = situation.namespace
+        digest = digest_request(situation.inspection)
+        repetition = namespace.resources.repetition(digest)
+        seed = namespace.seed.at(operation.id, digest, repetition.to_bytes(8, "big"))
+        if situation.behaviour is not None:
+            outcome = situation.behaviour.carry_out(situation, seed)
+        else:
+            envelope = operation.envelope(choose_success(situation, operation))
+            value = None if envelope is None else self.renderer.example(envelope, seed, Example())
+            outcome = Outcome(value, "answered")
+        namespace.resources.count_success(digest, operation.id)
+        return outcome
+
+    def _keep_answer(
+        self, situation: Situation, decision: Decision, outcome: Outcome, call_id: str
+    ) -> bytes | None:
+        """Keep the real answer under its idempotency key, whatever a script makes the client see."""
+        key = idempotency_key(situation)
+        operation = situation.inspection.operation
+        if key is None or operation is None:
+            return None
+        is_plain = isinstance(decision.content, CarryOut)
+        status = decision.status if is_plain else operation.success_statuses[-1]
+        body, headers = self.renderer.success(operation, status, outcome)
+        request = digest_request(situation.inspection)
+        answer = StoredAnswer(request, status, headers, body, situation.now_millis, call_id, in_flight=True)
+        situation.namespace.resources.keep_answer(key, answer)
+        return key
+
+
+def _make_call(
+    situation: Situation,
+    decision: Decision | None,
+    response: Response,
+    reason: str,
+    number: int,
+    call_id: str,
+    started: float,
+    received_millis: int,
+) -> Call:
+    """Copy the plain facts of a call, all of them redacted."""
+    inspection = situation.inspection
+    stub = decision.stub if decision is not None else None
+    call = Call(
+        call_id,
+        number,
+        situation.namespace.name,
+        situation.recorded,
+        inspection.operation.id if inspection.operation is not None else None,
+        inspection.credential,
+        inspection.violations,
+        inspection.warnings,
+        reason,
+        received_millis=received_millis,
+        started=started,
+        path_parameters=inspection.path_parameters,
+        stub=StubUse(stub.id, stub.name) if stub is not None else None,
+        fault=stub.response.fault if stub is not None else None,
+        phase=stub.phase if stub is not None else None,
+    )
+    call.answer_with(response)
+    return call
+
+
+def mock_failure(call_id: str) -> Response:
+    """The answer for a fault of the mock itself: plain text, never an envelope."""
+    return Response(
+        500,
+        (
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"mockserver-reason", b"mock_failure"),
+            (b"mockserver-call-id", call_id.encode("ascii")),
+        ),
+        b"The mock server failed; this is a bug of the mock, not an answer of the API. See its log.\n",
+    )
+
+
+def _warn_of_live(inspection: Inspection, call: Call) -> None:
+    logger.warning(
+        "LIVE CREDENTIAL %s arrived at the sandbox (call %d, %s). It was not kept, but it has left your "
+        "program: revoke it, and point this client at a test key.",
+        inspection.credential.display,
+        call.number,
+        call.reason,
+    )

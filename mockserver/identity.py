@@ -1,0 +1,76 @@
+"""Who a credential is in a namespace: what it may do, whose data it sees, or why it is refused."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from mockserver.credentials import ALL_GRANTS, Credential, Grants, read_claimed_permissions
+from mockserver.namespaces import Namespace
+from mockserver.types import JsonObject
+
+
+class Principal(NamedTuple):
+    """Who makes a call.
+
+    `account_id` is the only account that it may reach, None for any; `tenant` whose data it sees, None for
+    all; `refusal` the reason slug of a 401, with a text where the reason alone says too little; `item_id` the
+    issued key that it is.
+    """
+
+    grants: Grants
+    account_id: str | None = None
+    tenant: bytes | None = None
+    refusal: str | None = None
+    refusal_text: str | None = None
+    item_id: str | None = None
+
+
+_NOBODY = Grants(frozenset(), ())
+
+
+def identify(credential: Credential, namespace: Namespace, now_millis: int) -> Principal:
+    """Look a credential up: issued here, listed in the fixtures, or known by its text alone."""
+    if credential.problem is not None:
+        return Principal(_NOBODY, refusal=credential.problem, refusal_text=credential.problem_text)
+    if credential.kind == "jwt":
+        return _read_claims(credential.claims or {}, now_millis)
+    issued = namespace.resources.credentials.get(credential.digest)
+    if issued is not None:
+        if issued.is_deleted:
+            return Principal(_NOBODY, refusal="revoked_credential")
+        if issued.expires_millis is not None and issued.expires_millis <= now_millis:
+            return Principal(_NOBODY, refusal="expired_credential")
+        return Principal(issued.grants, issued.account_id, issued.tenant, item_id=issued.item_id)
+    known = namespace.fixtures.credentials.get(credential.digest)
+    if known is not None:
+        if known.is_revoked:
+            return Principal(_NOBODY, refusal="revoked_credential")
+        if known.is_expired:
+            return Principal(_NOBODY, refusal="expired_credential")
+        return Principal(known.grants, known.account_id)
+    if credential.is_issued:
+        text = (
+            "the sandbox issues keys of this form and does not know this one: it was reset or restarted since"
+        )
+        return Principal(_NOBODY, refusal="revoked_credential", refusal_text=text)
+    if credential.kind == "publishable":
+        return Principal(_NOBODY, tenant=credential.digest)
+    return Principal(ALL_GRANTS, tenant=credential.digest)
+
+
+def _read_claims(claims: JsonObject, now_millis: int) -> Principal:
+    """`exp` and `nbf` by the namespace's clock (RFC 7519, sections 4.1.4 and 4.1.5)."""
+    expires, starts = claims.get("exp"), claims.get("nbf")
+    for name, value in (("exp", expires), ("nbf", starts)):
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            return Principal(
+                _NOBODY, refusal="invalid_token", refusal_text=f"the claim {name} must be a number"
+            )
+    if expires is not None and now_millis >= expires * 1000:
+        return Principal(_NOBODY, refusal="expired_credential")
+    if starts is not None and now_millis < starts * 1000:
+        return Principal(_NOBODY, refusal="not_yet_valid")
+    account_id = claims.get("account_id")
+    return Principal(
+        read_claimed_permissions(claims) or ALL_GRANTS, account_id if isinstance(account_id, str) else None
+    )

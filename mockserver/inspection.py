@@ -1,0 +1,289 @@
+"""Inspection: all that is known of a request before anybody decides. Pure; runs for scripted calls too."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from mockserver.contract import Contract, Operation, PathItem
+from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
+from mockserver.exceptions import MalformedJson
+from mockserver.json_codec import dumps_canonical, loads
+from mockserver.messages import Request
+from mockserver.redaction import redact, redact_url
+from mockserver.scripting.preferences import Preferences, read_preferences
+from mockserver.tokens import TokenAuthority
+from mockserver.types import UNSET, Json, JsonObject, UnsetType
+from mockserver.validation import Violation, find_media_type, read_parameter
+
+DEFAULT_NAMESPACE = "default"
+_NAMED_PATH = re.compile(r"/~([a-z0-9-]{1,40})(?=/|$)")
+
+
+class CallWarning(NamedTuple):
+    """Something suspicious that does not change the answer."""
+
+    code: str
+    message: str
+
+    def to_json(self) -> JsonObject:
+        """`{"code", "message"}`."""
+        return {"code": self.code, "message": self.message}
+
+
+class Inspection(NamedTuple):
+    """What a request is, by itself and by the contract. A named tuple, since one is made for every call.
+
+    `path` is the request's without `/~name`, still percent-encoded; `query` is decoded; `arguments` holds the
+    valid parameters by name, converted and with defaults; `body` the parsed body with the members that the
+    contract names, `full_body` with all of them; `malformed` says why the body is no JSON.
+    """
+
+    request: Request
+    namespace: str
+    path: str
+    credential: Credential
+    path_item: PathItem | None
+    operation: Operation | None
+    path_parameters: dict[str, str]
+    query: dict[str, list[str]]
+    arguments: dict[str, Json]
+    body: Json | UnsetType
+    full_body: Json | UnsetType
+    malformed: str | None
+    violations: list[Violation]
+    warnings: list[CallWarning]
+    preferences: Preferences | None
+    idempotency_key: str | None
+
+    def __repr__(self) -> str:
+        return f"<Inspection {self.operation.id if self.operation else None} {self.credential!r}>"
+
+    def canonical(self) -> bytes:
+        """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
+        body = None if self.full_body is UNSET else self.full_body
+        name = self.operation.id if self.operation else self.path
+        return dumps_canonical([name, self.path_parameters, self.query, body])
+
+
+class Inspector:
+    """Reads requests against one contract."""
+
+    def __init__(self, contract: Contract, tokens: TokenAuthority) -> None:
+        self._contract = contract
+        self._tokens = tokens
+
+    def inspect(self, request: Request) -> Inspection:
+        """Everything that the request tells. Never raises for what a client sends."""
+        warnings: list[CallWarning] = []
+        authorizations: list[str] = []
+        content_type = accept = idempotency_key = None
+        preferences: list[str] = []
+        # One pass: a header that matters to the engine is read here and nowhere else.
+        for name, value in request.headers:
+            if name == b"authorization":
+                authorizations.append(value.decode("latin-1"))
+            elif name == b"content-type":
+                content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
+            elif name == b"accept":
+                accept = value
+            elif name == b"prefer":
+                preferences.append(value.decode("latin-1"))
+            elif name == b"idempotency-key":
+                idempotency_key = value.decode("latin-1")
+        credential = self._read_credential(authorizations)
+        namespace, path = _split_namespace(request.path, credential, warnings)
+        query = read_query(request.query)
+        _warn_of_credentials(request, warnings)
+        if accept is not None and accept != b"*/*" and not _accepts_json(accept.decode("latin-1")):
+            warnings.append(
+                CallWarning("not_acceptable", "Accept excludes JSON; the answer is JSON all the same")
+            )
+
+        violations: list[Violation] = []
+        arguments: dict[str, Json] = {}
+        body: Json | UnsetType = UNSET
+        full_body: Json | UnsetType = UNSET
+        malformed: str | None = None
+        operation: Operation | None = None
+        parameters: dict[str, str] = {}
+        found = self._contract.paths.find(path)
+        item = None
+        if found is not None:
+            item, parameters = found
+            operation = item.operations.get(request.method)
+        if operation is not None:
+            for parameter in operation.parameters:
+                if parameter.place == "query":
+                    values = query.get(parameter.name)
+                else:
+                    values = _values_elsewhere(parameter.place, parameter.name, parameters, request)
+                read_parameter(parameter, values, arguments, violations)
+            if operation.body is not None and (request.body or operation.body.required):
+                schema = find_media_type(operation.body, content_type)
+                if isinstance(schema, Violation):
+                    violations.append(schema)
+                else:
+                    try:
+                        full_body, duplicates = loads(request.body)
+                    except MalformedJson as error:
+                        malformed = str(error)
+                    else:
+                        for pointer in duplicates:
+                            text = (
+                                f"the member {redact(pointer)} is given more than once; the last one counts"
+                            )
+                            warnings.append(CallWarning("duplicate_member", text))
+                        if not schema.is_valid(full_body):
+                            violations += [
+                                Violation("body", redact(breach.pointer), breach.keyword, breach.message)
+                                for breach in schema.violations(full_body)
+                            ]
+                        body = _known_members(full_body, operation.body.members, warnings)
+        else:
+            self._hint(request.method, path, warnings)
+        return Inspection(
+            request,
+            namespace,
+            path,
+            credential,
+            item,
+            operation,
+            parameters,
+            query,
+            arguments,
+            body,
+            full_body,
+            malformed,
+            violations,
+            warnings,
+            read_preferences(", ".join(preferences)) if preferences else None,
+            idempotency_key,
+        )
+
+    def _read_credential(self, authorizations: list[str]) -> Credential:
+        if not authorizations:
+            return NO_CREDENTIAL
+        if len(authorizations) > 1:
+            return read_several(authorizations)
+        credential = read_credential(authorizations[0])
+        if credential.kind != "jwt":
+            return credential
+        token = authorizations[0].split()[1]
+        problem = self._tokens.check(token, credential.header or {}, credential.claims)
+        if problem is None:
+            return credential
+        return credential._replace(problem="invalid_token", problem_text=problem)
+
+    def _hint(self, method: str, path: str, warnings: list[CallWarning]) -> None:
+        nearest = self._contract.find_nearest(method, path)
+        if nearest is not None:
+            text = f"no operation has this method and path; the nearest is {nearest.id} ({nearest.method} {nearest.path})"
+            warnings.append(CallWarning("unknown_operation", text))
+
+
+def _split_namespace(path: str, credential: Credential, warnings: list[CallWarning]) -> tuple[str, str]:
+    """The namespace that a request names, and its path without it. The path wins over the credential."""
+    if not path.startswith("/~"):
+        return credential.namespace or DEFAULT_NAMESPACE, path
+    match = _NAMED_PATH.match(path)
+    if match is None:
+        return credential.namespace or DEFAULT_NAMESPACE, path
+    name = match.group(1)
+    if credential.namespace is not None and credential.namespace != name:
+        text = (
+            f"the path names the namespace {name!r} and wins; the credential names {credential.namespace!r}"
+        )
+        warnings.append(CallWarning("namespace_conflict", text))
+    return name, path[match.end() :] or "/"
+
+
+def read_query(query: str) -> dict[str, list[str]]:
+    """A query string, decoded (WHATWG URL, application/x-www-form-urlencoded), names in order received."""
+    if not query:
+        return {}
+    values: dict[str, list[str]] = {}
+    is_encoded = "%" in query or "+" in query or not query.isascii()
+    for pair in query.split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if is_encoded:
+            name, value = _decode(name), _decode(value)
+        if name in values:
+            values[name].append(value)
+        else:
+            values[name] = [value]
+    return values
+
+
+def _decode(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+def _values_elsewhere(
+    place: str, name: str, parameters: dict[str, str], request: Request
+) -> list[str] | None:
+    if place == "path":
+        return [parameters[name]] if name in parameters else None
+    if place == "header":
+        key = name.encode("latin-1", "replace")
+        return [value.decode("latin-1") for header, value in request.headers if header == key] or None
+    return read_cookies(request).get(name)
+
+
+def read_cookies(request: Request) -> dict[str, list[str]]:
+    """The cookies of a request by name (RFC 6265, section 5.4)."""
+    cookies: dict[str, list[str]] = {}
+    for header, value in request.headers:
+        if header == b"cookie":
+            for pair in value.decode("latin-1").split(";"):
+                name, _, text = pair.strip().partition("=")
+                cookies.setdefault(name, []).append(text)
+    return cookies
+
+
+def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:
+    if members is None or not isinstance(body, dict) or body.keys() <= members:
+        return body
+    for name in body:
+        if name not in members:
+            text = f"the contract does not name the body member {redact(name)!r}; it is dropped"
+            warnings.append(CallWarning("unknown_member", text))
+    return {name: value for name, value in body.items() if name in members}
+
+
+def _warn_of_credentials(request: Request, warnings: list[CallWarning]) -> None:
+    """A token in the URL is never taken as a credential, and ends in logs that nobody watches."""
+    if not request.query:
+        return
+    if redact_url(request.query) != request.query or _TOKEN_NAME.search(request.query):
+        text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
+        warnings.append(CallWarning("credential_in_query", text))
+
+
+_TOKEN_NAME = re.compile(r"(?:^|&)(?:access_token|api_key|apikey|token|authorization)=[^&]", re.IGNORECASE)
+
+
+def _accepts_json(accept: str) -> bool:
+    """Whether an Accept header (RFC 9110, section 12.5.1) lets JSON through."""
+    best: tuple[int, float] = (-1, 1.0 if not accept.strip() else 0.0)
+    for item in accept.split(","):
+        media, *parameters = (part.strip().lower() for part in item.split(";"))
+        rank = {"*/*": 0, "application/*": 1, "application/json": 2}.get(media)
+        if rank is None or rank < best[0]:
+            continue
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                quality = _read_quality(parameter[2:])
+        best = (rank, quality)
+    return best[1] > 0
+
+
+def _read_quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0

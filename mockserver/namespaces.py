@@ -1,0 +1,220 @@
+"""Namespace: all that a test can change, apart from every other test. Namespaces: those of one server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from mockserver.clocks import Clock, read_clock
+from mockserver.exceptions import UnknownItem
+from mockserver.fixtures import Fixtures
+from mockserver.inspection import DEFAULT_NAMESPACE
+from mockserver.journal import ByteBudget, Journal
+from mockserver.resources import Resources
+from mockserver.scripting.stubs import StubBook
+from mockserver.settings import RateLimit, Settings
+from mockserver.synthesis.keys import UuidSeries
+from mockserver.synthesis.seeds import Seed
+from mockserver.types import JsonObject
+
+MAX_NAMESPACES = 10_000
+MAX_SNAPSHOTS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A namespace's stubs, resources, clock and settings at one moment. The journal is not part of it."""
+
+    stubs: StubBook
+    resources: Resources
+    clock_mode: Any
+    clock_value: int
+    settings: Settings
+
+
+class Waiting:
+    """An answer that is on its way: delayed, or held by a stub until it is released.
+
+    Whoever delivers it calls `on_wake` with what to do when the wait ends early.
+    """
+
+    __slots__ = ("_wake", "is_over", "stub_id")
+
+    def __init__(self, stub_id: str | None) -> None:
+        self.stub_id = stub_id
+        self.is_over = False
+        self._wake: Callable[[], None] | None = None
+
+    def on_wake(self, wake: Callable[[], None]) -> None:
+        """Have `wake` called when the wait ends early; at once if it already has."""
+        self._wake = wake
+        if self.is_over:
+            wake()
+
+    def end(self) -> None:
+        """End the wait."""
+        self.is_over = True
+        if self._wake is not None:
+            self._wake()
+
+
+class Namespace:
+    """The sandbox of one name: stubs, journal, resources, clock, settings.
+
+    `lock` makes one call, or one control operation, a single step. It is held for microseconds and never
+    while an answer travels.
+    """
+
+    def __init__(self, name: str, settings: Settings, fixtures: Fixtures, budget: ByteBudget) -> None:
+        self.name = name
+        self.lock = threading.RLock()
+        self._initial = settings
+        self._fixtures = fixtures
+        self.stubs = StubBook()
+        self.journal = Journal(settings.journal_limit, budget)
+        self.resources = Resources()
+        self.waiting: set[Waiting] = set()
+        self.global_delay: JsonObject | None = None
+        self._stub_number = 0
+        self.variant: str | None = None
+        self._apply(settings)
+        self.stubs.add(reversed(fixtures.stubs))
+
+    def _apply(self, settings: Settings) -> None:
+        """Make settings the ones in force. What the path of a call reads of them is read here, once."""
+        self.settings = settings
+        self.clock: Clock = read_clock(settings.clock)
+        self.rate: RateLimit | None = settings.rate
+        self.seed = Seed(settings.seed, self.name)
+        self._call_ids = UuidSeries(self.seed.at("call"))
+        self._stub_ids = UuidSeries(self.seed.at("stub"))
+
+    @property
+    def fixtures(self) -> Fixtures:
+        """What the sandbox knows beforehand."""
+        return self._fixtures
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for anything here, so that it may be dropped."""
+        return not self.waiting and not self.journal.listeners
+
+    def next_call(self) -> tuple[int, str]:
+        """Number and id of the next call."""
+        journal = self.journal
+        journal.last_number = number = journal.last_number + 1
+        return number, self._call_ids.number(number)
+
+    def next_stub_id(self) -> str:
+        """The id of the next stub that does not bring its own."""
+        self._stub_number += 1
+        return self._stub_ids.number(self._stub_number)
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change settings of this namespace alone. Raises SettingsError."""
+        self._apply(self.settings.with_changes(changes))
+
+    def reset(self) -> None:
+        """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
+        self.reset_stubs()
+        self.journal.clear()
+        self.resources = Resources()
+        self.global_delay = None
+        self._stub_number = 0
+        self.variant = None
+        self._apply(self._initial)
+        self.end_waits()
+
+    def reset_stubs(self) -> None:
+        """The stubs of the files and no others, unused; scenarios back at their start."""
+        self.stubs.clear()
+        self.stubs.add(reversed(self._fixtures.stubs))
+
+    def release(self, stub_id: str) -> int:
+        """Let go the answers that a stub holds now; how many there were."""
+        held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_over]
+        for waiting in held:
+            waiting.end()
+        return len(held)
+
+    def end_waits(self) -> None:
+        """Let go every answer that is held or delayed."""
+        for waiting in tuple(self.waiting):
+            waiting.end()
+
+    def snapshot(self) -> Snapshot:
+        """What the namespace holds now, journal apart."""
+        return Snapshot(
+            self.stubs.copy(), self.resources.copy(), self.clock.mode, self.clock.value, self.settings
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Hold what a snapshot held. The journal goes on."""
+        self._apply(snapshot.settings)
+        self.stubs = snapshot.stubs.copy()
+        self.resources = snapshot.resources.copy()
+        self.clock = Clock(snapshot.clock_mode, snapshot.clock_value)
+
+
+class Namespaces:
+    """The namespaces of one server. They appear on first use; the least recently used idle one makes room."""
+
+    def __init__(self, settings: Settings, fixtures: Fixtures, *, limit: int = MAX_NAMESPACES) -> None:
+        self._settings = settings
+        self._fixtures = fixtures
+        self._limit = limit
+        self._lock = threading.Lock()
+        self._budget = ByteBudget()
+        self._known: dict[str, Namespace] = {}
+        self.snapshots: dict[str, Snapshot] = {}
+        self.default = self.get(DEFAULT_NAMESPACE)
+
+    def __iter__(self) -> Iterator[Namespace]:
+        return iter(sorted(tuple(self._known.values()), key=lambda namespace: namespace.name))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def get(self, name: str) -> Namespace:
+        """The namespace of a name, made now if there is none."""
+        if name == DEFAULT_NAMESPACE and self._known:
+            return self.default
+        with self._lock:
+            known = self._known
+            namespace = known.pop(name, None)
+            if namespace is None:
+                namespace = Namespace(name, self._settings, self._fixtures, self._budget)
+                self._make_room()
+            # Last in the order of the dict is most recently used.
+            known[name] = namespace
+            return namespace
+
+    def _make_room(self) -> None:
+        while len(self._known) >= self._limit:
+            for name, namespace in self._known.items():
+                if namespace.is_idle and name != DEFAULT_NAMESPACE:
+                    self._forget(name)
+                    break
+            else:
+                return
+
+    def _forget(self, name: str) -> None:
+        self._known.pop(name).journal.clear()
+
+    def delete(self, name: str) -> None:
+        """Forget a namespace; the default one is reset. Raises UnknownItem."""
+        with self._lock:
+            namespace = self._known.get(name)
+            if namespace is None:
+                raise UnknownItem(f"there is no namespace {name!r}")
+            with namespace.lock:
+                namespace.reset()
+            if name != DEFAULT_NAMESPACE:
+                self._forget(name)
+
+    def reset_all(self) -> None:
+        """Reset the default namespace and forget the others."""
+        for namespace in tuple(self):
+            self.delete(namespace.name)

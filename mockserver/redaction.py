@@ -1,0 +1,161 @@
+"""Secrets never rest: credentials and issued keys become a prefix and a fingerprint, wherever they stand.
+
+    sk_test_mock_4eC39HqLyjWDarjtT1zdp7dc   ->   sk_test_[c3ab8ff13720]
+
+Equal secrets have equal fingerprints, so equality can still be asserted. Redacting twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+from mockserver.exceptions import MalformedJson
+from mockserver.json_codec import dumps, loads
+from mockserver.types import Json
+
+# The whole value of these headers is a secret, whatever its form.
+SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
+
+_MARK = re.compile(r"[sp]k_|eyJ")
+_WORD = re.compile(r"[A-Za-z0-9_\-]+")
+_KEY_REST = re.compile(r"[A-Za-z0-9_\-~]{6,}")
+_MODE = re.compile(r"(?:test|live)_[A-Za-z0-9_\-~]+")
+_JWT_REST = re.compile(r"eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){0,3}")
+_PREFIX = re.compile(r"[sp]k_(?:test_|live_)?")
+_ESCAPED_ASCII = re.compile(rb"\\u00[0-7]", re.IGNORECASE)
+
+
+def digest_secret(secret: str) -> bytes:
+    """32 bytes that stand for a secret. Never shown; `fingerprint` is what is shown."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def fingerprint(digest: bytes) -> str:
+    """12 hexadecimal digits of a digest: enough to tell secrets apart, too few to look one up by."""
+    return digest[:6].hex()
+
+
+def display(secret: str, digest: bytes) -> str:
+    """A secret as it may be shown: the prefix that tells its kind and mode, then the fingerprint."""
+    prefix = _PREFIX.search(secret)
+    return f"{prefix.group() if prefix else ''}[{fingerprint(digest)}]"
+
+
+def redact(text: str) -> str:
+    """A text with everything in it that is shaped like a key or a JWT replaced."""
+    if "k_" not in text and "eyJ" not in text:
+        return text
+    parts: list[str] = []
+    end = 0
+    for mark in _MARK.finditer(text):
+        if mark.start() < end:
+            continue
+        found = _secret_at(text, mark.start(), end)
+        if found is not None:
+            start, stop = found
+            secret = text[start:stop]
+            parts += (text[end:start], display(secret, digest_secret(secret)))
+            end = stop
+    return "".join((*parts, text[end:])) if parts else text
+
+
+def _secret_at(text: str, start: int, floor: int) -> tuple[int, int] | None:
+    """The bounds of the secret whose mark stands at `start`; None where the mark is part of a plain word."""
+    if text[start] == "e":
+        match = _JWT_REST.match(text, start)
+        return (start, match.end()) if match else None
+    before = text[start - 1] if start > floor else ""
+    rest = _MODE.match(text, start + 3) or (None if before.isalnum() else _KEY_REST.match(text, start + 3))
+    if rest is None:
+        return None
+    # A prefix may stand before `sk_` within the first 32 characters; it belongs to the key.
+    first = start
+    while first > floor and start - first < 29 and _WORD.match(text[first - 1]):
+        first -= 1
+    return first, rest.end()
+
+
+def redact_bytes(data: bytes) -> bytes:
+    """The same for a body, also where JSON escapes (`\\u0073k_…`) hide the shape."""
+    if _ESCAPED_ASCII.search(data):
+        try:
+            value, _ = loads(data)
+        except MalformedJson:
+            data = _ESCAPED_ASCII_CHARACTER.sub(lambda match: bytes([int(match.group(1), 16)]), data)
+        else:
+            redacted = redact_json(value)
+            return data if redacted == value else dumps(redacted)
+    if b"k_" not in data and b"eyJ" not in data:
+        return data
+    text = data.decode("utf-8", "surrogateescape")
+    return redact(text).encode("utf-8", "surrogateescape")
+
+
+_ESCAPED_ASCII_CHARACTER = re.compile(rb"\\u00([0-7][0-9a-f])", re.IGNORECASE)
+
+
+def redact_json(value: Json) -> Json:
+    """The same for every text and member name of a JSON value."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [redact_json(item) for item in value]
+    if isinstance(value, dict):
+        return {redact(name): redact_json(item) for name, item in value.items()}
+    return value
+
+
+def redact_url(text: str) -> str:
+    """The same for a path or a query, also where percent-encoding hides the shape."""
+    if "%" not in text:
+        return redact(text)
+    if "k_" not in text and "eyJ" not in text and not _ENCODED_MARK.search(text):
+        return text
+    plain = unquote(text, errors="surrogateescape")
+    redacted = redact(plain)
+    return text if redacted == plain else quote(redacted, safe="/?&=[]:@!$'()*,;~", errors="surrogateescape")
+
+
+_ENCODED_MARK = re.compile(r"%(?:[67][0-9a-f]|5f|4[ab]|4a)", re.IGNORECASE)
+
+_CREDENTIAL = re.compile(r"(\s*)(\S+)(\s+)(\S.*)", re.DOTALL)
+_SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token"})
+
+
+def redact_header(name: bytes, value: bytes) -> bytes:
+    """A header's value: whole for those that are secrets, else whatever in it is shaped like one."""
+    if name not in SECRET_HEADERS:
+        return redact_bytes(value) if b"k_" in value or b"eyJ" in value else value
+    text = value.decode("latin-1")
+    if name == b"cookie":
+        return "; ".join(map(_redact_cookie, text.split(";"))).encode("latin-1")
+    return redact_authorization(text).encode("latin-1")
+
+
+def redact_authorization(text: str) -> str:
+    """`Bearer sk_test_…` -> `Bearer sk_test_[c3ab8ff13720]`; the scheme stays only if it is a known one."""
+    match = _CREDENTIAL.fullmatch(text)
+    if match and match.group(2).lower() in _SCHEMES:
+        return f"{match.group(2)} {hide(match.group(4).strip())}"
+    return hide(text.strip()) if text.strip() and text.strip().lower() not in _SCHEMES else text
+
+
+def hide(secret: str) -> str:
+    """`display` of a text that is a secret as a whole; what is hidden already stays as it is."""
+    return secret if _HIDDEN.fullmatch(secret) else display(secret, digest_secret(secret))
+
+
+_HIDDEN = re.compile(r"(?:[sp]k_(?:test_|live_)?)?\[[0-9a-f]{12}\]")
+
+
+def _redact_cookie(pair: str) -> str:
+    name, equals, value = pair.strip().partition("=")
+    return f"{redact(name)}={hide(value)}" if equals else hide(name)
+
+
+def redact_any(value: Any) -> str:
+    """A text for an error message that may quote what somebody sent."""
+    return redact(value if isinstance(value, str) else repr(value))

@@ -1,0 +1,190 @@
+"""Rendering: a decision becomes bytes. Every body is checked against the schema of its status here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from statistics import NormalDist
+
+from mockserver.contract import Contract, Envelope, Operation
+from mockserver.decision import (
+    CarryOut,
+    Decision,
+    Example,
+    Literal,
+    Outcome,
+    Refusal,
+    Situation,
+    to_details,
+)
+from mockserver.exceptions import MockFailure
+from mockserver.faults import Delay, Fault
+from mockserver.fixtures import Fixtures
+from mockserver.json_codec import dumps
+from mockserver.messages import PROMPT, Delivery, Response
+from mockserver.resources import StoredAnswer
+from mockserver.scripting.stubs import Stub
+from mockserver.synthesis.seeds import Seed
+from mockserver.synthesis.values import make_value
+from mockserver.types import Headers, Json, JsonObject
+
+JSON_TYPE = (b"content-type", b"application/json")
+_HTML_TYPE = (b"content-type", b"text/html")
+
+
+class Renderer:
+    """Makes answers of one contract. Error texts come from the fixtures."""
+
+    def __init__(self, contract: Contract, fixtures: Fixtures) -> None:
+        self._contract = contract
+        self._fixtures = fixtures
+
+    def render(
+        self, decision: Decision, outcome: Outcome | None, situation: Situation, call_id: str, number: int
+    ) -> Response:
+        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if it was.
+
+        Raises MockFailure when the answer would break the contract.
+        """
+        operation = situation.inspection.operation
+        body, headers = self._body(decision, outcome, operation, situation)
+        reason = outcome.reason if decision.reason == "answered" and outcome is not None else decision.reason
+        own: list[tuple[bytes, bytes]] = [
+            (b"mockserver-reason", reason.encode("ascii")),
+            (b"mockserver-call-id", call_id.encode("ascii")),
+        ]
+        if decision.preference is not None:
+            own.append((b"preference-applied", decision.preference.encode("ascii")))
+        if decision.headers:
+            headers = _merge(headers, decision.headers)
+        stub = decision.stub
+        delivery = PROMPT
+        if stub is not None or situation.namespace.global_delay is not None:
+            delivery = self._delivery(stub, situation, number)
+        return Response(
+            decision.status,
+            (*headers, *own),
+            body,
+            stub.response.status_message if stub is not None else None,
+            delivery,
+        )
+
+    def _body(
+        self, decision: Decision, outcome: Outcome | None, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        content = decision.content
+        if isinstance(content, CarryOut):
+            assert outcome is not None, "a decision to carry out has an outcome"
+            return self.success(operation, decision.status, outcome)
+        if isinstance(content, Refusal):
+            return self._refusal(content, operation, situation)
+        if isinstance(content, Literal):
+            is_page = decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
+            return content.body, (_HTML_TYPE,) if is_page else ()
+        if isinstance(content, StoredAnswer):
+            return content.body, content.headers
+        return self._example(content, decision.status, operation, situation)
+
+    def success(self, operation: Operation | None, status: int, outcome: Outcome) -> tuple[bytes, Headers]:
+        """Body and headers of a success. Raises MockFailure when its schema refuses it."""
+        envelope = operation.envelope(status) if operation is not None else None
+        if envelope is None or envelope.media_type is None:
+            return b"", ()
+        value = outcome.value
+        if envelope.schema is not None and not envelope.schema.is_valid(value):
+            found = "; ".join(f"{v.pointer} {v.message}" for v in envelope.schema.violations(value))
+            raise MockFailure(f"the answer to {operation and operation.id} breaks its schema: {found}")
+        if "json" in envelope.media_type:
+            return dumps(value), (_content_type(envelope),)
+        return str(value).encode("utf-8"), (_content_type(envelope),)
+
+    def _refusal(
+        self, refusal: Refusal, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        message = refusal.text or self._fixtures.error_text(refusal.status, refusal.reason)
+        value = error_envelope(refusal.status, message, to_details(refusal))
+        envelope = operation.envelope(refusal.status) if operation is not None else None
+        if envelope is not None:
+            if envelope.media_type is None:
+                return b"", refusal.headers
+            if envelope.schema is not None and not envelope.schema.is_valid(value):
+                # A contract with an error body of its own kind: its example, or a value of its schema.
+                body, headers = self._example(Example(), refusal.status, operation, situation)
+                return body, (*headers, *refusal.headers)
+        return dumps(value), (JSON_TYPE, *refusal.headers)
+
+    def _example(
+        self, wish: Example, status: int, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        envelope = operation.envelope(status) if operation is not None else None
+        if envelope is None or envelope.media_type is None:
+            return b"", ()
+        base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
+        name = operation.id if operation else ""
+        value = self.example(envelope, base.at("example", name, str(status)), wish)
+        if "json" not in envelope.media_type:
+            return str(value).encode("utf-8"), (_content_type(envelope),)
+        return dumps(value), (_content_type(envelope),)
+
+    def example(self, envelope: Envelope, seed: Seed, wish: Example) -> Json:
+        """An example of an envelope: the named one, the first one, or a value made from the schema."""
+        if wish.name is not None and wish.name in envelope.examples:
+            return envelope.examples[wish.name]
+        if envelope.examples and not wish.is_dynamic:
+            return next(iter(envelope.examples.values()))
+        if envelope.schema is None:
+            return {}
+        reference = {"$ref": f"#{envelope.schema_pointer}"}
+        value = make_value(reference, seed, resolve=self._contract.schemas.resolve)
+        if not envelope.schema.is_valid(value):
+            raise MockFailure(f"no value can be made for the schema at #{envelope.schema_pointer}")
+        return value
+
+    def _delivery(self, stub: Stub | None, situation: Situation, number: int) -> Delivery:
+        seconds = 0.0
+        for delay in (stub.response.delay if stub else None, situation.namespace.global_delay):
+            if isinstance(delay, Delay):
+                seed = situation.namespace.seed.at("delay", stub.id if stub else "", str(number))
+                seconds += draw_delay(delay, seed)
+        if stub is None:
+            return Delivery(delay_seconds=seconds)
+        return Delivery(
+            delay_seconds=seconds,
+            dribble=stub.response.dribble,
+            fault=stub.response.fault,
+            held_by=stub.id if stub.hold else None,
+        )
+
+
+def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
+    """The error envelope (reference page, Response Body of the eight errors)."""
+    return {
+        "message": message,
+        "success": False,
+        "error": {"code": status, "message": message, "details": details},
+    }
+
+
+def draw_delay(delay: Delay, seed: Seed) -> float:
+    """Seconds to wait, drawn from the distribution by the seed alone."""
+    if delay.kind == "fixed":
+        return delay.fixed
+    point = seed.fraction()
+    if delay.kind == "uniform":
+        return delay.lower + (delay.upper - delay.lower) * point
+    # The inverse of the distribution function at a point inside (0, 1).
+    normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
+    return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
+
+
+def _content_type(envelope: Envelope) -> tuple[bytes, bytes]:
+    media_type = envelope.media_type
+    if media_type == "application/json" or media_type is None:
+        return JSON_TYPE
+    return (b"content-type", media_type.encode("latin-1"))
+
+
+def _merge(headers: Headers, over: Headers) -> Headers:
+    """Headers with those of a script on top; a name that the script sets is set by it alone."""
+    names = {name.lower() for name, _ in over}
+    return (*(header for header in headers if header[0] not in names), *over)

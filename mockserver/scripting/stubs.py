@@ -1,0 +1,222 @@
+"""The stub: a matcher, an answer, how often. And the book in which a namespace keeps its stubs."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from heapq import merge
+from urllib.parse import unquote
+
+from mockserver.exceptions import Problem, StubError
+from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.scripting.matchers import RequestMatcher
+from mockserver.scripting.scenarios import Scenarios, ScenarioStep
+from mockserver.scripting.subjects import Subject
+from mockserver.types import Headers, JsonObject
+
+DEFAULT_PRIORITY = 5
+MAX_STUBS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseDefinition:
+    """What shall be said. `status` and `body` may be None: then the contract fills them in."""
+
+    status: int | None = None
+    status_message: str | None = None
+    headers: Headers = ()
+    body: bytes | None = None
+    delay: Delay | None = None
+    dribble: Dribble | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stub:
+    """One scripted answer.
+
+    `operation` limits it to an operation of the contract; `times` is how many calls it answers, None for
+    all; `document` is its WireMock JSON, with `id` and `uuid`.
+    """
+
+    id: str
+    name: str | None
+    matcher: RequestMatcher
+    response: ResponseDefinition
+    priority: int
+    scenario: ScenarioStep | None
+    operation: str | None
+    times: int | None
+    phase: Phase
+    hold: bool
+    off_contract: bool
+    document: JsonObject = field(compare=False, repr=False)
+
+
+class StubEntry:
+    """A stub in a book, with its place in the order and how often it may still answer."""
+
+    __slots__ = ("order", "remaining", "stub")
+
+    def __init__(self, stub: Stub, number: int, remaining: int | None) -> None:
+        self.stub = stub
+        self.remaining = remaining
+        # Lowest priority number first; among equals those with `times`, oldest first; then newest first.
+        self.order = (stub.priority, 0, number) if stub.times is not None else (stub.priority, 1, -number)
+
+    def __lt__(self, other: StubEntry) -> bool:
+        return self.order < other.order
+
+
+BucketKey = tuple[str, str, str]
+
+
+def _bucket_key(stub: Stub) -> BucketKey:
+    """The narrowest thing that a request must have to be a candidate: found by look-up, not by trying."""
+    if stub.matcher.literal_query is not None:
+        return ("query", *stub.matcher.literal_query)
+    if stub.matcher.literal_path is not None:
+        return ("path", unquote(stub.matcher.literal_path), "")
+    if stub.operation is not None:
+        return ("operation", stub.operation, "")
+    return _ANY
+
+
+_ANY: BucketKey = ("", "", "")
+
+
+class StubBook:
+    """The stubs of one namespace, in the order in which they are asked.
+
+    Not thread-safe by itself: the namespace's lock makes finding and using one step.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, StubEntry] = {}
+        self._buckets: dict[BucketKey, list[StubEntry]] = {}
+        self._next_number = 1
+        self.scenarios = Scenarios()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Stub]:
+        """Newest first, as WireMock lists them."""
+        return (entry.stub for entry in reversed(self._entries.values()))
+
+    @property
+    def steps(self) -> list[ScenarioStep]:
+        """The scenario steps of all stubs."""
+        return [entry.stub.scenario for entry in self._entries.values() if entry.stub.scenario is not None]
+
+    def find_by_id(self, id: str) -> Stub | None:
+        """The stub with an id."""
+        entry = self._entries.get(id)
+        return entry.stub if entry else None
+
+    def remaining(self, id: str) -> int | None:
+        """How many calls a stub may still answer; None for one without `times` (or that is not there)."""
+        entry = self._entries.get(id)
+        return entry.remaining if entry else None
+
+    def add(self, stubs: Iterable[Stub]) -> None:
+        """Put in stubs, all or none; one whose id is known takes the place of the old one.
+
+        Raises StubError when there would be more than 10,000.
+        """
+        new = list(stubs)
+        count = len(self._entries.keys() | {stub.id for stub in new})
+        if count > MAX_STUBS:
+            text = f"{count} stubs would be more than {MAX_STUBS} in one namespace"
+            raise StubError([Problem(text, "")])
+        for stub in new:
+            self.remove(stub.id)
+            self._put(stub, stub.times)
+
+    def _put(self, stub: Stub, remaining: int | None) -> None:
+        entry = StubEntry(stub, self._next_number, remaining)
+        self._next_number += 1
+        self._entries[stub.id] = entry
+        insort(self._buckets.setdefault(_bucket_key(stub), []), entry)
+
+    def replace(self, stub: Stub) -> None:
+        """A new version of a stub, in the place of the old one in the order."""
+        old = self._entries[stub.id]
+        self._unlist(old)
+        entry = StubEntry(stub, abs(old.order[2]), stub.times)
+        self._entries[stub.id] = entry
+        insort(self._buckets.setdefault(_bucket_key(stub), []), entry)
+
+    def remove(self, id: str) -> bool:
+        """Take a stub out; whether it was there."""
+        entry = self._entries.pop(id, None)
+        if entry is None:
+            return False
+        self._unlist(entry)
+        return True
+
+    def _unlist(self, entry: StubEntry) -> None:
+        key = _bucket_key(entry.stub)
+        bucket = self._buckets[key]
+        bucket.remove(entry)
+        if not bucket:
+            del self._buckets[key]
+
+    def clear(self) -> None:
+        """Take out all stubs and forget the states of their scenarios."""
+        self._entries.clear()
+        self._buckets.clear()
+        self._next_number = 1
+        self.scenarios.reset()
+
+    def candidates(self, path: str, query: dict[str, list[str]], operation: str | None) -> Iterator[Stub]:
+        """The stubs that may answer a request, in order; what they match has still to be asked."""
+        buckets = self._buckets
+        if not buckets:
+            return iter(())
+        found = []
+        if (bucket := buckets.get(_ANY)) is not None:
+            found.append(bucket)
+        if operation is not None and (bucket := buckets.get(("operation", operation, ""))) is not None:
+            found.append(bucket)
+        plain = unquote(path) if "%" in path else path
+        if (bucket := buckets.get(("path", plain, ""))) is not None:
+            found.append(bucket)
+        for name, values in query.items():
+            for value in values:
+                if (bucket := buckets.get(("query", name, value))) is not None:
+                    found.append(bucket)
+        if not found:
+            return iter(())
+        entries = found[0] if len(found) == 1 else merge(*found)
+        return (entry.stub for entry in list(entries))
+
+    def accepts(self, stub: Stub, subject: Subject, operation: str | None) -> bool:
+        """Whether a stub answers a request now: operation, scenario state, and the matcher."""
+        if stub.operation is not None and stub.operation != operation:
+            return False
+        if stub.scenario is not None and not self.scenarios.allows(stub.scenario):
+            return False
+        return stub.matcher.matches(subject)
+
+    def use(self, stub: Stub) -> None:
+        """A stub answers a call: count it, drop it when used up, move its scenario."""
+        entry = self._entries.get(stub.id)
+        if entry is not None and entry.remaining is not None:
+            entry.remaining -= 1
+            if entry.remaining <= 0:
+                self.remove(stub.id)
+        if stub.scenario is not None:
+            self.scenarios.move(stub.scenario)
+
+    def copy(self) -> StubBook:
+        """An independent book with the same stubs, uses left and scenario states; for snapshots."""
+        book = StubBook()
+        book._next_number = self._next_number
+        for id, entry in self._entries.items():
+            twin = StubEntry(entry.stub, abs(entry.order[2]), entry.remaining)
+            book._entries[id] = twin
+            insort(book._buckets.setdefault(_bucket_key(entry.stub), []), twin)
+        book.scenarios.states.update(self.scenarios.states)
+        return book

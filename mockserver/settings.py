@@ -1,0 +1,183 @@
+"""Settings: the one list of options, whether they come from arguments, environment or a fixture."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from mockserver.clocks import read_clock
+from mockserver.exceptions import Problem, SettingsError
+
+NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
+_RATE = re.compile(r"(\d{1,9})/(\d{1,9})(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """So many calls in so many seconds, for each credential and operation."""
+
+    calls: int
+    seconds: int
+
+
+def packaged_folder(name: str) -> Path:
+    """The folder `schemas` or `fixtures` that comes with the package, installed or in a checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / name
+    return installed if installed.is_dir() else package.parent / name
+
+
+def _option(default: Any, help: str, **more: Any) -> Any:
+    """A setting with the sentence that explains it wherever options are listed."""
+    return field(default=default, metadata={"help": help, **more}, repr=more.get("shown", True))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every option, with its default.
+
+    Construction checks all values and raises SettingsError with every problem. Secrets are not in the repr.
+    """
+
+    host: str = _option("127.0.0.1", "Address to listen on.")
+    port: int = _option(4020, "Port to listen on; 0 picks a free one and prints it.")
+    contract: Path = _option(
+        packaged_folder("schemas") / "openapi.json", "OpenAPI file to answer from.", shown_default="built in"
+    )
+    fixtures: Path = _option(
+        packaged_folder("fixtures"),
+        "Folder of credentials, accounts, keys, error texts and stubs.",
+        shown_default="built in",
+    )
+    seed: str = _option("hsrcpay", "What all generated values are derived from.")
+    clock: str = _option("real", "real, an instant (frozen there) or a shift such as +90d.")
+    success_status: str = _option("201", "Status of a success where the contract documents both.",
+                                  choices=("200", "201", "alternate"))  # fmt: skip
+    strict_accounts: bool = _option(False, "Know only the accounts of the fixtures.")
+    journal_limit: int = _option(10_000, "Calls that a namespace remembers.")
+    admin_token: str | None = _option(None, "Bearer token that the control API asks for.", shown=False)
+    allow_live: bool = _option(False, "Let live credentials in (still never kept).")
+    rate_limit: str | None = _option(None, "Calls allowed in a time, such as 100/60s; off by default.")
+    idempotency: str = _option("on", "What an Idempotency-Key does.", choices=("off", "on", "required"))
+    jwt_secret: str | None = _option(None, "HMAC secret that JWTs are checked with.", shown=False)
+    jwks: Path | None = _option(None, "JWKS file that JWTs are checked with.")
+    jwt_audience: str | None = _option(None, "Audience that JWTs must name.")
+    log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
+    log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
+
+    def __post_init__(self) -> None:
+        problems = [Problem(text, pointer=f"/{name}") for name, text in _check(self)]
+        if problems:
+            raise SettingsError(problems)
+
+    def with_changes(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with some options changed. Raises SettingsError for unknown names, with the nearest."""
+        unknown = [name for name in changes if name not in OPTIONS]
+        if unknown:
+            raise SettingsError([Problem(_unknown(name), pointer=f"/{name}") for name in unknown])
+        return dataclasses.replace(self, **changes)
+
+    @property
+    def rate(self) -> RateLimit | None:
+        """`rate_limit`, read."""
+        return read_rate_limit(self.rate_limit) if self.rate_limit else None
+
+
+OPTIONS: Mapping[str, Any] = {item.name: item for item in fields(Settings)}
+ENVIRONMENT_PREFIX = "MOCKSERVER_"
+
+
+def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The options set as `MOCKSERVER_…` variables, converted.
+
+    Raises SettingsError with every unknown name and every value of the wrong kind.
+    """
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX):
+            continue
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if name not in OPTIONS:
+            if name not in _OTHER_VARIABLES:
+                problems.append(Problem(_unknown(name), file=variable))
+            continue
+        try:
+            found[name] = convert(name, text)
+        except ValueError as error:
+            problems.append(Problem(str(error), file=variable))
+    if problems:
+        raise SettingsError(problems)
+    return found
+
+
+# Variables with our prefix that are not options of the server.
+_OTHER_VARIABLES = frozenset({"credential"})
+
+
+def convert(name: str, text: str) -> Any:
+    """The value of an option from its text. Raises ValueError with what would be right."""
+    kind = OPTIONS[name].type
+    if kind == "bool":
+        if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+            raise ValueError(f"{text!r} must be true or false")
+        return text.lower() in ("1", "true", "yes", "on")
+    if kind == "int":
+        if not text.strip().isdecimal():
+            raise ValueError(f"{text!r} must be a whole number")
+        return int(text)
+    if kind.startswith("Path"):
+        return Path(text)
+    if kind.startswith("tuple"):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
+def read_rate_limit(text: str) -> RateLimit:
+    """`100/60s` -> 100 calls in 60 seconds. Raises ValueError with what would be right."""
+    match = _RATE.fullmatch(text)
+    if not match or int(match.group(1)) < 1 or int(match.group(2)) < 1:
+        raise ValueError(f"{text!r} must be calls per time such as 100/60s")
+    return RateLimit(int(match.group(1)), int(match.group(2)) * _SECONDS[match.group(3)])
+
+
+def _unknown(name: str) -> str:
+    near = get_close_matches(name, OPTIONS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(OPTIONS)}"
+    return f"{name!r} is no option; {hint}"
+
+
+def _check(settings: Settings) -> list[tuple[str, str]]:
+    problems: list[tuple[str, str]] = []
+
+    def refuse(name: str, text: str) -> None:
+        problems.append((name, text))
+
+    for name, option in OPTIONS.items():
+        value = getattr(settings, name)
+        choices = option.metadata.get("choices")
+        if choices and value not in choices:
+            refuse(name, f"{value!r} must be one of {', '.join(choices)}")
+        if option.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
+            refuse(name, f"{value!r} must be a whole number")
+    if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
+        refuse("port", f"{settings.port} must lie between 0 and 65535")
+    if isinstance(settings.journal_limit, int) and settings.journal_limit < 1:
+        refuse("journal_limit", f"{settings.journal_limit} must be at least 1")
+    for name, read in _READERS.items():
+        value = getattr(settings, name)
+        if value is not None:
+            try:
+                read(value)
+            except ValueError as error:
+                refuse(name, str(error))
+    return problems
+
+
+_READERS: dict[str, Callable[[str], object]] = {"rate_limit": read_rate_limit, "clock": read_clock}
