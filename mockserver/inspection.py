@@ -60,6 +60,11 @@ class Inspection(NamedTuple):
     def __repr__(self) -> str:
         return f"<Inspection {self.operation.id if self.operation else None} {self.credential!r}>"
 
+    def object(self) -> JsonObject:
+        """The body, for an operation whose schema makes sure that it is an object."""
+        assert isinstance(self.body, dict), "the contract was checked before"
+        return self.body
+
     def canonical(self) -> bytes:
         """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
         body = None if self.full_body is UNSET else self.full_body
@@ -179,7 +184,8 @@ class Inspector:
     def _hint(self, method: str, path: str, warnings: list[CallWarning]) -> None:
         nearest = self._contract.find_nearest(method, path)
         if nearest is not None:
-            text = f"no operation has this method and path; the nearest is {nearest.id} ({nearest.method} {nearest.path})"
+            where = f"{nearest.id} ({nearest.method} {nearest.path})"
+            text = f"no operation has this method and path; the nearest is {where}"
             warnings.append(CallWarning("unknown_operation", text))
 
 

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
 from mockserver.faults import Dribble, Fault
+from mockserver.json_codec import dumps
 from mockserver.redaction import redact_bytes, redact_header, redact_url
 from mockserver.types import UNSET, Headers
 
@@ -69,7 +68,7 @@ def build_request(
         (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in (headers or {}).items()
     ]
     if json is not UNSET:
-        body = orjson.dumps(json)
+        body = dumps(json)
         if not any(name == b"content-type" for name, _ in pairs):
             pairs.append((b"content-type", b"application/json"))
     return Request(method, path, query, tuple(pairs), body, client)

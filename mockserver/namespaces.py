@@ -9,6 +9,7 @@ from typing import Any
 
 from mockserver.clocks import Clock, read_clock
 from mockserver.exceptions import UnknownItem
+from mockserver.faults import Delay
 from mockserver.fixtures import Fixtures
 from mockserver.inspection import DEFAULT_NAMESPACE
 from mockserver.journal import ByteBudget, Journal
@@ -17,7 +18,6 @@ from mockserver.scripting.stubs import StubBook
 from mockserver.settings import RateLimit, Settings
 from mockserver.synthesis.keys import UuidSeries
 from mockserver.synthesis.seeds import Seed
-from mockserver.types import JsonObject
 
 MAX_NAMESPACES = 10_000
 MAX_SNAPSHOTS = 1_000
@@ -76,7 +76,7 @@ class Namespace:
         self.journal = Journal(settings.journal_limit, budget)
         self.resources = Resources()
         self.waiting: set[Waiting] = set()
-        self.global_delay: JsonObject | None = None
+        self.global_delay: Delay | None = None
         self._stub_number = 0
         self.variant: str | None = None
         self._apply(settings)
@@ -172,7 +172,7 @@ class Namespaces:
         self.default = self.get(DEFAULT_NAMESPACE)
 
     def __iter__(self) -> Iterator[Namespace]:
-        return iter(sorted(tuple(self._known.values()), key=lambda namespace: namespace.name))
+        return iter(sorted(self._known.values(), key=lambda namespace: namespace.name))
 
     def __len__(self) -> int:
         return len(self._known)

@@ -42,7 +42,7 @@ class Renderer:
     def render(
         self, decision: Decision, outcome: Outcome | None, situation: Situation, call_id: str, number: int
     ) -> Response:
-        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if it was.
+        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done.
 
         Raises MockFailure when the answer would break the contract.
         """
@@ -79,7 +79,9 @@ class Renderer:
         if isinstance(content, Refusal):
             return self._refusal(content, operation, situation)
         if isinstance(content, Literal):
-            is_page = decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
+            is_page = (
+                decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
+            )
             return content.body, (_HTML_TYPE,) if is_page else ()
         if isinstance(content, StoredAnswer):
             return content.body, content.headers
@@ -143,7 +145,7 @@ class Renderer:
     def _delivery(self, stub: Stub | None, situation: Situation, number: int) -> Delivery:
         seconds = 0.0
         for delay in (stub.response.delay if stub else None, situation.namespace.global_delay):
-            if isinstance(delay, Delay):
+            if delay is not None:
                 seed = situation.namespace.seed.at("delay", stub.id if stub else "", str(number))
                 seconds += draw_delay(delay, seed)
         if stub is None:

@@ -315,6 +315,8 @@ class _Reader:
                 self._problem(f"the path parameter {segment} is not declared", pointer)
         account = next((p.name for p in parameters.values() if p.names_account), None)
         security = raw.get("security", self._document.get("security", []))
+        envelopes = self._envelopes(raw, pointer)
+        statuses = tuple(sorted(int(status) for status in envelopes if status.isdecimal()))
         return Operation(
             id=str(raw.get("operationId") or f"{method}{path}"),
             method=method.upper(),
@@ -322,10 +324,12 @@ class _Reader:
             summary=str(raw.get("summary", "")),
             parameters=tuple(parameters.values()),
             body=self._body(raw, pointer),
-            envelopes=self._envelopes(raw, pointer),
+            envelopes=envelopes,
             permission=raw.get("x-permission"),
             requires_credential=self._requires_credential(security, pointer),
             account_parameter=account,
+            statuses=statuses,
+            success_statuses=tuple(status for status in statuses if 200 <= status < 300) or (200,),
         )
 
     def _requires_credential(self, security: Json, pointer: str) -> bool:
@@ -395,6 +399,8 @@ class _Reader:
         body, place = found
         schemas: dict[str, CompiledSchema] = {}
         members: frozenset[str] | None = None
+        examples: dict[str, Json] = {}
+        schema_pointer = ""
         content = body.get("content")
         for media, item in (content if isinstance(content, dict) else {}).items():
             if not isinstance(item, dict):
@@ -405,7 +411,8 @@ class _Reader:
             if compiled is not None:
                 schemas[media.lower()] = compiled
                 members = self._members(item.get("schema", {}))
-        return RequestBody(body.get("required") is True, schemas, members)
+                examples = dict(self._examples(item, compiled, f"{place}/content/{escape_pointer(media)}"))
+        return RequestBody(body.get("required") is True, schemas, members, examples, schema_pointer)
 
     def _members(self, schema: Json) -> frozenset[str] | None:
         resolved = self._resolved(schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from mockserver.contract.path_templates import PathTemplates
@@ -36,12 +36,15 @@ class Parameter:
 class RequestBody:
     """What an operation takes: the schema of each media type, and the members that it names at its top.
 
-    `members` is None where the schema does not say, so that no member is unknown.
+    `members` is None where the schema does not say, so that no member is unknown. `examples` and
+    `schema_pointer` are those of the last media type.
     """
 
     required: bool
     schemas: Mapping[str, CompiledSchema]
     members: frozenset[str] | None
+    examples: Mapping[str, Json]
+    schema_pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,12 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A method on a path template, with all that the contract says about it."""
+    """A method on a path template, with all that the contract says about it.
+
+    `statuses` are the documented ones that are numbers, ascending; `success_statuses` those of them that are
+    2xx, (200,) where the contract has only a range or a default; `account_parameter` names the parameter that
+    names the account.
+    """
 
     id: str
     method: str
@@ -72,22 +80,14 @@ class Operation:
     envelopes: Mapping[str, Envelope]
     permission: str | None
     requires_credential: bool
-    account_parameter: str | None = field(default=None)
+    account_parameter: str | None
+    statuses: tuple[int, ...]
+    success_statuses: tuple[int, ...]
 
     def envelope(self, status: int) -> Envelope | None:
         """The envelope that documents a status: its own, its range's (`4XX`), or the default one."""
         envelopes = self.envelopes
         return envelopes.get(str(status)) or envelopes.get(f"{status // 100}XX") or envelopes.get("default")
-
-    @property
-    def statuses(self) -> tuple[int, ...]:
-        """The documented statuses that are numbers, ascending."""
-        return tuple(sorted(int(status) for status in self.envelopes if status.isdecimal()))
-
-    @property
-    def success_statuses(self) -> tuple[int, ...]:
-        """The documented 2xx statuses, ascending; (200,) where the contract has only a range or a default."""
-        return tuple(status for status in self.statuses if 200 <= status < 300) or (200,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ class CreateApiKey:
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """Issue the key: it can be used as a credential from now on."""
-        body = situation.inspection.body
+        body: JsonObject = situation.inspection.object()
         account_id = account_of(situation.inspection) or ""
         created_at = format_instant(situation.now_millis)
         expires_at = body.get("expires_at")

@@ -1,0 +1,149 @@
+"""The ASGI application: the mocked API on every path, the control API under `/__admin`.
+
+A call of the API goes straight from the ASGI scope to the engine. The control API, which nobody calls ten
+thousand times a second, is a Starlette application over the table in `control`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.applications import Starlette
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response as HttpResponse
+from starlette.routing import Route
+
+from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
+from mockserver.delivery import Receive, Scope, Send, deliver
+from mockserver.engine import Engine
+from mockserver.journal import Call
+from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.messages import Request
+from mockserver.types import UNSET
+
+OnCall = Callable[[Call], None]
+
+
+def create_app(engine: Engine, *, on_call: OnCall | None = None) -> App:
+    """The application for an engine. `on_call` is told of each call once its answer is decided."""
+    return App(engine, on_call)
+
+
+class App:
+    """An ASGI 3 application."""
+
+    def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
+        self.engine = engine
+        self.control = Control(engine)
+        self._on_call = on_call
+        door = ControlDoor(self.control)
+        # Starlette sees the path that `split_path` accepted, whole: it decides nothing by it.
+        self._admin = Starlette(routes=[Route("/{path:path}", door.answer, methods=_METHODS)])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._admin(scope, receive, send)
+            return
+        path = scope["raw_path"].decode("latin-1")
+        if "__admin" in path or path in _ROOT_DOCUMENTS:
+            found = _ROOT_DOCUMENTS.get(path) or split_path(path)
+            if found is not None:
+                scope["mockserver.control"] = found
+                await self._admin(scope, receive, send)
+                return
+        await self._answer(path, scope, receive, send)
+
+    async def _answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """One call of the mocked API."""
+        body = b""
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            body = body + message["body"] if body else message["body"]
+            if not message["more_body"]:
+                break
+        client = scope["client"]
+        request = Request(
+            scope["method"],
+            path,
+            scope["query_string"].decode("latin-1"),
+            tuple(scope["headers"]),
+            body,
+            client[0] if client else None,
+        )
+        exchange = self.engine.begin(request)
+        if self._on_call is not None:
+            self._on_call(exchange.call)
+        await deliver(exchange, scope, receive, send)
+
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
+# Documents at the root, by the control route that serves them.
+_ROOT_DOCUMENTS = {
+    "/openapi.json": ("default", "/contract"),
+    "/.well-known/jwks.json": ("default", "/jwks"),
+    "/.well-known/openid-configuration": ("default", "/discovery"),
+}
+
+
+class ControlDoor:
+    """The control API over HTTP."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Carry out one control call, waiting for calls if that is what it asks for."""
+        namespace, path = request.scope["mockserver.control"]
+        body = await request.body()
+        answer = self._control.answer(
+            request.method,
+            path,
+            request.scope["query_string"].decode("latin-1"),
+            body,
+            namespace=namespace,
+            origin=f"{request.url.scheme}://{request.url.netloc}",
+        )
+        if isinstance(answer, Question):
+            answer = await _wait(answer)
+        if isinstance(answer, Stream):
+            raise NotImplementedError
+        return _respond(answer, is_pretty=b"curl" in (request.headers.get("user-agent") or "").encode())
+
+
+def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
+    if answer.text is not None:
+        return HttpResponse(answer.text, answer.status, media_type=answer.media_type)
+    if answer.value is UNSET:
+        return HttpResponse(b"", answer.status)
+    content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
+    return HttpResponse(content, answer.status, media_type=answer.media_type)
+
+
+async def _wait(question: Question) -> ControlAnswer:
+    """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
+    loop = asyncio.get_running_loop()
+    came = asyncio.Event()
+    listeners = question.namespace.journal.listeners
+
+    def listen(call: Call) -> None:
+        loop.call_soon_threadsafe(came.set)
+
+    listeners.add(listen)
+    try:
+        deadline = loop.time() + question.seconds
+        while True:
+            came.clear()
+            with question.namespace.lock:
+                answer = question.ask()
+            if answer is not None:
+                return answer
+            try:
+                await asyncio.wait_for(came.wait(), deadline - loop.time())
+            except TimeoutError:
+                with question.namespace.lock:
+                    return question.give_up()
+    finally:
+        listeners.discard(listen)

@@ -1,0 +1,114 @@
+"""The command `mockserver`: serve, check, errors, token."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mockserver.exceptions import InvalidInput, Problem
+from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings, read_environment
+
+BAD_INPUT = 2
+CHECK_FAILED = 1
+
+
+def _options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The settings of these names as command-line options; what is not given is left out."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for name in reversed(names):
+            item = OPTIONS[name]
+            flag = "--" + name.replace("_", "-")
+            meta = item.metadata
+            shown = meta.get("shown_default", item.default)
+            text = f"{meta['help']}"
+            if shown not in (None, False, ()):
+                text += f"  [default: {shown}]"
+            text += f"  [{ENVIRONMENT_PREFIX}{name.upper()}]"
+            kind: Any = str
+            if "choices" in meta:
+                kind = click.Choice(meta["choices"])
+            elif item.type == "int":
+                kind = int
+            elif item.type.startswith("Path"):
+                kind = click.Path(path_type=Path)
+            if item.type == "bool":
+                command = click.option(flag, name, is_flag=True, default=None, help=text)(command)
+            else:
+                command = click.option(
+                    flag, name, type=kind, default=None, help=text, multiple=item.type.startswith("tuple")
+                )(command)
+        return command
+
+    return add
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    """Settings from the command line, else the environment, else the defaults."""
+    chosen = {name: value for name, value in given.items() if value not in (None, ())}
+    return Settings(**{**read_environment(os.environ), **chosen})
+
+
+def _fail(error: InvalidInput) -> None:
+    """Say what is wrong, every problem on a line of its own, and exit with 2."""
+    for problem in error.problems:
+        click.echo(f"mockserver: {_describe(problem)}", err=True)
+    sys.exit(BAD_INPUT)
+
+
+def _describe(problem: Problem) -> str:
+    if problem.file is None and problem.pointer:
+        return f"--{problem.pointer.lstrip('/').replace('_', '-')}: {problem.message}"
+    return str(problem)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="hsrcpay-mockserver", prog_name="mockserver")
+def main() -> None:
+    """A sandbox of the HSRCPAY payment API, run from its contract."""
+
+
+@main.command()
+@_options(*OPTIONS)
+def serve(**given: Any) -> None:
+    """Answer as the API does, until Ctrl-C."""
+    from mockserver.serving import serve_forever
+
+    try:
+        serve_forever(_settings(given))
+    except InvalidInput as error:
+        _fail(error)
+
+
+@main.command()
+@_options("contract", "fixtures")
+def check(**given: Any) -> None:
+    """Check contract, fixtures and stubs; exit with 1 and every problem if there is one."""
+    from mockserver.contract import load_contract
+    from mockserver.fixtures import load_fixtures
+
+    problems: list[Problem] = []
+    try:
+        settings = _settings(given)
+        contract = load_contract(settings.contract)
+        for warning in contract.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        fixtures = load_fixtures(settings.fixtures, contract)
+    except InvalidInput as error:
+        problems += error.problems
+    for problem in problems:
+        click.echo(_describe(problem), err=True)
+    if problems:
+        count = len(problems)
+        click.echo(f"{count} problem{'s' if count > 1 else ''}.", err=True)
+        sys.exit(CHECK_FAILED)
+    click.echo(
+        f"{contract.title} {contract.version}: {len(contract.operations)} operations, "
+        f"{len(fixtures.credentials)} credentials, {len(fixtures.accounts)} accounts, "
+        f"{len(fixtures.stubs)} stubs. No problem."
+    )
