@@ -1,0 +1,79 @@
+"""RequestMatcher: a WireMock request pattern, read once and matched often.
+
+    {"method": "POST", "urlPath": "/v1/api-keys/", "queryParameters": {"account_id": {"equalTo": "acct_1"}}}
+
+One function finds the differences between a pattern and a request; matching is the absence of any. What
+cannot be honoured here is refused when it is read, never ignored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+
+from mockserver.exceptions import StubError
+from mockserver.scripting.differences import Difference, total_distance
+from mockserver.scripting.reading import Reading, keep, name_kind
+from mockserver.scripting.request_patterns import RequestPattern, read_pattern
+from mockserver.scripting.subjects import Subject
+from mockserver.types import Json, JsonObject
+
+__all__ = ["Difference", "RequestMatcher", "read_request_pattern"]
+
+
+class RequestMatcher:
+    """A request pattern, ready to match. It never changes.
+
+    For an index: `method` in upper case, None for any; `literal_path`, to which the path must be equal
+    in the spelling of `subjects.normal_path`, None if there is no such path; `literal_query`, a name and
+    the text that one of its values must be, or None.
+    """
+
+    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "method")
+
+    def __init__(self, pattern: RequestPattern) -> None:
+        self._document = pattern.document
+        self._parts = pattern.parts
+        self.method = pattern.method
+        self.literal_path = pattern.literal_path
+        self.literal_query = pattern.literal_query
+
+    def differences(self, subject: Subject) -> Iterator[Difference]:
+        """Everything in which the request differs from the pattern, found one by one."""
+        for part in self._parts:
+            yield from part.differences(subject)
+
+    def matches(self, subject: Subject) -> bool:
+        return next(self.differences(subject), None) is None
+
+    def distance(self, subject: Subject) -> float:
+        """0.0 for a match to 1.0 for nothing in common: the weighted mean over what the pattern asks for."""
+        total = weights = 0.0
+        for part in self._parts:
+            weights += part.weight
+            total += part.weight * min(1.0, total_distance(part.differences(subject)) / part.size)
+        return total / weights if weights else 0.0
+
+    def to_json(self) -> JsonObject:
+        """The pattern as it was read, secrets redacted. A copy, so it may be changed."""
+        return deepcopy(self._document)
+
+
+def read_request_pattern(
+    document: Json, *, pointer: str = "/request", redact: Callable[[str], str] = keep
+) -> RequestMatcher:
+    """Read WireMock's request pattern.
+
+    `pointer` is where the pattern stands in the document that the user wrote. `redact` is applied to every
+    text that is expected literally, as it was applied to the requests; if it is given, what is expected of
+    Authorization and of cookies is hidden as a whole, as it is in requests. Raises StubError with every
+    problem.
+    """
+    reading = Reading(redact)
+    if not isinstance(document, dict):
+        reading.refuse(pointer, f"a request pattern must be an object, not {name_kind(document)}")
+        raise StubError(reading.problems)
+    pattern = read_pattern(document, pointer, reading)
+    if pattern is None:
+        raise StubError(reading.problems)
+    return RequestMatcher(pattern)

@@ -1,0 +1,419 @@
+"""Operators: how WireMock's content patterns are written (docs/request-matching), and what is read from them.
+
+    {"equalTo": "acct_1"}   {"matches": "acct_.*"}   {"not": {"contains": "x"}}   {"absent": true}
+
+A pattern has one operator and the members that belong to it. Where a value is not there, `anything`,
+`doesNotContain`, `doesNotMatch` and a `not` of what misses it fit, as in WireMock.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from operator import attrgetter, eq, ge, gt, le, lt
+from typing import Any
+
+from mockserver import json_codec
+from mockserver.contract.schema_registry import compile_schema
+from mockserver.exceptions import ContractError, MalformedJson
+from mockserver.json_codec import escape_pointer
+from mockserver.regexes import compile_regex
+from mockserver.scripting.content_patterns import (
+    AbsentPattern,
+    AllOfPattern,
+    AnyOfPattern,
+    AnyValue,
+    ContentPattern,
+    EachPattern,
+    EqualValue,
+    JsonEqualityPattern,
+    JsonPathPattern,
+    JsonSchemaPattern,
+    NotPattern,
+    TextPattern,
+    ValuesPattern,
+)
+from mockserver.scripting.differences import count_leaves
+from mockserver.scripting.json_equality import JsonEquality, find_placeholders, read_placeholder
+from mockserver.scripting.json_paths import compile_json_path
+from mockserver.scripting.reading import Reading, keep, name_kind
+from mockserver.types import UNSET, Json, JsonObject, UnsetType
+
+# Takes the members of a pattern, the pattern's pointer, and the reading that collects the problems.
+Reader = Callable[[JsonObject, str, Reading], ContentPattern | None]
+
+
+def read_content_pattern(
+    document: Json, pointer: str, reading: Reading, *, beside: Collection[str] = ()
+) -> ContentPattern | None:
+    """The pattern of one value; None if it is refused, the problems are then in `reading`.
+
+    `beside` names members of `document` that are no part of the pattern.
+    """
+    operator = _find_operator(document, pointer, reading, _OPERATORS, beside)
+    return None if operator is None else _OPERATORS[operator].read(document, pointer, reading)
+
+
+def read_values_pattern(document: Json, pointer: str, reading: Reading) -> ValuesPattern | None:
+    """The pattern of all values of one name: any operator, or `hasExactly`, `includes`; None if refused."""
+    operator = _find_operator(document, pointer, reading, (*_OPERATORS, *_EACH_OPERATORS))
+    if operator is None:
+        return None
+    if operator in _EACH_OPERATORS:
+        patterns = _read_patterns(document, operator, pointer, reading)
+        return EachPattern(_list_document(operator, patterns), operator, patterns) if patterns else None
+    pattern = _OPERATORS[operator].read(document, pointer, reading)
+    if pattern is None:
+        return None
+    if operator == "equalTo" and not document.get("caseInsensitive"):
+        return EqualValue(pattern.document, pattern.document["equalTo"])
+    return AnyValue(pattern)
+
+
+def _find_operator(
+    document: Json, pointer: str, reading: Reading, known: Collection[str], beside: Collection[str] = ()
+) -> str | None:
+    """The one operator of a pattern; None if there is not exactly one. Refuses what does not belong to it."""
+    if not isinstance(document, dict):
+        kind = name_kind(document)
+        reading.refuse(pointer, f'a pattern must be an object such as {{"equalTo": "…"}}, not {kind}')
+        return None
+    operators: list[str] = [name for name in document if name in known]
+    own = {member for name in operators if name in _OPERATORS for member in _OPERATORS[name].modifiers}
+    strange = [name for name in document if name not in known and name not in own and name not in beside]
+    for name in strange:
+        _refuse_member(name, pointer, reading, known)
+    if len(operators) == 1:
+        return operators[0]
+    if operators:
+        names = ", ".join(map(repr, operators))
+        reading.refuse(pointer, f'a pattern has one operator, not {names}; join several with "and"')
+    elif not strange:
+        reading.refuse(pointer, f"the pattern has no operator; known are {', '.join(sorted(known))}")
+    return None
+
+
+def _refuse_member(name: str, pointer: str, reading: Reading, known: Collection[str]) -> None:
+    place = f"{pointer}/{escape_pointer(name)}"
+    owner = next((operator for operator, entry in _OPERATORS.items() if name in entry.modifiers), None)
+    if owner is not None:
+        reading.refuse(place, f"{name!r} belongs to {owner!r}, which is not here")
+    elif name in _EACH_OPERATORS:
+        reading.refuse(place, f"{name!r} is for query parameters, form parameters and headers")
+    elif name in _UNSUPPORTED:
+        reading.refuse(place, f"{name!r} is not supported: {_UNSUPPORTED[name]}")
+    else:
+        reading.refuse_unknown(place, name, known, "operator")
+
+
+def _text_reader(
+    operator: str,
+    build: Callable[[str], Callable[[str], bool]],
+    *,
+    redaction: Callable[[Reading], Callable[[str], str]] = lambda reading: keep,
+    fits_absence: bool = False,
+) -> Reader:
+    """The reader of an operator on texts. `build` makes the test, or raises ValueError with the reason.
+
+    A literal text is redacted as the requests are; a regular expression is not, it would be another one.
+    """
+
+    def read(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+        expected = reading.text(members, operator, pointer)
+        if expected is None:
+            return None
+        expected = redaction(reading)(expected)
+        try:
+            test = build(expected)
+        except ValueError as error:
+            reading.refuse(f"{pointer}/{operator}", str(error))
+            return None
+        return TextPattern({**members, operator: expected}, operator, test, fits_absence)
+
+    return read
+
+
+def _read_equal_to(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    ignores_case = reading.flag(members, "caseInsensitive", pointer)
+    build = _equals_ignoring_case if ignores_case else _equals
+    return _text_reader("equalTo", build, redaction=attrgetter("redact_whole"))(members, pointer, reading)
+
+
+def _equals(expected: str) -> Callable[[str], bool]:
+    return lambda text: text == expected
+
+
+def _equals_ignoring_case(expected: str) -> Callable[[str], bool]:
+    folded = expected.casefold()
+    return lambda text: text.casefold() == folded
+
+
+def _contains(expected: str) -> Callable[[str], bool]:
+    return lambda text: expected in text
+
+
+def _does_not_contain(expected: str) -> Callable[[str], bool]:
+    return lambda text: expected not in text
+
+
+def _matches(pattern: str) -> Callable[[str], bool]:
+    # As in WireMock the whole value is meant, and the dot stands for line breaks too.
+    regex = compile_regex(f"(?s){pattern}")
+    return lambda text: regex.fullmatch(text) is not None
+
+
+def _does_not_match(pattern: str) -> Callable[[str], bool]:
+    matches = _matches(pattern)
+    return lambda text: not matches(text)
+
+
+def _compares_time(compare: Callable[[Any, Any], bool]) -> Callable[[str], Callable[[str], bool]]:
+    """Tests such as "before", by WireMock's rules for times without a zone, which are UTC here."""
+
+    def build(text: str) -> Callable[[str], bool]:
+        if text.strip().lower().startswith("now"):
+            raise ValueError(
+                "times relative to now are not supported, they would not match alike in each run"
+            )
+        expected = _read_time(text)
+        if expected is None:
+            raise ValueError(f"{text!r} is no time such as 2026-01-31T12:00:00Z (RFC 3339)")
+
+        def test(value: str) -> bool:
+            actual = _read_time(value)
+            if actual is None:
+                return False
+            if expected.tzinfo is None:
+                return compare(actual.replace(tzinfo=None), expected)
+            return compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC), expected)
+
+        return test
+
+    return build
+
+
+def _read_time(text: str) -> datetime | None:
+    """A time as ISO 8601, which RFC 3339 is part of, or as in HTTP headers (RFC 9110, section 5.6.7)."""
+    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            return parse(text)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _number_reader(operator: str, compare: Callable[[Any, Any], bool]) -> Reader:
+    def read(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+        value = members[operator]
+        expected = None if isinstance(value, bool | None | list | dict) else _read_number(str(value))
+        if expected is None:
+            reading.refuse(f"{pointer}/{operator}", f"{operator!r} must be a number, not {name_kind(value)}")
+            return None
+
+        def test(text: str) -> bool:
+            actual = _read_number(text)
+            return actual is not None and compare(actual, expected)
+
+        return TextPattern(dict(members), operator, test)
+
+    return read
+
+
+def _read_number(text: str) -> Decimal | None:
+    """A number as JSON writes it (RFC 8259, section 6), exact."""
+    if len(text) > json_codec.MAX_NUMBER_LENGTH or not _NUMBER.fullmatch(text):
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _read_equal_to_json(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    any_order = reading.flag(members, "ignoreArrayOrder", pointer)
+    extra_elements = reading.flag(members, "ignoreExtraElements", pointer)
+    written = members["equalToJson"]
+    place = f"{pointer}/equalToJson"
+    value = _read_json(written, place, reading)
+    if value is UNSET:
+        return None
+    expected = _redact_texts(value, reading.redact)
+    placeholders = {}
+    for below, text in find_placeholders(expected):
+        try:
+            placeholders[text] = read_placeholder(text)
+        except ValueError as error:
+            reading.refuse(place if isinstance(written, str) else place + below, str(error))
+    shown = expected
+    if isinstance(written, str):
+        shown = written if expected == value else json_codec.dumps(expected).decode("utf-8")
+    equality = JsonEquality(expected, placeholders, any_order, extra_elements)
+    return JsonEqualityPattern({**members, "equalToJson": shown}, equality, count_leaves(expected))
+
+
+def _read_json(written: Json, pointer: str, reading: Reading) -> Json | UnsetType:
+    """A JSON value that is written as it is, or as a text that holds it; UNSET if it is refused."""
+    if not isinstance(written, str):
+        return written
+    try:
+        return json_codec.loads(written.encode("utf-8", "surrogatepass"))[0]
+    except MalformedJson as error:
+        reading.refuse(pointer, f"the text is no JSON: {error}")
+        return UNSET
+
+
+def _redact_texts(value: Json, redact: Callable[[str], str]) -> Json:
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {redact(name): _redact_texts(item, redact) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_redact_texts(item, redact) for item in value]
+    return value
+
+
+def _read_json_schema(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    version = members.get("schemaVersion", "V202012")
+    if version != "V202012":
+        reading.refuse(f"{pointer}/schemaVersion", f"must be 'V202012', not {version!r}")
+    written = members["matchesJsonSchema"]
+    place = f"{pointer}/matchesJsonSchema"
+    schema = _read_json(written, place, reading)
+    if schema is UNSET:
+        return None
+    try:
+        return JsonSchemaPattern(dict(members), compile_schema(schema))
+    except ContractError as error:
+        for problem in error.problems:
+            if isinstance(written, str):
+                reading.refuse(place, str(problem))
+            else:
+                reading.refuse(place + problem.pointer, problem.message)
+        return None
+
+
+def _read_json_path(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    written = members["matchesJsonPath"]
+    place = f"{pointer}/matchesJsonPath"
+    inner = None
+    if isinstance(written, str):
+        expression, at = written, place
+    elif not isinstance(written, dict):
+        reading.refuse(place, f"must be text, or an object with 'expression', not {name_kind(written)}")
+        return None
+    else:
+        inner = read_content_pattern(written, place, reading, beside=("expression",))
+        if "expression" not in written:
+            reading.refuse(place, "'expression' is missing, a JSONPath such as $.name")
+            return None
+        text = reading.text(written, "expression", place)
+        if text is None:
+            return None
+        expression, at = text, f"{place}/expression"
+    try:
+        path = compile_json_path(expression)
+    except ValueError as error:
+        reading.refuse(at, str(error))
+        return None
+    if isinstance(written, str):
+        return JsonPathPattern(dict(members), path, None)
+    if inner is None:
+        return None
+    return JsonPathPattern({"matchesJsonPath": {**written, **inner.document}}, path, inner)
+
+
+def _read_absent(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    return AbsentPattern({**members, "absent": reading.flag(members, "absent", pointer)})
+
+
+def _read_anything(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    # The operand means nothing; WireMock writes "anything" or "(always)".
+    return TextPattern(dict(members), "anything", lambda text: True, fits_absence=True)
+
+
+def _read_and(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    patterns = _read_patterns(members, "and", pointer, reading)
+    return AllOfPattern(_list_document("and", patterns), patterns) if patterns else None
+
+
+def _read_or(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    patterns = _read_patterns(members, "or", pointer, reading)
+    return AnyOfPattern(_list_document("or", patterns), patterns) if patterns else None
+
+
+def _read_not(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+    inner = read_content_pattern(members["not"], f"{pointer}/not", reading)
+    return NotPattern({"not": inner.document}, inner) if inner else None
+
+
+def _read_patterns(
+    members: JsonObject, operator: str, pointer: str, reading: Reading
+) -> tuple[ContentPattern, ...] | None:
+    """The patterns of a list such as that of "and"; None if it is refused."""
+    items = members[operator]
+    place = f"{pointer}/{operator}"
+    if not isinstance(items, list) or not items:
+        reading.refuse(place, f"{operator!r} must be an array of patterns, at least one")
+        return None
+    read = [read_content_pattern(item, f"{place}/{index}", reading) for index, item in enumerate(items)]
+    patterns = tuple(pattern for pattern in read if pattern is not None)
+    return patterns if len(patterns) == len(items) else None
+
+
+def _list_document(operator: str, patterns: tuple[ContentPattern, ...]) -> JsonObject:
+    return {operator: [pattern.document for pattern in patterns]}
+
+
+@dataclass(frozen=True, slots=True)
+class _Operator:
+    """How one operator is read, and the members that may stand beside it."""
+
+    read: Reader
+    modifiers: tuple[str, ...] = ()
+
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_EACH_OPERATORS = ("hasExactly", "includes")
+_OPERATORS = {
+    "equalTo": _Operator(_read_equal_to, ("caseInsensitive",)),
+    "contains": _Operator(_text_reader("contains", _contains, redaction=attrgetter("redact"))),
+    "doesNotContain": _Operator(
+        _text_reader("doesNotContain", _does_not_contain, redaction=attrgetter("redact"), fits_absence=True)
+    ),
+    "matches": _Operator(_text_reader("matches", _matches)),
+    "doesNotMatch": _Operator(_text_reader("doesNotMatch", _does_not_match, fits_absence=True)),
+    "equalToJson": _Operator(_read_equal_to_json, ("ignoreArrayOrder", "ignoreExtraElements")),
+    "matchesJsonPath": _Operator(_read_json_path),
+    "matchesJsonSchema": _Operator(_read_json_schema, ("schemaVersion",)),
+    "before": _Operator(_text_reader("before", _compares_time(lt))),
+    "after": _Operator(_text_reader("after", _compares_time(gt))),
+    "equalToDateTime": _Operator(_text_reader("equalToDateTime", _compares_time(eq))),
+    "equalToNumber": _Operator(_number_reader("equalToNumber", eq)),
+    "greaterThanNumber": _Operator(_number_reader("greaterThanNumber", gt)),
+    "greaterThanEqualNumber": _Operator(_number_reader("greaterThanEqualNumber", ge)),
+    "lessThanNumber": _Operator(_number_reader("lessThanNumber", lt)),
+    "lessThanEqualNumber": _Operator(_number_reader("lessThanEqualNumber", le)),
+    "absent": _Operator(_read_absent),
+    "anything": _Operator(_read_anything),
+    "and": _Operator(_read_and),
+    "or": _Operator(_read_or),
+    "not": _Operator(_read_not),
+}
+_LITERAL_TIMES = "times are compared as they are written"
+# What WireMock knows beyond that, and why it is not here.
+_UNSUPPORTED = {
+    "equalToXml": "XML bodies are only compared as text",
+    "matchesXPath": "XML bodies are only compared as text",
+    "binaryEqualTo": "bodies are compared as text or as JSON",
+    "matchesPathTemplate": "'urlPathTemplate' of the request is",
+    "actualFormat": _LITERAL_TIMES,
+    "expectedOffset": _LITERAL_TIMES,
+    "expectedOffsetUnit": _LITERAL_TIMES,
+    "truncateExpected": _LITERAL_TIMES,
+    "truncateActual": _LITERAL_TIMES,
+    "applyTruncationLast": _LITERAL_TIMES,
+}

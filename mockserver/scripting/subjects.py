@@ -1,0 +1,155 @@
+"""Subject: a request as patterns see it; Content: one value of it, as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from urllib.parse import parse_qs, unquote
+
+from mockserver import json_codec
+from mockserver.exceptions import MalformedJson
+from mockserver.types import UNSET, Json, UnsetType
+
+_FORM_TYPE = "application/x-www-form-urlencoded"
+
+
+class Content(Protocol):
+    """One value that a content pattern looks at."""
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def json(self) -> Json | UnsetType:
+        """The value as JSON, UNSET if it is none."""
+
+
+class Subject:
+    """What a request pattern is matched against; as a Content it stands for its body.
+
+    `path` has no `/~name` prefix and is still percent-encoded; `url` is the path, then "?" and the raw
+    query if there is one; `query` is decoded; `headers` has names in lower case; `path_parameters` are
+    those of the operation that the path reached, decoded. Whoever builds it has redacted it.
+    """
+
+    __slots__ = (
+        "_cookies",
+        "_form",
+        "_json",
+        "_text",
+        "body",
+        "headers",
+        "method",
+        "path",
+        "path_parameters",
+        "query",
+        "url",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, Sequence[str]],
+        headers: Mapping[str, Sequence[str]],
+        body: bytes,
+        *,
+        url: str,
+        path_parameters: Mapping[str, str] | None = None,
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.body = body
+        self.url = url
+        self.path_parameters = path_parameters or {}
+        # What few patterns ask for is made when the first one asks.
+        self._text: str | None = None
+        self._json: tuple[Json | UnsetType] | None = None
+        self._cookies: dict[str, list[str]] | None = None
+        self._form: dict[str, list[str]] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Subject {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, what is none replaced by U+FFFD."""
+        if self._text is None:
+            self._text = self.body.decode("utf-8", "replace")
+        return self._text
+
+    @property
+    def json(self) -> Json | UnsetType:
+        """The body as JSON, UNSET if it is none."""
+        if self._json is None:
+            self._json = (_read_json(self.body),)
+        return self._json[0]
+
+    @property
+    def cookies(self) -> dict[str, list[str]]:
+        """The values of each cookie, in the order sent (RFC 6265, section 4.2.1)."""
+        if self._cookies is None:
+            cookies: dict[str, list[str]] = {}
+            for header in self.headers.get("cookie", ()):
+                for pair in header.split(";"):
+                    name, equals, value = pair.strip().partition("=")
+                    if equals:
+                        cookies.setdefault(name, []).append(value)
+            self._cookies = cookies
+        return self._cookies
+
+    @property
+    def form(self) -> dict[str, list[str]]:
+        """The fields of an `application/x-www-form-urlencoded` body, decoded; empty for any other body."""
+        if self._form is None:
+            content_type = next(iter(self.headers.get("content-type", ())), "")
+            is_form = content_type.partition(";")[0].strip().lower() == _FORM_TYPE
+            self._form = parse_qs(self.text, keep_blank_values=True) if is_form else {}
+        return self._form
+
+
+class TextContent:
+    """The Content of a text, such as the value of a header."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    @property
+    def json(self) -> Json | UnsetType:
+        return _read_json(self.text.encode("utf-8", "replace"))
+
+
+class JsonContent:
+    """The Content of a JSON value. Its text is the string itself, else compact JSON."""
+
+    __slots__ = ("json",)
+
+    def __init__(self, value: Json) -> None:
+        self.json = value
+
+    @property
+    def text(self) -> str:
+        return self.json if isinstance(self.json, str) else json_codec.dumps(self.json).decode("utf-8")
+
+
+def normal_path(path: str) -> str:
+    """One spelling for all percent-encodings of the same segments: `/a%62c` -> `/abc`, `/a%2fb` -> `/a%2Fb`.
+
+    Two paths are equal to a pattern if this is equal; an index over `literal_path` needs it as well.
+    """
+    if "%" not in path:
+        return path
+    # What would change the meaning of the path stays encoded; bytes that are no UTF-8 stay apart.
+    segments = (unquote(segment, errors="surrogateescape") for segment in path.split("/"))
+    return "/".join(segment.replace("%", "%25").replace("/", "%2F") for segment in segments)
+
+
+def _read_json(data: bytes) -> Json | UnsetType:
+    try:
+        return json_codec.loads(data)[0]
+    except MalformedJson:
+        return UNSET
