@@ -6,11 +6,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-from mockserver.exceptions import InvalidInput, Problem
+from mockserver.exceptions import InvalidInput, Problem, SettingsError
 from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings, read_environment
 
 BAD_INPUT = 2
@@ -54,7 +54,7 @@ def _settings(given: dict[str, Any]) -> Settings:
     return Settings(**{**read_environment(os.environ), **chosen})
 
 
-def _fail(error: InvalidInput) -> None:
+def _fail(error: InvalidInput) -> NoReturn:
     """Say what is wrong, every problem on a line of its own, and exit with 2."""
     for problem in error.problems:
         click.echo(f"mockserver: {_describe(problem)}", err=True)
@@ -112,3 +112,52 @@ def check(**given: Any) -> None:
         f"{len(fixtures.credentials)} credentials, {len(fixtures.accounts)} accounts, "
         f"{len(fixtures.stubs)} stubs. No problem."
     )
+
+
+@main.command()
+@_options("contract", "fixtures")
+@click.option("--operation", default=None, help="Only the errors of this operation.")
+@click.option(
+    "--origin", default="http://127.0.0.1:4020", show_default=True, help="Where the server listens."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: the JSON of GET /__admin/errors.")
+def errors(operation: str | None, origin: str, as_json: bool, **given: Any) -> None:
+    """Each documented error: its body, and every way to provoke it."""
+    from mockserver.catalogue import list_errors, list_faults
+    from mockserver.contract import load_contract
+    from mockserver.fixtures import load_fixtures
+    from mockserver.json_codec import dumps, dumps_pretty
+
+    try:
+        settings = _settings(given)
+        contract = load_contract(settings.contract)
+        fixtures = load_fixtures(settings.fixtures, contract)
+        if operation is not None and operation not in contract.operations:
+            known = ", ".join(contract.operations)
+            raise SettingsError(
+                [Problem(f"{operation!r} is not in the contract; known: {known}", "/operation")]
+            )
+    except InvalidInput as error:
+        _fail(error)
+    entries = list_errors(contract, fixtures, origin, operation=operation)
+    faults = list_faults(operation or next(iter(contract.operations)))
+    if as_json:
+        value = {"errors": [entry.to_json() for entry in entries], "faults": faults}
+        click.echo(dumps_pretty(value))
+        return
+    for entry in entries:
+        click.secho(f"{entry.operation}  {entry.status} {entry.reason}", bold=True)
+        click.echo(f"  body     {dumps(entry.body).decode('utf-8')}")
+        click.echo(f"  prefer   Prefer: {entry.provoke.prefer}")
+        click.echo(f"  curl     {entry.provoke.curl}")
+        if entry.provoke.cause:
+            click.echo(f"  cause    {entry.provoke.cause}")
+        if entry.provoke.account:
+            click.echo(f"  account  account_id={entry.provoke.account}")
+        click.echo(f"  queue    {dumps(entry.provoke.queue).decode('utf-8')}")
+        click.echo(f"  python   {entry.provoke.python}\n")
+    for fault in faults:
+        click.secho(f"fault {fault['fault']}", bold=True)
+        click.echo(f"  {fault['what']}")
+        click.echo(f"  queue    {dumps(fault['provoke']['queue']).decode('utf-8')}")
+        click.echo(f"  python   {fault['provoke']['python']}\n")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route
+from mockserver.catalogue import list_errors, list_faults
+from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
 
 
 def health(call: ControlCall) -> ControlAnswer:
@@ -43,10 +44,25 @@ def assumptions(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"assumptions": found})
 
 
+def errors(call: ControlCall) -> ControlAnswer:
+    """`GET /errors`: every documented error and every fault, and how to provoke it."""
+    engine = call.engine
+    operation = call.option("operation")
+    if operation is not None and operation not in engine.contract.operations:
+        known = ", ".join(engine.contract.operations)
+        raise BadRequest(f"operation={operation!r} is not in the contract; known: {known}")
+    entries = list_errors(engine.contract, engine.fixtures, call.origin, operation=operation)
+    first = operation or next(iter(engine.contract.operations))
+    return ControlAnswer(
+        200, {"errors": [entry.to_json() for entry in entries], "faults": list_faults(first)}
+    )
+
+
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/health", health),
     Route("GET", "/version", version),
     Route("POST", "/reset", reset),
     Route("GET", "/contract", contract),
     Route("GET", "/assumptions", assumptions),
+    Route("GET", "/errors", errors),
 )
