@@ -14,9 +14,11 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
+from mockserver.connection import Scope
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
-from mockserver.delivery import Receive, Scope, Send, deliver
+from mockserver.delivery import Receive, Send, deliver, send_response
 from mockserver.engine import Engine
+from mockserver.guard import Guard, Refused
 from mockserver.journal import Call
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Request
@@ -36,6 +38,7 @@ class App:
     def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
         self.engine = engine
         self.control = Control(engine)
+        self.guard = Guard(engine.settings, engine.fixtures)
         self._on_call = on_call
         door = ControlDoor(self.control)
         # Starlette sees the path that `split_path` accepted, whole: it decides nothing by it.
@@ -46,15 +49,28 @@ class App:
             await self._admin(scope, receive, send)
             return
         path = scope["raw_path"].decode("latin-1")
-        if "__admin" in path or path in _ROOT_DOCUMENTS:
-            found = _ROOT_DOCUMENTS.get(path) or split_path(path)
-            if found is not None:
-                scope["mockserver.control"] = found
-                await self._admin(scope, receive, send)
-                return
-        await self._answer(path, scope, receive, send)
+        try:
+            if "__admin" in path or path in _ROOT_DOCUMENTS:
+                found = _ROOT_DOCUMENTS.get(path) or split_path(path)
+                if found is not None:
+                    is_public = path in _ROOT_DOCUMENTS
+                    self.guard.check_control(scope, is_health=found[1] == "/health", is_public=is_public)
+                    scope["mockserver.control"] = found
+                    await self._admin(scope, receive, send)
+                    return
+            origin = self.guard.check_call(scope)
+        except Refused as error:
+            response = self.guard.refuse(error, is_control=split_path(path) is not None)
+            await send_response(response, scope, send)
+            return
+        if origin is not None and (preflight := self.guard.preflight(scope, origin)) is not None:
+            await send_response(preflight, scope, send)
+            return
+        await self._answer(path, origin, scope, receive, send)
 
-    async def _answer(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, path: str, origin: bytes | None, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """One call of the mocked API."""
         body = b""
         while True:
@@ -62,6 +78,11 @@ class App:
             if message["type"] == "http.disconnect":
                 return
             body = body + message["body"] if body else message["body"]
+            if len(body) > self.guard.body_limit:
+                hint = f"the body may have at most {self.guard.body_limit} bytes"
+                refusal = self.guard.refuse(Refused(413, "body_too_large", hint), is_control=False)
+                await send_response(refusal, scope, send)
+                return
             if not message["more_body"]:
                 break
         client = scope["client"]
@@ -74,6 +95,8 @@ class App:
             client[0] if client else None,
         )
         exchange = self.engine.begin(request)
+        if origin is not None:
+            exchange.add_headers(self.guard.cors_headers(origin))
         if self._on_call is not None:
             self._on_call(exchange.call)
         await deliver(exchange, scope, receive, send)

@@ -1,8 +1,7 @@
 """Delivery: a Response becomes bytes on a connection, late, in pieces or damaged if it says so.
 
-The only module that touches a transport. `Connection` is a small uvicorn protocol that lends its transport
-to the scope, since ASGI has no words for a reset connection or a reason phrase. Under another ASGI server
-answers are sent by ASGI's own messages, and what needs the transport is answered with a mock failure.
+The only module that writes an answer on a transport, lent by `connection`. Under another ASGI server answers
+are sent by ASGI's own messages, and what needs the transport is answered with a mock failure.
 """
 
 from __future__ import annotations
@@ -11,49 +10,24 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
-from http import HTTPStatus
 from itertools import pairwise
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from mockserver.connection import Scope, find_cycle, write_head
 from mockserver.engine import Exchange
 from mockserver.faults import Fault
 from mockserver.messages import PROMPT, Response
 from mockserver.namespaces import Waiting
 from mockserver.synthesis.seeds import Seed
 
-Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_EXTENSION = "mockserver.connection"
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
 GARBAGE_BYTES = 64
-
-
-class Connection(HttpToolsProtocol):
-    """uvicorn's protocol, with its transport lent to `delivery` by way of the scope."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._lent = {_EXTENSION: self}
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        cast(Scope, self.scope)["extensions"] = self._lent
-
-
-def find_cycle(scope: Scope) -> RequestResponseCycle | None:
-    """uvicorn's record of the request that a scope stands for; None under another server."""
-    connection = scope.get("extensions", {}).get(_EXTENSION)
-    if connection is None:
-        return None
-    cycle: RequestResponseCycle = connection.cycle
-    if cycle.scope is scope:
-        return cycle
-    return next((waiting for waiting, _ in connection.pipeline if waiting.scope is scope), None)
 
 
 async def deliver(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
@@ -78,6 +52,18 @@ async def deliver(exchange: Exchange, scope: Scope, receive: Receive, send: Send
     except asyncio.CancelledError:
         exchange.finish("disconnected", "client_disconnected")
         raise
+
+
+async def send_response(response: Response, scope: Scope, send: Send) -> None:
+    """Send an answer that belongs to no call, such as the guard's."""
+    cycle = find_cycle(scope)
+    if cycle is None:
+        await _send_by_asgi(response, send)
+        return
+    if (b"connection", b"close") in response.headers:
+        cycle.keep_alive = False
+    headers = tuple(header for header in response.headers if header[0] != b"connection")
+    _write(cycle, response._replace(headers=headers))
 
 
 async def _wait(exchange: Exchange, receive: Receive) -> bool:
@@ -209,26 +195,17 @@ def _garbage(call_id: str) -> bytes:
     return b"\x00\xff" + seed.digest() + seed.at("more").digest()[: GARBAGE_BYTES - 34]
 
 
-_REASON_PHRASES: dict[int, bytes] = {
-    status: HTTPStatus(status).phrase.encode("ascii") for status in HTTPStatus
-}
-
-
 def _head(cycle: RequestResponseCycle, response: Response, framing: bytes) -> bytes:
-    """Status line and headers as they go onto the wire. `framing`: the header lines that frame the body."""
-    phrase = response.status_message
-    lines = [
-        b"HTTP/1.1 %d " % response.status,
-        _REASON_PHRASES.get(response.status, b"") if phrase is None else phrase.encode("latin-1", "replace"),
-        b"\r\n",
-    ]
-    for name, value in response.headers:
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(framing)
+    """Status line and headers, closing the connection after them where the client asked for that."""
     if not cycle.keep_alive and b"connection: close" not in framing:
-        lines.append(b"connection: close\r\n")
-    lines.append(b"\r\n")
-    return b"".join(lines)
+        framing += b"connection: close\r\n"
+    phrase = response.status_message
+    return write_head(
+        response.status,
+        response.headers,
+        framing,
+        None if phrase is None else phrase.encode("latin-1", "replace"),
+    )
 
 
 def _write(cycle: RequestResponseCycle, response: Response) -> None:

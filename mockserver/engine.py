@@ -31,6 +31,7 @@ from mockserver.rendering import Renderer
 from mockserver.resources import StoredAnswer
 from mockserver.settings import Settings
 from mockserver.tokens import TokenAuthority
+from mockserver.types import Headers
 
 logger = logging.getLogger("mockserver")
 
@@ -45,6 +46,10 @@ class Exchange:
         self.response = response
         self.namespace = namespace
         self._key = key
+
+    def add_headers(self, headers: Headers) -> None:
+        """Add headers that a door brings, such as those of CORS."""
+        self.response = self.response._replace(headers=(*self.response.headers, *headers))
 
     def wait(self) -> Waiting:
         """Announce that the answer is delayed or held; `finish` takes the announcement back."""
@@ -135,9 +140,7 @@ class Engine:
                     "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
                 )
                 response = mock_failure(call_id)
-            call = _make_call(
-                situation, decision, response, reason, number, call_id, started, real_millis()
-            )
+            call = _make_call(situation, decision, response, reason, number, call_id, started, real_millis())
             namespace.journal.record(call)
         if inspection.credential.mode == "live":
             _warn_of_live(inspection, call)

@@ -14,8 +14,8 @@ from typing import Any, Self
 import uvicorn
 
 from mockserver.app import App, OnCall, create_app
+from mockserver.connection import Connection, expire_all
 from mockserver.contract import load_contract
-from mockserver.delivery import Connection
 from mockserver.engine import Engine
 from mockserver.exceptions import SettingsError
 from mockserver.fixtures import load_fixtures
@@ -60,6 +60,7 @@ class Uvicorn(uvicorn.Server):
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=75,
         )
@@ -70,6 +71,12 @@ class Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._on_started()
+
+    async def on_tick(self, counter: int) -> bool:
+        # Ten times a second; once is enough here.
+        if counter % 10 == 0:
+            expire_all(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for namespace in self._engine.namespaces:

@@ -68,6 +68,14 @@ class Settings:
     jwt_secret: str | None = _option(None, "HMAC secret that JWTs are checked with.", shown=False)
     jwks: Path | None = _option(None, "JWKS file that JWTs are checked with.")
     jwt_audience: str | None = _option(None, "Audience that JWTs must name.")
+    allowed_host: tuple[str, ...] = _option((), "Further Host that requests may name; * allows any.")
+    cors_origin: tuple[str, ...] = _option((), "Origin whose pages may call the API from a browser.")
+    body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
+    header_limit: int = _option(64 * 1024, "Bytes that request line and headers may have.")
+    header_count: int = _option(200, "Headers that a request may have.")
+    url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
+    read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")
+    connection_limit: int = _option(4_000, "Connections that may be open at once.")
     log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
 
@@ -168,8 +176,10 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
             refuse(name, f"{value!r} must be a whole number")
     if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
         refuse("port", f"{settings.port} must lie between 0 and 65535")
-    if isinstance(settings.journal_limit, int) and settings.journal_limit < 1:
-        refuse("journal_limit", f"{settings.journal_limit} must be at least 1")
+    for name in _AT_LEAST_ONE:
+        value = getattr(settings, name)
+        if isinstance(value, int) and value < 1:
+            refuse(name, f"{value} must be at least 1")
     for name, read in _READERS.items():
         value = getattr(settings, name)
         if value is not None:
@@ -180,4 +190,8 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
     return problems
 
 
+_AT_LEAST_ONE = (
+    "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
+    "connection_limit",
+)  # fmt: skip
 _READERS: dict[str, Callable[[str], object]] = {"rate_limit": read_rate_limit, "clock": read_clock}

@@ -46,8 +46,9 @@ SHELVES: dict[str, tuple[str, ...]] = {
         "catalogue",
     ),
     "doors": (
-        "delivery",
         "guard",
+        "connection",
+        "delivery",
         "transports",
         "logs",
         "exports",

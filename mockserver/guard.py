@@ -1,0 +1,192 @@
+"""The guard: what is refused before any operation, or the control API, is reached.
+
+A mock server's control port is what a web page in the developer's browser can reach, so: the Host must be
+one of ours (DNS rebinding), the control API answers no foreign origin (CSRF) and, where a token is set,
+nobody without it. Limits bound what one request may cost. Everything here looks at the raw ASGI scope.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from mockserver.control.exchange import refuse
+from mockserver.fixtures import Fixtures
+from mockserver.json_codec import dumps
+from mockserver.messages import Response
+from mockserver.rendering import JSON_TYPE, error_envelope
+from mockserver.settings import Settings
+from mockserver.types import Headers
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+_SPECIAL = frozenset({b"content-encoding", b"content-length", b"origin", b"sec-fetch-site"})
+# Hosts seen and found good; more than this many different ones and they are judged again.
+_MAX_REMEMBERED = 1_000
+
+
+class Refused(Exception):
+    """A request that the guard refuses: status and reason slug of the error texts."""
+
+    def __init__(self, status: int, reason: str, hint: str) -> None:
+        self.status = status
+        self.reason = reason
+        self.hint = hint
+        super().__init__(hint)
+
+
+class Guard:
+    """Judges requests for one server. `refusals` counts what was refused, by reason."""
+
+    def __init__(self, settings: Settings, fixtures: Fixtures) -> None:
+        self._fixtures = fixtures
+        self._token = settings.admin_token.encode("utf-8") if settings.admin_token else None
+        self._host = settings.host.lower()
+        self._allowed = frozenset(host.lower() for host in settings.allowed_host)
+        self._is_open = not _is_loopback(self._host)
+        self._cors = frozenset(settings.cors_origin)
+        self.body_limit = settings.body_limit
+        self._good_hosts: set[bytes] = set()
+        self.refusals: Counter[str] = Counter()
+
+    def check_call(self, scope: Mapping[str, Any]) -> bytes | None:
+        """Judge a request to the mocked API. Returns its Origin, for `cors_headers`. Raises Refused."""
+        origin = None
+        host: bytes | None = None
+        for name, value in scope["headers"]:
+            if name == b"host":
+                if host is not None:
+                    raise Refused(400, "bad_request", "the Host header is given more than once")
+                host = value
+                if value not in self._good_hosts:
+                    self._check_host(value)
+            elif name in _SPECIAL:
+                if name == b"origin":
+                    origin = value
+                else:
+                    self._check_body_header(name, value)
+            elif not value.isascii():
+                raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
+        if host is None:
+            raise Refused(400, "bad_request", "the Host header is missing")
+        if b"%" in scope["raw_path"] or b"%" in scope["query_string"]:
+            _check_encoding(scope["raw_path"], "path")
+            _check_encoding(scope["query_string"].replace(b"+", b" "), "query")
+        return origin
+
+    def check_control(self, scope: Mapping[str, Any], *, is_health: bool, is_public: bool) -> None:
+        """Judge a request to the control API. Raises Refused."""
+        self.check_call(scope)
+        authorization: bytes | None = None
+        host = b""
+        for name, value in scope["headers"]:
+            if name == b"host":
+                host = value
+            elif name == b"origin" and value.partition(b"://")[2] != host and not self._allows_origin(value):
+                raise Refused(403, "forbidden_origin", "the control API takes no requests of other origins")
+            elif name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
+                raise Refused(403, "forbidden_origin", "the control API takes no requests of other sites")
+            elif name == b"authorization":
+                authorization = value
+        if self._token is None or is_health or is_public:
+            return
+        scheme, _, token = (authorization or b"").strip().partition(b" ")
+        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
+            given = "is missing" if authorization is None else "is wrong"
+            hint = f"the admin token {given}; send `Authorization: Bearer <token>` (--admin-token)"
+            raise Refused(401, "missing_credential", hint)
+
+    def _allows_origin(self, origin: bytes) -> bool:
+        return origin.decode("latin-1") in self._cors
+
+    def _check_host(self, value: bytes) -> None:
+        match = _HOST.fullmatch(value.decode("latin-1"))
+        name = match.group(1).lower().rstrip(".") if match else None
+        if name is None or not self._is_ours(name):
+            hint = "the Host is none of this server's; add it with --allowed-host"
+            raise Refused(400, "bad_request", hint)
+        if len(self._good_hosts) < _MAX_REMEMBERED:
+            self._good_hosts.add(value)
+
+    def _is_ours(self, name: str) -> bool:
+        if name in ("localhost", self._host) or name in self._allowed or "*" in self._allowed:
+            return True
+        try:
+            address = ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        # A name can be made to lead here by whoever owns it; an address cannot.
+        return address.is_loopback or self._is_open
+
+    def _check_body_header(self, name: bytes, value: bytes) -> None:
+        if name == b"content-length" and value.isdigit() and int(value) > self.body_limit:
+            raise Refused(413, "body_too_large", f"the body may have at most {self.body_limit} bytes")
+        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+            raise Refused(400, "bad_request", "compressed bodies are not taken; send the body as it is")
+
+    def refuse(self, error: Refused, *, is_control: bool) -> Response:
+        """The answer for a refused request, in the shape of the side that it was sent to. Counts it."""
+        self.refusals[error.reason] += 1
+        extra: Headers = ((b"mockserver-reason", b"guard"),)
+        if error.status == 401:
+            extra = (*extra, (b"www-authenticate", b"Bearer"))
+        if error.status in (408, 413, 414, 431, 503):
+            # The rest of such a request is not read.
+            extra = (*extra, (b"connection", b"close"))
+        if is_control:
+            return Response(error.status, (JSON_TYPE, *extra), dumps(refuse(error.status, error.hint).value))
+        text = self._fixtures.error_text(error.status, error.reason)
+        value = error_envelope(error.status, text, {"reason": error.reason, "hint": error.hint})
+        return Response(error.status, (JSON_TYPE, *extra), dumps(value))
+
+    def cors_headers(self, origin: bytes | None) -> Headers:
+        """The headers that let a browser page of a listed origin read an answer of the API (Fetch, CORS)."""
+        if origin is None or not self._cors:
+            return ()
+        if "*" in self._cors:
+            return ((b"access-control-allow-origin", b"*"),)
+        if not self._allows_origin(origin):
+            return ((b"vary", b"origin"),)
+        return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
+
+    def preflight(self, scope: Mapping[str, Any], origin: bytes | None) -> Response | None:
+        """The answer to a CORS preflight of a listed origin; None for any other request."""
+        if scope["method"] != "OPTIONS" or not self._cors:
+            return None
+        headers = dict(scope["headers"])
+        allowed = self.cors_headers(origin)
+        if b"access-control-request-method" not in headers or len(allowed) == 0:
+            return None
+        asked = headers.get(b"access-control-request-headers", b"*")
+        return Response(
+            204,
+            (
+                *allowed,
+                (b"access-control-allow-methods", headers[b"access-control-request-method"]),
+                (b"access-control-allow-headers", asked),
+                (b"mockserver-reason", b"guard"),
+            ),
+            b"",
+        )
+
+
+def _check_encoding(text: bytes, place: str) -> None:
+    """Percent-encoding must give UTF-8 without NUL (RFC 3986, section 2.5)."""
+    plain = unquote_to_bytes(text)
+    try:
+        plain.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused(400, "bad_request", f"the {place} is percent-encoded, but not as UTF-8") from None
+    if b"\x00" in plain:
+        raise Refused(400, "bad_request", f"the {place} holds a NUL character")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
