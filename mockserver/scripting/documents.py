@@ -1,0 +1,616 @@
+"""Stub documents: stubs from and to WireMock's stub mappings (docs/stubbing), for files and doors alike.
+
+    {"request": {"method": "POST", "urlPath": "/v1/api-keys/"}, "response": {"status": 429},
+     "metadata": {"mockserver": {"operation": "createApiKey", "times": 2}}}
+
+A member that would have no effect here is refused, never ignored. A null counts as not given, as clients of
+some languages send each member that they know.
+"""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from difflib import get_close_matches
+
+from mockserver.contract.operations import Contract
+from mockserver.exceptions import MalformedJson, Problem, StubError
+from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.json_codec import dumps, escape_pointer, loads
+from mockserver.redaction import redact
+from mockserver.scripting.judgement import judge
+from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
+from mockserver.scripting.reading import Reading, name_kind
+from mockserver.scripting.scenarios import ScenarioStep
+from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
+from mockserver.types import Headers, Json, JsonObject
+
+MAX_BODY_BYTES = 1_048_576
+MAX_DELAY_MILLISECONDS = 300_000
+MAX_TIMES = 1_000_000
+MAX_CHUNKS = 1_000
+
+
+def read_stub(
+    document: Json,
+    contract: Contract,
+    *,
+    pointer: str = "",
+    new_id: Callable[[], str],
+    file: str | None = None,
+) -> Stub:
+    """Read one stub.
+
+    `pointer` and `file` say where the document stands; `new_id` names a stub that has no id. A body without
+    a status has 200, WireMock's default. A body without a Content-Type is sent as application/json if it is
+    JSON, as text/plain if it is another text, and else without one. Secrets in the request pattern are
+    redacted, as they are in requests. Raises StubError with every problem, breaches of the contract included.
+    """
+    reading = Reading(redact)
+    stub = _read_stub(_copy(document, pointer, file), contract, pointer, new_id, reading)
+    return _finish(reading, file, [stub])[0]
+
+
+def read_stubs(
+    document: Json,
+    contract: Contract,
+    *,
+    new_id: Callable[[], str],
+    pointer: str = "",
+    file: str | None = None,
+) -> list[Stub]:
+    """Read one stub, or `{"mappings": [stub…]}` as WireMock exports it.
+
+    Raises StubError with every problem of every stub.
+    """
+    document = _copy(document, pointer, file)
+    reading = Reading(redact)
+    if not isinstance(document, dict) or "mappings" not in document:
+        return _finish(reading, file, [_read_stub(document, contract, pointer, new_id, reading)])
+    mappings = _Members(document, pointer, reading, "a list of stubs", ("mappings", "meta")).values
+    items = mappings.get("mappings")
+    place = f"{pointer}/mappings"
+    if not isinstance(items, list):
+        reading.refuse(place, f"'mappings' must be an array of stubs, not {name_kind(items)}")
+        items = []
+    stubs: list[Stub | None] = []
+    first: dict[str, int] = {}
+    for index, item in enumerate(items):
+        stub = _read_stub(item, contract, f"{place}/{index}", new_id, reading)
+        stubs.append(stub)
+        if stub is not None and first.setdefault(stub.id, index) != index:
+            reading.refuse(f"{place}/{index}/id", f"{stub.id!r} is the id of stub {first[stub.id]} as well")
+    return _finish(reading, file, stubs)
+
+
+def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str]) -> list[Stub]:
+    """Read a queue: stubs for one operation, to be used up in order.
+
+        {"operation": "createApiKey", "outcomes": [500, {"status": 429, "times": 2, "delay": 0.5}]}
+
+    An outcome is a status, or an object with `status`, `body` (a text, or any other JSON), `headers`,
+    `fault`, `phase`, `delay` (seconds, or a WireMock delay distribution), `times` (once if not given) and
+    `offContract`, all as in a stub. Raises StubError with every problem.
+    """
+    reading = Reading(redact)
+    queue = _Members(_copy(document, "", None), "", reading, "a queue", ("operation", "outcomes"))
+    operation = _read_operation(queue, contract)
+    if "operation" not in queue.values:
+        queue.refuse("operation", f"is missing; known are {_join(contract.operations)}")
+    outcomes = queue.values.get("outcomes")
+    if not isinstance(outcomes, list) or not outcomes:
+        queue.refuse("outcomes", "must be an array of statuses and outcomes, at least one")
+        outcomes = []
+    stubs: list[Stub | None] = []
+    for index, outcome in enumerate(outcomes):
+        place = f"/outcomes/{index}"
+        mapping = _write_outcome(outcome, operation, place, reading)
+        inner = Reading(redact)
+        stubs.append(_read_stub(mapping, contract, "", new_id, inner))
+        for problem in inner.problems:
+            reading.refuse(place + _find_in_outcome(problem.pointer), problem.message)
+    return _finish(reading, None, stubs)
+
+
+def write_stub(stub: Stub) -> JsonObject:
+    """The document of a stub: what was read, with `id` and `uuid` and without nulls. A copy."""
+    copied: JsonObject = _copy(stub.document, "", None)
+    return copied
+
+
+def _copy(document: Json, pointer: str, file: str | None) -> Json:
+    """A document of its own, and plain JSON whatever it was built from. Raises StubError if it is none."""
+    try:
+        return loads(dumps(document))[0]
+    except (TypeError, MalformedJson) as error:
+        raise StubError([Problem(f"is no JSON: {error}", pointer, file)]) from None
+
+
+def _finish(reading: Reading, file: str | None, stubs: list[Stub | None]) -> list[Stub]:
+    if reading.problems:
+        # A name can be a secret as well as a value.
+        raise StubError(
+            Problem(redact(problem.message), redact(problem.pointer), file) for problem in reading.problems
+        )
+    return [stub for stub in stubs if stub is not None]
+
+
+# Reading one stub. What is refused is in `reading`; what is returned then does not matter any more.
+
+
+def _read_stub(
+    document: Json, contract: Contract, pointer: str, new_id: Callable[[], str], reading: Reading
+) -> Stub | None:
+    mapping = _Members(document, pointer, reading, "a stub", _STUB_MEMBERS, _NO_STUB_MEMBERS)
+    given_id = _read_id(mapping)
+    name = mapping.text("name")
+    priority = mapping.whole("priority", 1)
+    scenario = _read_scenario(mapping)
+    if mapping.flag("persistent"):
+        mapping.refuse("persistent", "must be false: a stub that shall stay belongs into a file of fixtures")
+    matcher = _read_matcher(mapping)
+    answer = mapping.part("response", "a response", _RESPONSE_MEMBERS, _NO_RESPONSE_MEMBERS)
+    response = _read_response(answer)
+    own = _read_own(mapping, contract)
+    if matcher is None:
+        return None
+    id = new_id() if given_id is None else given_id
+    shown = {**mapping.values, "id": id, "uuid": id, "request": matcher.to_json(), "response": answer.values}
+    stub = Stub(
+        id,
+        name,
+        matcher,
+        response,
+        DEFAULT_PRIORITY if priority is None else priority,
+        scenario,
+        own.operation,
+        own.times,
+        own.phase,
+        own.hold,
+        own.off_contract,
+        {member: shown[member] for member in _STUB_MEMBERS if member in shown and member != "persistent"},
+    )
+    if own.is_sound:
+        reading.problems += judge(stub, contract, pointer=pointer)
+    return stub
+
+
+def _read_id(mapping: _Members) -> str | None:
+    texts = {member: mapping.text(member) for member in ("id", "uuid")}
+    given = {member: text for member, text in texts.items() if text is not None}
+    for member, text in given.items():
+        if not _ID.fullmatch(text):
+            mapping.refuse(member, "must be 1 to 100 printable ASCII characters, such as a UUID")
+    if len(set(given.values())) > 1:
+        mapping.refuse("uuid", f"must be the same as 'id', which is {given['id']!r}")
+    return next(iter(given.values()), None)
+
+
+def _read_scenario(mapping: _Members) -> ScenarioStep | None:
+    name, required, moves_to = (mapping.text(member, is_filled=True) for member in _SCENARIO_MEMBERS)
+    if "scenarioName" not in mapping.values:
+        for member in _SCENARIO_MEMBERS:
+            if member in mapping.values:
+                mapping.refuse(member, f"{member!r} needs 'scenarioName'")
+    return None if name is None else ScenarioStep(name, required, moves_to)
+
+
+def _read_matcher(mapping: _Members) -> RequestMatcher | None:
+    pattern = mapping.values.get("request", {})
+    try:
+        return read_request_pattern(pattern, pointer=f"{mapping.pointer}/request", redact=redact)
+    except StubError as error:
+        mapping.reading.problems += error.problems
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What `metadata.mockserver` says. `is_sound` is False if the answer cannot be judged by it."""
+
+    operation: str | None
+    times: int | None
+    phase: Phase
+    hold: bool
+    off_contract: bool
+    is_sound: bool
+
+
+def _read_own(mapping: _Members, contract: Contract) -> _Own:
+    metadata = mapping.values.get("metadata", {})
+    if not isinstance(metadata, dict):
+        mapping.refuse("metadata", f"'metadata' must be an object, not {name_kind(metadata)}")
+        metadata = {}
+    # The rest of it belongs to the user, nulls too.
+    document = metadata.pop("mockserver", None)
+    place = f"{mapping.pointer}/metadata/mockserver"
+    given = {} if document is None else document
+    part = _Members(given, place, mapping.reading, "metadata.mockserver", _OWN_MEMBERS)
+    if document is not None:
+        metadata["mockserver"] = part.values
+    operation = _read_operation(part, contract)
+    phase = part.choice("phase", [phase.value for phase in Phase], "phase")
+    return _Own(
+        operation,
+        part.whole("times", 1, MAX_TIMES),
+        Phase.BEFORE if phase is None else Phase(phase),
+        part.flag("hold"),
+        part.flag("offContract"),
+        operation is not None or "operation" not in part.values,
+    )
+
+
+def _read_operation(part: _Members, contract: Contract) -> str | None:
+    name = part.text("operation")
+    if name is None or name in contract.operations:
+        return name
+    near = get_close_matches(name, contract.operations, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    part.refuse(
+        "operation",
+        f"{name!r} is no operation of the contract; {hint}known are {_join(contract.operations)}",
+    )
+    return None
+
+
+def _join(operations: Collection[str]) -> str:
+    names = sorted(operations)
+    return ", ".join([*names[:20], f"and {len(names) - 20} more"] if len(names) > 20 else names)
+
+
+# Reading the response.
+
+
+def _read_response(part: _Members) -> ResponseDefinition:
+    status = part.whole("status", 200, 599)
+    headers = _read_headers(part)
+    body = _read_body(part, status)
+    fault = part.choice("fault", [fault.value for fault in Fault], "fault")
+    if body is not None:
+        if "status" not in part.values and "fault" not in part.values:
+            status = 200
+        if not any(name.lower() == b"content-type" for name, _ in headers):
+            headers += _find_content_type(body, "base64Body" not in part.values)
+    return ResponseDefinition(
+        status,
+        _read_status_message(part),
+        headers,
+        body,
+        _read_delay(part),
+        _read_dribble(part),
+        None if fault is None else Fault(fault),
+    )
+
+
+def _read_status_message(part: _Members) -> str | None:
+    text = part.text("statusMessage")
+    if text is not None and not _FIELD_VALUE.fullmatch(text):
+        part.refuse("statusMessage", _WRONG_VALUE)
+    return text
+
+
+def _read_headers(part: _Members) -> Headers:
+    headers = part.values.get("headers", {})
+    if not isinstance(headers, dict):
+        part.refuse("headers", f"'headers' must be an object of texts, not {name_kind(headers)}")
+        return ()
+    read: list[tuple[bytes, bytes]] = []
+    for name, value in headers.items():
+        place = f"{part.pointer}/headers/{escape_pointer(name)}"
+        if not _TOKEN.fullmatch(name):
+            part.reading.refuse(place, f"{name!r} is no header name (RFC 9110, section 5.1)")
+        elif name.lower() in _FRAMING:
+            fault = "the faults WRONG_CONTENT_LENGTH and MALFORMED_RESPONSE_CHUNK break it"
+            part.reading.refuse(place, f"{name!r} frames the answer, which the server does; {fault}")
+        elif name.lower().startswith("mockserver-"):
+            part.reading.refuse(place, f"{name!r} is set by the server itself, on every answer")
+        values = value if isinstance(value, list) and value else [value]
+        for index, item in enumerate(values):
+            at = f"{place}/{index}" if isinstance(value, list) and value else place
+            if not isinstance(item, str):
+                part.reading.refuse(at, f"must be text, or an array of texts, not {name_kind(item)}")
+            elif not _FIELD_VALUE.fullmatch(item):
+                part.reading.refuse(at, _WRONG_VALUE)
+            elif name.isascii():
+                read.append((name.encode("ascii"), item.encode("latin-1")))
+    return tuple(read)
+
+
+def _read_body(part: _Members, status: int | None) -> bytes | None:
+    """The bytes of the one body member; None if there is none. A JSON null is the `body` "null"."""
+    given = [name for name in ("body", "jsonBody", "base64Body") if name in part.values]
+    if len(given) > 1:
+        part.reading.refuse(part.pointer, f"{' and '.join(map(repr, given))} cannot be given together")
+    if len(given) != 1:
+        return None
+    member = given[0]
+    body = _encode_body(part, member)
+    if body is None:
+        return None
+    if len(body) > MAX_BODY_BYTES:
+        part.refuse(member, f"{len(body)} bytes are too many; a body may have {MAX_BODY_BYTES}")
+    if body and status in _BODILESS:
+        part.refuse(member, f"an answer with status {status} has no body (RFC 9110, section 6.4.1)")
+    return body
+
+
+def _encode_body(part: _Members, member: str) -> bytes | None:
+    value = part.values[member]
+    if member == "jsonBody":
+        return dumps(value)
+    if not isinstance(value, str):
+        hint = "; JSON belongs into 'jsonBody'" if member == "body" else ""
+        part.refuse(member, f"{member!r} must be text, not {name_kind(value)}{hint}")
+        return None
+    if member == "body":
+        return value.encode("utf-8")
+    try:
+        return b64decode(value, validate=True)
+    except ValueError as error:
+        part.refuse(member, f"must be base64 (RFC 4648, section 4): {error}")
+        return None
+
+
+def _find_content_type(body: bytes, is_text: bool) -> Headers:
+    try:
+        loads(body)
+    except MalformedJson:
+        # RFC 9110, section 8.3: who does not know the media type leaves it out.
+        return ((b"content-type", b"text/plain; charset=utf-8"),) if body and is_text else ()
+    return ((b"content-type", b"application/json"),)
+
+
+def _read_delay(part: _Members) -> Delay | None:
+    fixed = part.whole("fixedDelayMilliseconds", 0, MAX_DELAY_MILLISECONDS)
+    if "delayDistribution" not in part.values:
+        return None if fixed is None else Delay("fixed", fixed=fixed / 1000)
+    if "fixedDelayMilliseconds" in part.values:
+        # WireMock waits for the sum of both, which hardly anybody means.
+        text = "'delayDistribution' and 'fixedDelayMilliseconds' cannot be given together"
+        part.reading.refuse(part.pointer, text)
+    return _read_distribution(part)
+
+
+def _read_distribution(part: _Members) -> Delay | None:
+    document = part.values["delayDistribution"]
+    kind = document.get("type") if isinstance(document, dict) else None
+    limits = _DISTRIBUTIONS.get(kind, {}) if isinstance(kind, str) else {}
+    if isinstance(document, dict) and not limits:
+        kinds = ", ".join(map(repr, _DISTRIBUTIONS))
+        text = f"'type' must be one of {kinds}, not {_show(kind)}"
+        part.reading.refuse(f"{part.pointer}/delayDistribution/type", text)
+        return None
+    distribution = part.part("delayDistribution", "a delay distribution", ("type", *limits))
+    distribution.require(*(limits.keys() - {"maxValue"}))
+    numbers = {name: distribution.number(name, 0, high) for name, high in limits.items()}
+
+    def seconds(name: str, default: int = 0) -> float:
+        milliseconds = numbers[name]
+        return (default if milliseconds is None else milliseconds) / 1000
+
+    match kind:
+        case "fixed":
+            return Delay("fixed", fixed=seconds("milliseconds"))
+        case "uniform":
+            if None not in numbers.values() and seconds("upper") < seconds("lower"):
+                distribution.refuse("upper", f"must be at least 'lower', which is {numbers['lower']:g}")
+            return Delay("uniform", lower=seconds("lower"), upper=seconds("upper"))
+        case "lognormal":
+            maximum = seconds("maxValue", MAX_DELAY_MILLISECONDS)
+            sigma = numbers["sigma"] or 0.0
+            return Delay("lognormal", median=seconds("median"), sigma=sigma, maximum=maximum)
+    return None
+
+
+def _read_dribble(part: _Members) -> Dribble | None:
+    if "chunkedDribbleDelay" not in part.values:
+        return None
+    dribble = part.part("chunkedDribbleDelay", "a dribble", ("numberOfChunks", "totalDuration"))
+    dribble.require("numberOfChunks", "totalDuration")
+    chunks = dribble.whole("numberOfChunks", 1, MAX_CHUNKS)
+    milliseconds = dribble.whole("totalDuration", 0, MAX_DELAY_MILLISECONDS)
+    return None if chunks is None or milliseconds is None else Dribble(chunks, milliseconds / 1000)
+
+
+# Queues.
+
+
+def _write_outcome(outcome: Json, operation: str | None, pointer: str, reading: Reading) -> JsonObject:
+    """The stub mapping that an outcome stands for. Its values are judged when that is read."""
+    if isinstance(outcome, int) and not isinstance(outcome, bool):
+        outcome = {"status": outcome}
+    part = _Members(outcome, pointer, reading, "an outcome", _OUTCOME_MEMBERS)
+    values = part.values
+    response: JsonObject = {
+        member: values[member] for member in ("status", "headers", "fault") if member in values
+    }
+    if "body" in values:
+        response["body" if isinstance(values["body"], str) else "jsonBody"] = values["body"]
+    if isinstance(values.get("delay"), dict):
+        response["delayDistribution"] = values["delay"]
+    else:
+        seconds = part.number("delay", 0, MAX_DELAY_MILLISECONDS // 1000, "a number of seconds")
+        response["fixedDelayMilliseconds"] = None if seconds is None else round(seconds * 1000)
+    own: JsonObject = {"times": 1}
+    own |= {member: values[member] for member in ("times", "phase", "offContract") if member in values}
+    # Without an operation there is nothing to judge the answer by.
+    own |= {"offContract": True} if operation is None else {"operation": operation}
+    return {"request": {}, "response": response, "metadata": {"mockserver": own}}
+
+
+def _find_in_outcome(pointer: str) -> str:
+    """A pointer into the stub mapping of an outcome as a pointer into the outcome."""
+    return next(
+        theirs + pointer.removeprefix(ours)
+        for ours, theirs in _OUTCOME_PLACES
+        if f"{pointer}/".startswith(f"{ours}/")
+    )
+
+
+class _Members:
+    """One object of a document, read member by member; `values` are those that are known and not null.
+
+    `refused` says of members that are known elsewhere why they are none here. An empty list or object of
+    theirs asks for nothing and is let through: some clients write it always.
+    """
+
+    __slots__ = ("pointer", "reading", "values")
+
+    def __init__(
+        self,
+        document: Json,
+        pointer: str,
+        reading: Reading,
+        what: str,
+        known: Collection[str],
+        refused: Mapping[str, str] | None = None,
+    ) -> None:
+        self.pointer = pointer
+        self.reading = reading
+        self.values: JsonObject = {}
+        if not isinstance(document, dict):
+            reading.refuse(pointer, f"{what} must be an object, not {name_kind(document)}")
+            return
+        reasons = refused or {}
+        for name, value in document.items():
+            if value is None or (name in reasons and value in ([], {})):
+                continue
+            if name in known:
+                self.values[name] = value
+            elif name in reasons:
+                self.refuse(name, f"{name!r} {reasons[name]}")
+            else:
+                reading.refuse_unknown(f"{pointer}/{escape_pointer(name)}", name, known, f"member of {what}")
+
+    def refuse(self, name: str, message: str) -> None:
+        self.reading.refuse(f"{self.pointer}/{escape_pointer(name)}", message)
+
+    def part(
+        self, name: str, what: str, known: Collection[str], refused: Mapping[str, str] | None = None
+    ) -> _Members:
+        """The object `name`, empty if it is not there. Its nulls are gone from here, too."""
+        part = _Members(
+            self.values.get(name, {}), f"{self.pointer}/{name}", self.reading, what, known, refused
+        )
+        if name in self.values:
+            self.values[name] = part.values
+        return part
+
+    def text(self, name: str, *, is_filled: bool = False) -> str | None:
+        if name not in self.values:
+            return None
+        text = self.reading.text(self.values, name, self.pointer)
+        if text == "" and is_filled:
+            self.refuse(name, f"{name!r} must not be empty")
+        return text
+
+    def choice(self, name: str, known: Collection[str], what: str) -> str | None:
+        text = self.text(name)
+        if text is None or text in known:
+            return text
+        self.reading.refuse_unknown(f"{self.pointer}/{name}", text, known, what)
+        return None
+
+    def flag(self, name: str) -> bool:
+        return self.reading.flag(self.values, name, self.pointer)
+
+    def whole(self, name: str, low: int, high: int | None = None) -> int | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if type(value) is int and low <= value and (high is None or value <= high):
+            return value
+        limits = f"of at least {low}" if high is None else f"from {low} to {high}"
+        self.refuse(name, f"must be a whole number {limits}, not {_show(value)}")
+        return None
+
+    def number(self, name: str, low: int, high: int, what: str = "a number") -> float | None:
+        value = self.values.get(name)
+        if value is None:
+            return None
+        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
+            return float(value)
+        self.refuse(name, f"must be {what} from {low} to {high}, not {_show(value)}")
+        return None
+
+    def require(self, *names: str) -> None:
+        for name in sorted(names):
+            if name not in self.values:
+                self.refuse(name, f"{name!r} is missing")
+
+
+def _show(value: Json) -> str:
+    """What was given, for an error message."""
+    if isinstance(value, str):
+        return repr(redact(value)[:80])
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return str(value)[:80] if is_number else name_kind(value)
+
+
+_ID = re.compile(r"[\x20-\x7e]{1,100}")
+# RFC 9110, sections 5.6.2 and 5.5; a reason phrase is written like a value (RFC 9112, section 4).
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_WRONG_VALUE = "must be Latin-1 without line breaks and other control characters"
+# What belongs to one connection, or says where the answer ends.
+_FRAMING = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_BODILESS = (204, 205, 304)
+# The members of each distribution with their greatest value, milliseconds but for sigma: beyond that one a
+# draw is nothing or the maximum, hardly ever between.
+_DISTRIBUTIONS = {
+    "fixed": {"milliseconds": MAX_DELAY_MILLISECONDS},
+    "uniform": {"lower": MAX_DELAY_MILLISECONDS, "upper": MAX_DELAY_MILLISECONDS},
+    "lognormal": {"median": MAX_DELAY_MILLISECONDS, "sigma": 10, "maxValue": MAX_DELAY_MILLISECONDS},
+}
+_SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState")
+_STUB_MEMBERS = (
+    "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent", "metadata",
+)  # fmt: skip
+_OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold")
+_RESPONSE_MEMBERS = (
+    "status", "statusMessage", "headers", "body", "jsonBody", "base64Body", "fixedDelayMilliseconds",
+    "delayDistribution", "chunkedDribbleDelay", "fault",
+)  # fmt: skip
+_OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
+_NO_CALLS = "is not offered: nothing is called after an answer"
+_NO_PROXY = "is not offered: nothing is passed on to another server"
+_NO_TEMPLATES = "is not offered: a body is sent as it is written"
+_NO_STUB_MEMBERS = {
+    **dict.fromkeys(_OWN_MEMBERS, "belongs into 'metadata', there into 'mockserver'"),
+    "postServeActions": _NO_CALLS,
+    "serveEventListeners": _NO_CALLS,
+    "insertionIndex": "is not offered: stubs count in the order in which they are added",
+}
+_NO_RESPONSE_MEMBERS = {
+    "bodyFileName": "is not offered: write the body as 'body', 'jsonBody' or 'base64Body'",
+    "proxyBaseUrl": _NO_PROXY,
+    "proxyUrlPrefixToRemove": _NO_PROXY,
+    "additionalProxyRequestHeaders": _NO_PROXY,
+    "removeProxyRequestHeaders": _NO_PROXY,
+    "transformers": _NO_TEMPLATES,
+    "transformerParameters": _NO_TEMPLATES,
+    "fromConfiguredStub": "is not offered: every answer here is that of its stub",
+}
+# Where in an outcome stands what stands there in its stub; the first that fits counts.
+_OUTCOME_PLACES = (
+    ("/response/jsonBody", "/body"),
+    ("/response/fixedDelayMilliseconds", "/delay"),
+    ("/response/delayDistribution", "/delay"),
+    ("/response", ""),
+    ("/metadata/mockserver", ""),
+    ("", ""),
+)
