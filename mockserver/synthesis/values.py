@@ -404,9 +404,8 @@ class _Maker:
         """Names for members that are not declared: by pattern, by `propertyNames`, or numbered."""
         naming = [layer.rule("propertyNames") for layer in layers if "propertyNames" in layer.schema]
         own = seed.at(place.pointer, "names")
-        turns = range(1, count + _TRIES)
-        for pattern, (schema, pointer) in list_patterns(layers):
-            read_regex(pattern, pointer)
+        turns = range(1, count + _TRIES) if count else ()
+        for pattern, (schema, _) in list_patterns(layers):
             for turn in turns if schema is not False else ():
                 try:
                     name = make_match(pattern, own.at(str(turn)))
@@ -415,12 +414,15 @@ class _Maker:
                 if not naming or self._is_valid is None or self._fits(naming, name):
                     yield name
         for turn in turns if is_open(layers) else ():
-            if naming:
-                made = self.make(naming, place.below("", ""), own.at(str(turn)))
-                if isinstance(made, str):
-                    yield made
-            else:
+            if not naming:
                 yield f"property{turn}"
+                continue
+            try:
+                made = self.make(naming, place.below("", ""), own.at(str(turn)))
+            except NoValue:
+                return
+            if isinstance(made, str):
+                yield made
 
 
 def _list_all_choices(layers: Layers) -> list[Choice]:

@@ -302,6 +302,7 @@ def test_a_nullable_member_inside_itself_is_null() -> None:
         {"type": "object", "minProperties": 2, "propertyNames": {"enum": ["one", "two"]}},
         {"type": "object", "minProperties": 3, "propertyNames": {"pattern": "^[a-z]{2}$"},
          "additionalProperties": {"type": "integer"}},
+        {"propertyNames": {"minLength": 2, "maxLength": 1}, "additionalProperties": {"type": "string"}},
         {"properties": {"a": {"type": "string"}}, "patternProperties": {"^a$": {"maxLength": 2}}},
         {"allOf": [{"properties": {"a": {}}, "additionalProperties": False}, {"properties": {"b": {}}}]},
         {"allOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}], "unevaluatedProperties": False},
