@@ -33,10 +33,10 @@ def example_body(contract: Contract, operation: Operation) -> Json:
         return None
     if body.examples:
         return next(iter(body.examples.values()))
-    reference = {"$ref": f"#{body.schema_pointer}"} if body.schema_pointer else True
-    return make_value(
-        reference, Seed("example", operation.id), resolve=contract.schemas.resolve, minimal=True
-    )
+    schemas = contract.schemas
+    schema = schemas.resolve(f"#{body.schema_pointer}") if body.schema_pointer else True
+    seed = Seed("example", operation.id)
+    return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
 
 
 def example_url(contract: Contract, operation: Operation, account: str = TEST_ACCOUNT) -> str:
@@ -241,7 +241,7 @@ def list_faults(operation: str) -> list[JsonObject]:
                     "operation": operation,
                     "outcomes": [{"fault": fault.value, "phase": "after_commit"}],
                 },
-                "python": f'sandbox.queue("{operation}", [{{"fault": "{fault.value}", "phase": "after_commit"}}])',
+                "python": f'sandbox.queue("{operation}", [{{"fault": "{fault.value}"}}])',
             },
         }
         for fault, what in FAULTS.items()

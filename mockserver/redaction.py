@@ -19,7 +19,6 @@ from mockserver.types import Json
 # The whole value of these headers is a secret, whatever its form.
 SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 
-_MARK = re.compile(r"[sp]k_|eyJ")
 _WORD = re.compile(r"[A-Za-z0-9_\-]+")
 _KEY_REST = re.compile(r"[A-Za-z0-9_\-~]{6,}")
 _MODE = re.compile(r"(?:test|live)_[A-Za-z0-9_\-~]+")
@@ -50,16 +49,31 @@ def redact(text: str) -> str:
         return text
     parts: list[str] = []
     end = 0
-    for mark in _MARK.finditer(text):
-        if mark.start() < end:
-            continue
-        found = _secret_at(text, mark.start(), end)
+    for start in _marks(text):
+        found = _secret_at(text, start, end) if start >= end else None
         if found is not None:
             start, stop = found
             secret = text[start:stop]
             parts += (text[end:start], display(secret, digest_secret(secret)))
             end = stop
     return "".join((*parts, text[end:])) if parts else text
+
+
+def _marks(text: str) -> list[int]:
+    """Where `sk_`, `pk_` and `eyJ` stand, in order. Plain searches: they are far faster than a pattern."""
+    marks: list[int] = []
+    place = text.find("k_", 1)
+    while place > 0:
+        if text[place - 1] in "sp":
+            marks.append(place - 1)
+        place = text.find("k_", place + 2)
+    place = text.find("eyJ")
+    if place >= 0:
+        while place >= 0:
+            marks.append(place)
+            place = text.find("eyJ", place + 3)
+        marks.sort()
+    return marks
 
 
 def _secret_at(text: str, start: int, floor: int) -> tuple[int, int] | None:
@@ -80,7 +94,7 @@ def _secret_at(text: str, start: int, floor: int) -> tuple[int, int] | None:
 
 def redact_bytes(data: bytes) -> bytes:
     """The same for a body, also where JSON escapes (`\\u0073k_…`) hide the shape."""
-    if _ESCAPED_ASCII.search(data):
+    if b"\\u00" in data and _ESCAPED_ASCII.search(data):
         try:
             value, _ = loads(data)
         except MalformedJson:

@@ -136,8 +136,9 @@ class Renderer:
             return next(iter(envelope.examples.values()))
         if envelope.schema is None:
             return {}
-        reference = {"$ref": f"#{envelope.schema_pointer}"}
-        value = make_value(reference, seed, resolve=self._contract.schemas.resolve)
+        schemas = self._contract.schemas
+        schema = schemas.resolve(f"#{envelope.schema_pointer}")
+        value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
         if not envelope.schema.is_valid(value):
             raise MockFailure(f"no value can be made for the schema at #{envelope.schema_pointer}")
         return value

@@ -86,6 +86,8 @@ class SchemaRegistry:
         self._document = document
         self._registry = jsonschema_rs.Registry([(_DOCUMENT, document)], draft=jsonschema_rs.Draft202012)
         self._compiled: dict[str, CompiledSchema] = {}
+        # Where each object of the document stands, by identity; filled when first asked for.
+        self._pointers: dict[int, str] = {}
 
     def compile(self, pointer: str) -> CompiledSchema:
         """The schema at a JSON pointer of the document; compiled once for each pointer.
@@ -96,6 +98,15 @@ class SchemaRegistry:
             schema = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#{_fragment(pointer)}"}
             self._compiled[pointer] = _compile(schema, pointer, self._registry, self._document)
         return self._compiled[pointer]
+
+    def accepts(self, schema: Schema, value: Json) -> bool:
+        """Whether a value fits a schema that is a part of the document, the very object and no copy of it."""
+        if isinstance(schema, bool):
+            return schema
+        if not self._pointers:
+            self._pointers.update(_list_pointers(self._document, ""))
+        pointer = self._pointers.get(id(schema))
+        return pointer is not None and self.compile(pointer).is_valid(value)
 
     def resolve(self, reference: str) -> Schema:
         """The schema that a `#/…` reference of the document names. Raises ContractError."""
@@ -184,6 +195,16 @@ def find_pointer(document: Json, pointer: str) -> Json:
         else:
             return None
     return found
+
+
+def _list_pointers(value: Json, pointer: str) -> Iterator[tuple[int, str]]:
+    if isinstance(value, dict):
+        yield id(value), pointer
+        for name, item in value.items():
+            yield from _list_pointers(item, f"{pointer}/{escape_pointer(name)}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _list_pointers(item, f"{pointer}/{index}")
 
 
 def _fragment(pointer: str) -> str:

@@ -10,6 +10,15 @@ BASE62 = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TO_BASE62 = bytes(ord(BASE62[byte % 62]) for byte in range(256))
 
 
+def _join(parts: tuple[str | bytes, ...]) -> bytes:
+    """All parts, each after its length in eight bytes."""
+    joined = b""
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        joined += len(data).to_bytes(8, "big") + data
+    return joined
+
+
 class Seed:
     """A point from which values are derived.
 
@@ -23,21 +32,13 @@ class Seed:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | bytes) -> None:
-        self._state = hashlib.sha256()
-        for part in parts:
-            self._add(part)
-
-    def _add(self, part: str | bytes) -> None:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        self._state.update(len(data).to_bytes(8, "big"))
-        self._state.update(data)
+        self._state = hashlib.sha256(_join(parts))
 
     def at(self, *parts: str | bytes) -> Seed:
         """The seed of a part below this one, such as a JSON pointer. This one stays as it is."""
         seed = Seed.__new__(Seed)
-        seed._state = self._state.copy()
-        for part in parts:
-            seed._add(part)
+        seed._state = state = self._state.copy()
+        state.update(_join(parts))
         return seed
 
     def digest(self) -> bytes:
