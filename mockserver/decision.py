@@ -11,7 +11,6 @@ from mockserver.faults import Fault, Phase
 from mockserver.identity import Principal
 from mockserver.inspection import CallWarning, Inspection, read_query
 from mockserver.journal import make_subject
-from mockserver.messages import Request
 from mockserver.namespaces import Namespace
 from mockserver.resources import StoredAnswer
 from mockserver.scripting.preferences import Preferences
@@ -60,18 +59,17 @@ class Behaviour(Protocol):
 
 
 class Situation(NamedTuple):
-    """A call and where it happens: all that deciding needs. `recorded` is the request as it may be kept."""
+    """A call and where it happens: all that deciding needs."""
 
     inspection: Inspection
     namespace: Namespace
     principal: Principal
-    recorded: Request
     now_millis: int
     behaviour: Behaviour | None
 
     def subject(self) -> Subject:
         """The request as patterns see it."""
-        return make_subject(self.recorded, self.inspection.path_parameters)
+        return make_subject(self.inspection.recorded, self.inspection.path_parameters)
 
 
 class Example(NamedTuple):
@@ -171,7 +169,7 @@ def by_stub(situation: Situation) -> Decision | None:
     inspection, namespace = situation.inspection, situation.namespace
     operation = inspection.operation.id if inspection.operation else None
     subject: Subject | None = None
-    recorded = situation.recorded
+    recorded = inspection.recorded
     # The book knows secrets by their redacted form only, as the recorded request does.
     query = inspection.query if recorded.query is inspection.request.query else read_query(recorded.query)
     for stub in namespace.stubs.candidates(recorded.path, query, operation):

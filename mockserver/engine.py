@@ -116,7 +116,6 @@ class Engine:
                 inspection,
                 namespace,
                 identify(inspection.credential, namespace, now_millis),
-                request.redacted(inspection.path),
                 now_millis,
                 self.behaviours.get(operation.id) if operation is not None else None,
             )
@@ -197,7 +196,7 @@ def _make_call(
         call_id,
         number,
         situation.namespace.name,
-        situation.recorded,
+        inspection.recorded,
         inspection.operation.id if inspection.operation is not None else None,
         inspection.credential,
         inspection.violations,

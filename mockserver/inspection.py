@@ -11,7 +11,7 @@ from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, r
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import dumps_canonical, loads
 from mockserver.messages import Request
-from mockserver.redaction import redact, redact_url
+from mockserver.redaction import redact
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
@@ -37,10 +37,12 @@ class Inspection(NamedTuple):
 
     `path` is the request's without `/~name`, still percent-encoded; `query` is decoded; `arguments` holds the
     valid parameters by name, converted and with defaults; `body` the parsed body with the members that the
-    contract names, `full_body` with all of them; `malformed` says why the body is no JSON.
+    contract names, `full_body` with all of them; `malformed` says why the body is no JSON; `recorded` is the
+    request as it may be kept and shown, with `path` for its path.
     """
 
     request: Request
+    recorded: Request
     namespace: str
     path: str
     credential: Credential
@@ -100,7 +102,14 @@ class Inspector:
         credential = self._read_credential(authorizations)
         namespace, path = _split_namespace(request.path, credential, warnings)
         query = read_query(request.query)
-        _warn_of_credentials(request, warnings)
+        shown = None
+        if credential.kind == "secret" or credential.kind == "publishable":
+            shown = f"{authorizations[0].partition(' ')[0]} {credential.display}".encode("latin-1")
+        recorded = request.redacted(path, authorization=shown)
+        if query and (recorded.query is not request.query or not _TOKEN_NAMES.isdisjoint(query)):
+            # Never taken as a credential, and URLs end in logs that nobody watches.
+            text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
+            warnings.append(CallWarning("credential_in_query", text))
         if accept is not None and accept != b"*/*" and not _accepts_json(accept.decode("latin-1")):
             warnings.append(
                 CallWarning("not_acceptable", "Accept excludes JSON; the answer is JSON all the same")
@@ -150,6 +159,7 @@ class Inspector:
             self._hint(request.method, path, warnings)
         return Inspection(
             request,
+            recorded,
             namespace,
             path,
             credential,
@@ -260,16 +270,7 @@ def _known_members(body: Json, members: frozenset[str] | None, warnings: list[Ca
     return {name: value for name, value in body.items() if name in members}
 
 
-def _warn_of_credentials(request: Request, warnings: list[CallWarning]) -> None:
-    """A token in the URL is never taken as a credential, and ends in logs that nobody watches."""
-    if not request.query:
-        return
-    if redact_url(request.query) != request.query or _TOKEN_NAME.search(request.query):
-        text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
-        warnings.append(CallWarning("credential_in_query", text))
-
-
-_TOKEN_NAME = re.compile(r"(?:^|&)(?:access_token|api_key|apikey|token|authorization)=[^&]", re.IGNORECASE)
+_TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})
 
 
 def _accepts_json(accept: str) -> bool:
