@@ -19,12 +19,12 @@ from mockserver.types import Json
 # The whole value of these headers is a secret, whatever its form.
 SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 
-_WORD = re.compile(r"[A-Za-z0-9_\-]+")
-_KEY_REST = re.compile(r"[A-Za-z0-9_\-~]{6,}")
-_MODE = re.compile(r"(?:test|live)_[A-Za-z0-9_\-~]+")
-_JWT_REST = re.compile(r"eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){0,3}")
+_WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_KEY_REST = re.compile(rb"[A-Za-z0-9_\-~]{6,}")
+_MODE = re.compile(rb"(?:test|live)_[A-Za-z0-9_\-~]+")
+_JWT_REST = re.compile(rb"eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){0,3}")
 _PREFIX = re.compile(r"[sp]k_(?:test_|live_)?")
-_ESCAPED_ASCII = re.compile(rb"\\u00[0-7]", re.IGNORECASE)
+_ESCAPED_ASCII = re.compile(rb"\\u00([0-7][0-9a-f])", re.IGNORECASE)
 
 
 def digest_secret(secret: str) -> bytes:
@@ -47,49 +47,9 @@ def redact(text: str) -> str:
     """A text with everything in it that is shaped like a key or a JWT replaced."""
     if "k_" not in text and "eyJ" not in text:
         return text
-    parts: list[str] = []
-    end = 0
-    for start in _marks(text):
-        found = _secret_at(text, start, end) if start >= end else None
-        if found is not None:
-            start, stop = found
-            secret = text[start:stop]
-            parts += (text[end:start], display(secret, digest_secret(secret)))
-            end = stop
-    return "".join((*parts, text[end:])) if parts else text
-
-
-def _marks(text: str) -> list[int]:
-    """Where `sk_`, `pk_` and `eyJ` stand, in order. Plain searches: they are far faster than a pattern."""
-    marks: list[int] = []
-    place = text.find("k_", 1)
-    while place > 0:
-        if text[place - 1] in "sp":
-            marks.append(place - 1)
-        place = text.find("k_", place + 2)
-    place = text.find("eyJ")
-    if place >= 0:
-        while place >= 0:
-            marks.append(place)
-            place = text.find("eyJ", place + 3)
-        marks.sort()
-    return marks
-
-
-def _secret_at(text: str, start: int, floor: int) -> tuple[int, int] | None:
-    """The bounds of the secret whose mark stands at `start`; None where the mark is part of a plain word."""
-    if text[start] == "e":
-        match = _JWT_REST.match(text, start)
-        return (start, match.end()) if match else None
-    before = text[start - 1] if start > floor else ""
-    rest = _MODE.match(text, start + 3) or (None if before.isalnum() else _KEY_REST.match(text, start + 3))
-    if rest is None:
-        return None
-    # A prefix may stand before `sk_` within the first 32 characters; it belongs to the key.
-    first = start
-    while first > floor and start - first < 29 and _WORD.match(text[first - 1]):
-        first -= 1
-    return first, rest.end()
+    data = text.encode("utf-8", "surrogatepass")
+    redacted = _redact(data)
+    return text if redacted is data else redacted.decode("utf-8", "surrogatepass")
 
 
 def redact_bytes(data: bytes) -> bytes:
@@ -98,17 +58,63 @@ def redact_bytes(data: bytes) -> bytes:
         try:
             value, _ = loads(data)
         except MalformedJson:
-            data = _ESCAPED_ASCII_CHARACTER.sub(lambda match: bytes([int(match.group(1), 16)]), data)
+            data = _ESCAPED_ASCII.sub(lambda match: bytes([int(match.group(1), 16)]), data)
         else:
             redacted = redact_json(value)
             return data if redacted == value else dumps(redacted)
-    if b"k_" not in data and b"eyJ" not in data:
+    return _redact(data)
+
+
+def _redact(data: bytes) -> bytes:
+    """The same object where there is nothing to hide."""
+    marks = _find_marks(data)
+    if not marks:
         return data
-    text = data.decode("utf-8", "surrogateescape")
-    return redact(text).encode("utf-8", "surrogateescape")
+    parts: list[bytes] = []
+    end = 0
+    for start in marks:
+        found = _secret_at(data, start, end) if start >= end else None
+        if found is not None:
+            first, stop = found
+            secret = data[first:stop].decode("ascii")
+            parts += (data[end:first], display(secret, digest_secret(secret)).encode("ascii"))
+            end = stop
+    return b"".join((*parts, data[end:])) if parts else data
 
 
-_ESCAPED_ASCII_CHARACTER = re.compile(rb"\\u00([0-7][0-9a-f])", re.IGNORECASE)
+def _find_marks(data: bytes) -> list[int]:
+    """Where `sk_`, `pk_` and `eyJ` stand, in order. Plain searches: they are far faster than a pattern."""
+    marks: list[int] = []
+    place = data.find(b"k_", 1)
+    while place > 0:
+        if data[place - 1] in b"sp":
+            marks.append(place - 1)
+        place = data.find(b"k_", place + 2)
+    place = data.find(b"eyJ")
+    if place >= 0:
+        while place >= 0:
+            marks.append(place)
+            place = data.find(b"eyJ", place + 3)
+        marks.sort()
+    return marks
+
+
+def _secret_at(data: bytes, start: int, floor: int) -> tuple[int, int] | None:
+    """The bounds of the secret whose mark stands at `start`; None where the mark is part of a plain word."""
+    if data[start] == ord("e"):
+        match = _JWT_REST.match(data, start)
+        return (start, match.end()) if match else None
+    rest = _MODE.match(data, start + 3)
+    if rest is None:
+        is_inside_word = start > floor and data[start - 1 : start].isalnum()
+        rest = None if is_inside_word else _KEY_REST.match(data, start + 3)
+    if rest is None:
+        return None
+    # A prefix may stand before `sk_` within the first 32 characters; it belongs to the key.
+    first = start
+    while first > floor and start - first < 29 and data[first - 1] in _WORD_BYTES:
+        first -= 1
+    return first, rest.end()
 
 
 def redact_json(value: Json) -> Json:
