@@ -1,0 +1,82 @@
+"""The tables of the README that are made from the code, and their places in it.
+
+Run as a program it writes them; `tests/test_readme.py` compares them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from mockserver.catalogue import FAULTS, errors_table
+from mockserver.contract import load_contract
+from mockserver.control import ROUTES
+from mockserver.fixtures import load_fixtures
+from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, packaged_folder
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def options_table() -> str:
+    """Every option of `serve`, with its variable and default."""
+    lines = ["| option | what it does | default |", "| --- | --- | --- |"]
+    for name, item in OPTIONS.items():
+        default = item.metadata.get("shown_default", item.default)
+        shown = (
+            "" if default in (None, False, ()) else f"`{default}`" if default != "built in" else "built in"
+        )
+        choices = item.metadata.get("choices")
+        what = item.metadata["help"] + (f" One of {', '.join(f'`{c}`' for c in choices)}." if choices else "")
+        lines.append(f"| `--{name.replace('_', '-')}` | {what} | {shown} |")
+    return (
+        "\n".join(lines)
+        + f"\n\nEach can also be set as `{ENVIRONMENT_PREFIX}…`, such as `{ENVIRONMENT_PREFIX}PORT`.\n"
+    )
+
+
+def routes_table() -> str:
+    """Every route of the control API, with the first sentence of its docstring."""
+    lines = ["| route | what it does |", "| --- | --- |"]
+    for route in ROUTES:
+        doc = " ".join((route.run.__doc__ or "").split())
+        sentence = re.sub(r"^`[^`]*`:?\s*", "", doc)
+        sentence = re.match(r"(.*?[.])(\s|$)", sentence + " ")
+        text = sentence.group(1) if sentence else doc
+        lines.append(f"| `{route.method} {route.path}` | {text[:1].upper()}{text[1:]} |")
+    return "\n".join(lines) + "\n"
+
+
+def faults_table() -> str:
+    """Every fault and what it does."""
+    lines = ["| fault | what the client meets |", "| --- | --- |"]
+    lines += [f"| `{fault.value}` | {what} |" for fault, what in FAULTS.items()]
+    return "\n".join(lines) + "\n"
+
+
+def create_errors_table() -> str:
+    """The errors of createApiKey, and how to provoke each."""
+    contract = load_contract(packaged_folder("schemas") / "openapi.json")
+    return errors_table(contract, load_fixtures(packaged_folder("fixtures"), contract), "createApiKey")
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "options": options_table,
+    "errors": create_errors_table,
+    "faults": faults_table,
+    "routes": routes_table,
+}
+
+
+def with_tables(text: str) -> str:
+    """A README with every table between its two marks replaced by a fresh one."""
+    for name, make in TABLES.items():
+        start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
+        head, found, rest = text.partition(start)
+        if found:
+            text = head + start + make() + end + rest.partition(end)[2]
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
