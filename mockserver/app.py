@@ -17,11 +17,11 @@ from starlette.routing import Route
 from mockserver.connection import Scope
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
 from mockserver.delivery import Receive, Send, deliver, send_response
-from mockserver.engine import Engine
+from mockserver.engine import Engine, Exchange
 from mockserver.guard import Guard, Refused
 from mockserver.journal import Call
 from mockserver.json_codec import dumps, dumps_pretty
-from mockserver.messages import Request
+from mockserver.messages import Request, Response
 from mockserver.types import UNSET
 
 OnCall = Callable[[Call], None]
@@ -49,28 +49,20 @@ class App:
             await self._admin(scope, receive, send)
             return
         path = scope["raw_path"].decode("latin-1")
+        found = find_control(path)
+        if found is None:
+            await self._answer(scope, receive, send)
+            return
+        is_public = path in _ROOT_DOCUMENTS
         try:
-            if "__admin" in path or path in _ROOT_DOCUMENTS:
-                found = _ROOT_DOCUMENTS.get(path) or split_path(path)
-                if found is not None:
-                    is_public = path in _ROOT_DOCUMENTS
-                    self.guard.check_control(scope, is_health=found[1] == "/health", is_public=is_public)
-                    scope["mockserver.control"] = found
-                    await self._admin(scope, receive, send)
-                    return
-            origin = self.guard.check_call(scope)
+            self.guard.check_control(scope, is_health=found[1] == "/health", is_public=is_public)
         except Refused as error:
-            response = self.guard.refuse(error, is_control=split_path(path) is not None)
-            await send_response(response, scope, send)
+            await send_response(self.guard.refuse(error, is_control=not is_public), scope, send)
             return
-        if origin is not None and (preflight := self.guard.preflight(scope, origin)) is not None:
-            await send_response(preflight, scope, send)
-            return
-        await self._answer(path, origin, scope, receive, send)
+        scope["mockserver.control"] = found
+        await self._admin(scope, receive, send)
 
-    async def _answer(
-        self, path: str, origin: bytes | None, scope: Scope, receive: Receive, send: Send
-    ) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call of the mocked API."""
         body = b""
         while True:
@@ -78,28 +70,56 @@ class App:
             if message["type"] == "http.disconnect":
                 return
             body = body + message["body"] if body else message["body"]
-            if len(body) > self.guard.body_limit:
-                hint = f"the body may have at most {self.guard.body_limit} bytes"
-                refusal = self.guard.refuse(Refused(413, "body_too_large", hint), is_control=False)
-                await send_response(refusal, scope, send)
-                return
-            if not message["more_body"]:
+            if not message["more_body"] or len(body) > self.guard.body_limit:
                 break
-        client = scope["client"]
+        answer = self.begin(
+            scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body, scope["client"]
+        )
+        if isinstance(answer, Response):
+            await send_response(answer, scope, send)
+        else:
+            await deliver(answer, scope, receive, send)
+
+    def begin(
+        self,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+        body: bytes,
+        client: tuple[str, int] | None,
+    ) -> Exchange | Response:
+        """Answer one call of the mocked API, but for its delivery. A Response is the guard's refusal."""
+        guard = self.guard
+        try:
+            origin = guard.check_call(headers, raw_path, query)
+            if len(body) > guard.body_limit:
+                raise Refused(413, "body_too_large", f"the body may have at most {guard.body_limit} bytes")
+        except Refused as error:
+            return guard.refuse(error, is_control=False)
+        if origin is not None and (preflight := guard.preflight(method, headers, origin)) is not None:
+            return preflight
         request = Request(
-            scope["method"],
-            path,
-            scope["query_string"].decode("latin-1"),
-            tuple(scope["headers"]),
+            method,
+            raw_path.decode("latin-1"),
+            query.decode("latin-1"),
+            tuple(headers),
             body,
             client[0] if client else None,
         )
         exchange = self.engine.begin(request)
         if origin is not None:
-            exchange.add_headers(self.guard.cors_headers(origin))
+            exchange.add_headers(guard.cors_headers(origin))
         if self._on_call is not None:
             self._on_call(exchange.call)
-        await deliver(exchange, scope, receive, send)
+        return exchange
+
+
+def find_control(path: str) -> tuple[str, str] | None:
+    """Namespace and control route that a raw path leads to; None where it is one of the mocked API."""
+    if "__admin" in path:
+        return split_path(path)
+    return _ROOT_DOCUMENTS.get(path)
 
 
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

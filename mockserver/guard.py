@@ -11,7 +11,7 @@ import hmac
 import ipaddress
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -53,11 +53,13 @@ class Guard:
         self._good_hosts: set[bytes] = set()
         self.refusals: Counter[str] = Counter()
 
-    def check_call(self, scope: Mapping[str, Any]) -> bytes | None:
+    def check_call(
+        self, headers: Iterable[tuple[bytes, bytes]], raw_path: bytes, query: bytes
+    ) -> bytes | None:
         """Judge a request to the mocked API. Returns its Origin, for `cors_headers`. Raises Refused."""
         origin = None
         host: bytes | None = None
-        for name, value in scope["headers"]:
+        for name, value in headers:
             if name == b"host":
                 if host is not None:
                     raise Refused(400, "bad_request", "the Host header is given more than once")
@@ -73,14 +75,14 @@ class Guard:
                 raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
         if host is None:
             raise Refused(400, "bad_request", "the Host header is missing")
-        if b"%" in scope["raw_path"] or b"%" in scope["query_string"]:
-            _check_encoding(scope["raw_path"], "path")
-            _check_encoding(scope["query_string"].replace(b"+", b" "), "query")
+        if b"%" in raw_path or b"%" in query:
+            _check_encoding(raw_path, "path")
+            _check_encoding(query.replace(b"+", b" "), "query")
         return origin
 
     def check_control(self, scope: Mapping[str, Any], *, is_health: bool, is_public: bool) -> None:
         """Judge a request to the control API. Raises Refused."""
-        self.check_call(scope)
+        self.check_call(scope["headers"], scope["raw_path"], scope["query_string"])
         authorization: bytes | None = None
         host = b""
         for name, value in scope["headers"]:
@@ -153,20 +155,22 @@ class Guard:
             return ((b"vary", b"origin"),)
         return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
 
-    def preflight(self, scope: Mapping[str, Any], origin: bytes | None) -> Response | None:
+    def preflight(
+        self, method: str, headers: Iterable[tuple[bytes, bytes]], origin: bytes
+    ) -> Response | None:
         """The answer to a CORS preflight of a listed origin; None for any other request."""
-        if scope["method"] != "OPTIONS" or not self._cors:
+        if method != "OPTIONS" or not self._cors:
             return None
-        headers = dict(scope["headers"])
+        sent = dict(headers)
         allowed = self.cors_headers(origin)
-        if b"access-control-request-method" not in headers or len(allowed) == 0:
+        if b"access-control-request-method" not in sent or len(allowed) == 0:
             return None
-        asked = headers.get(b"access-control-request-headers", b"*")
+        asked = sent.get(b"access-control-request-headers", b"*")
         return Response(
             204,
             (
                 *allowed,
-                (b"access-control-allow-methods", headers[b"access-control-request-method"]),
+                (b"access-control-allow-methods", sent[b"access-control-request-method"]),
                 (b"access-control-allow-headers", asked),
                 (b"mockserver-reason", b"guard"),
             ),
