@@ -14,9 +14,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
 
-from mockserver.connection import Scope
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
-from mockserver.delivery import Receive, Send, deliver, send_response
+from mockserver.delivery import Receive, Scope, Send, deliver, send_response
 from mockserver.engine import Engine, Exchange
 from mockserver.guard import Guard, Refused
 from mockserver.journal import Call

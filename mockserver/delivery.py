@@ -10,21 +10,27 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from itertools import pairwise
 from typing import Any, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from mockserver.connection import Scope, find_cycle, write_head
 from mockserver.engine import Exchange
 from mockserver.faults import Fault
 from mockserver.messages import PROMPT, Response
 from mockserver.namespaces import Waiting
 from mockserver.synthesis.seeds import Seed
 
+Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+# Where a connection lends itself to the scope.
+EXTENSION = "mockserver.connection"
+REASON_PHRASES: dict[int, bytes] = {
+    status: HTTPStatus(status).phrase.encode("ascii") for status in HTTPStatus
+}
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
 GARBAGE_BYTES = 64
@@ -60,10 +66,8 @@ async def send_response(response: Response, scope: Scope, send: Send) -> None:
     if cycle is None:
         await _send_by_asgi(response, send)
         return
-    if (b"connection", b"close") in response.headers:
-        cycle.keep_alive = False
-    headers = tuple(header for header in response.headers if header[0] != b"connection")
-    _write(cycle, response._replace(headers=headers))
+    cycle.keep_alive = cycle.keep_alive and not response.closes
+    _write(cycle, response)
 
 
 async def _wait(exchange: Exchange, receive: Receive) -> bool:
@@ -138,7 +142,7 @@ async def _dribble(
     body = response.body
     chunks = min(dribble.chunks, len(body))
     bounds = [len(body) * index // chunks for index in range(chunks + 1)]
-    head = _head(cycle, response, b"content-length: %d\r\n" % len(body))
+    head = write_head(response, b"content-length: %d\r\n" % len(body), keep_alive=cycle.keep_alive)
     left = asyncio.ensure_future(_client_left(receive))
     waiting = exchange.wait()
     woken = _wakes(waiting)
@@ -176,15 +180,15 @@ def _damage(cycle: RequestResponseCycle, response: Response, fault: Fault, call_
         transport.abort()
         return
     if fault is Fault.MALFORMED_RESPONSE_CHUNK:
-        head = _head(cycle, response, b"transfer-encoding: chunked\r\nconnection: close\r\n")
+        head = write_head(response, b"transfer-encoding: chunked\r\n", keep_alive=False)
         transport.write(head + _garbage(call_id))
     elif fault is Fault.RANDOM_DATA_THEN_CLOSE:
         transport.write(_garbage(call_id))
     elif fault is Fault.TRUNCATED_BODY:
-        head = _head(cycle, response, b"content-length: %d\r\nconnection: close\r\n" % len(body))
+        head = write_head(response, b"content-length: %d\r\n" % len(body), keep_alive=False)
         transport.write(head + body[: len(body) // 2])
     elif fault is Fault.WRONG_CONTENT_LENGTH:
-        head = _head(cycle, response, b"content-length: %d\r\nconnection: close\r\n" % (len(body) + 7))
+        head = write_head(response, b"content-length: %d\r\n" % (len(body) + 7), keep_alive=False)
         transport.write(head + body)
     transport.close()
 
@@ -195,23 +199,19 @@ def _garbage(call_id: str) -> bytes:
     return b"\x00\xff" + seed.digest() + seed.at("more").digest()[: GARBAGE_BYTES - 34]
 
 
-def _head(cycle: RequestResponseCycle, response: Response, framing: bytes) -> bytes:
-    """Status line and headers, closing the connection after them where the client asked for that."""
-    if not cycle.keep_alive and b"connection: close" not in framing:
-        framing += b"connection: close\r\n"
-    phrase = response.status_message
-    return write_head(
-        response.status,
-        response.headers,
-        framing,
-        None if phrase is None else phrase.encode("latin-1", "replace"),
-    )
+def find_cycle(scope: Scope) -> RequestResponseCycle | None:
+    """uvicorn's record of the request that a scope stands for; None under another server."""
+    connection = scope.get("extensions", {}).get(EXTENSION)
+    if connection is None:
+        return None
+    cycle: RequestResponseCycle = connection.cycle
+    if cycle.scope is scope:
+        return cycle
+    return next((waiting for waiting, _ in connection.pipeline if waiting.scope is scope), None)
 
 
-def _write(cycle: RequestResponseCycle, response: Response) -> None:
-    """Write a whole, undamaged answer in one piece."""
-    if cycle.disconnected:
-        return
+def write_message(response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
+    """A whole, undamaged answer as it goes onto the wire. `is_head`: it answers HEAD and has no body."""
     body = response.body
     if response.status in (204, 304):
         framing, body = b"", b""
@@ -220,8 +220,31 @@ def _write(cycle: RequestResponseCycle, response: Response) -> None:
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
     else:
         framing = b"content-length: %d\r\n" % len(body)
-    head = _head(cycle, response, framing)
-    cycle.transport.write(head if cycle.scope["method"] == "HEAD" else head + body)
+    head = write_head(response, framing, keep_alive=keep_alive)
+    return head if is_head else head + body
+
+
+def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes:
+    """Status line and headers as they go onto the wire. `framing`: the header lines that frame the body."""
+    phrase = response.status_message
+    lines = [
+        b"HTTP/1.1 %d " % response.status,
+        REASON_PHRASES.get(response.status, b"") if phrase is None else phrase.encode("latin-1", "replace"),
+        b"\r\n",
+    ]
+    for name, value in response.headers:
+        lines += (name, b": ", value, b"\r\n")
+    lines.append(framing)
+    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
+    return b"".join(lines)
+
+
+def _write(cycle: RequestResponseCycle, response: Response) -> None:
+    """Write a whole, undamaged answer in one piece."""
+    if cycle.disconnected:
+        return
+    is_head = cycle.scope["method"] == "HEAD"
+    cycle.transport.write(write_message(response, keep_alive=cycle.keep_alive, is_head=is_head))
     _complete(cycle)
 
 

@@ -136,14 +136,14 @@ class Guard:
         extra: Headers = ((b"mockserver-reason", b"guard"),)
         if error.status == 401:
             extra = (*extra, (b"www-authenticate", b"Bearer"))
-        if error.status in (408, 413, 414, 431, 503):
-            # The rest of such a request is not read.
-            extra = (*extra, (b"connection", b"close"))
+        # The rest of such a request is not read.
+        closes = error.status in (408, 413, 414, 431, 503)
         if is_control:
-            return Response(error.status, (JSON_TYPE, *extra), dumps(refuse(error.status, error.hint).value))
+            body = dumps(refuse(error.status, error.hint).value)
+            return Response(error.status, (JSON_TYPE, *extra), body, closes=closes)
         text = self._fixtures.error_text(error.status, error.reason)
         value = error_envelope(error.status, text, {"reason": error.reason, "hint": error.hint})
-        return Response(error.status, (JSON_TYPE, *extra), dumps(value))
+        return Response(error.status, (JSON_TYPE, *extra), dumps(value), closes=closes)
 
     def cors_headers(self, origin: bytes | None) -> Headers:
         """The headers that let a browser page of a listed origin read an answer of the API (Fetch, CORS)."""

@@ -108,7 +108,8 @@ PROMPT = Delivery()
 class Response(NamedTuple):
     """One answer: status, headers, the bytes of the body, the way in which it travels.
 
-    `headers` holds neither Content-Length nor Transfer-Encoding: framing belongs to whoever writes it out.
+    `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to whoever
+    writes it out. `closes` ends the connection behind it.
     """
 
     status: int
@@ -116,6 +117,7 @@ class Response(NamedTuple):
     body: bytes
     status_message: str | None = None
     delivery: Delivery = PROMPT
+    closes: bool = False
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {len(self.body)} bytes>"
