@@ -13,11 +13,11 @@ from mockserver.json_codec import dumps_canonical, loads
 from mockserver.messages import Request
 from mockserver.redaction import redact
 from mockserver.scripting.preferences import Preferences, read_preferences
+from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.tokens import TokenAuthority
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 from mockserver.validation import Violation, find_media_type, read_parameter
 
-DEFAULT_NAMESPACE = "default"
 _NAMED_PATH = re.compile(r"/~([a-z0-9-]{1,40})(?=/|$)")
 
 

@@ -14,6 +14,8 @@ from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
 
 NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
+# The one of every request that names none.
+DEFAULT_NAMESPACE = "default"
 _RATE = re.compile(r"(\d{1,9})/(\d{1,9})(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
@@ -85,11 +87,23 @@ class Settings:
             raise SettingsError(problems)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Settings:
-        """A copy with some options changed. Raises SettingsError for unknown names, with the nearest."""
-        unknown = [name for name in changes if name not in OPTIONS]
-        if unknown:
-            raise SettingsError([Problem(_unknown(name), pointer=f"/{name}") for name in unknown])
-        return dataclasses.replace(self, **changes)
+        """A copy with some options changed, written as Python or JSON writes them (see `adapt`).
+
+        Raises SettingsError with every unknown name, with the nearest known one, and every wrong value.
+        """
+        values: dict[str, Any] = {}
+        problems: list[Problem] = []
+        for name, value in changes.items():
+            if name not in OPTIONS:
+                problems.append(Problem(_unknown(name), pointer=f"/{name}"))
+                continue
+            try:
+                values[name] = adapt(name, value)
+            except ValueError as error:
+                problems.append(Problem(str(error), pointer=f"/{name}"))
+        if problems:
+            raise SettingsError(problems)
+        return dataclasses.replace(self, **values)
 
     @property
     def rate(self) -> RateLimit | None:
@@ -145,6 +159,20 @@ def convert(name: str, text: str) -> Any:
     if kind.startswith("tuple"):
         return tuple(part.strip() for part in text.split(",") if part.strip())
     return text
+
+
+def adapt(name: str, value: Any) -> Any:
+    """The value of an option as it is kept: a text may stand for a path, a list or a number, a number for a
+    status. Raises ValueError with what would be right.
+    """
+    kind = OPTIONS[name].type
+    if isinstance(value, str):
+        return convert(name, value)
+    if kind.startswith("str") and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if kind.startswith("tuple") and isinstance(value, list):
+        return tuple(value)
+    return value
 
 
 def read_rate_limit(text: str) -> RateLimit:

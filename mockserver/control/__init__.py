@@ -22,9 +22,9 @@ from mockserver.control.exchange import (
 )
 from mockserver.engine import Engine
 from mockserver.exceptions import InvalidInput, MalformedJson, Problem, Unanswerable, UnknownItem
-from mockserver.inspection import DEFAULT_NAMESPACE, read_query
+from mockserver.inspection import read_query
 from mockserver.json_codec import loads
-from mockserver.settings import NAMESPACE_NAME
+from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.types import UNSET, Json, UnsetType
 
 PREFIX = "/__admin"
