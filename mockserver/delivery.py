@@ -172,25 +172,29 @@ def _damage(cycle: RequestResponseCycle, response: Response, fault: Fault, call_
     transport = cycle.transport
     # uvicorn would log that nobody answered: for it the client has left.
     cycle.disconnected = True
-    body = response.body
     if fault is Fault.CONNECTION_RESET_BY_PEER:
         # Closing with SO_LINGER at zero seconds sends RST in place of FIN (socket(7)).
         connected: socket.socket = transport.get_extra_info("socket")
         connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
         return
-    if fault is Fault.MALFORMED_RESPONSE_CHUNK:
-        head = write_head(response, b"transfer-encoding: chunked\r\n", keep_alive=False)
-        transport.write(head + _garbage(call_id))
-    elif fault is Fault.RANDOM_DATA_THEN_CLOSE:
-        transport.write(_garbage(call_id))
-    elif fault is Fault.TRUNCATED_BODY:
-        head = write_head(response, b"content-length: %d\r\n" % len(body), keep_alive=False)
-        transport.write(head + body[: len(body) // 2])
-    elif fault is Fault.WRONG_CONTENT_LENGTH:
-        head = write_head(response, b"content-length: %d\r\n" % (len(body) + 7), keep_alive=False)
-        transport.write(head + body)
+    transport.write(write_damaged(response, fault, call_id))
     transport.close()
+
+
+def write_damaged(response: Response, fault: Fault, call_id: str) -> bytes:
+    """What a client sees of an answer before its connection ends; nothing, of most faults."""
+    body = response.body
+    if fault is Fault.MALFORMED_RESPONSE_CHUNK:
+        return write_head(response, b"transfer-encoding: chunked\r\n", keep_alive=False) + _garbage(call_id)
+    if fault is Fault.RANDOM_DATA_THEN_CLOSE:
+        return _garbage(call_id)
+    if fault is Fault.TRUNCATED_BODY:
+        head = write_head(response, b"content-length: %d\r\n" % len(body), keep_alive=False)
+        return head + body[: len(body) // 2]
+    if fault is Fault.WRONG_CONTENT_LENGTH:
+        return write_head(response, b"content-length: %d\r\n" % (len(body) + 7), keep_alive=False) + body
+    return b""
 
 
 def _garbage(call_id: str) -> bytes:
