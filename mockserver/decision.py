@@ -27,6 +27,10 @@ class Outcome(NamedTuple):
     value: Json
     reason: str
 
+    def __repr__(self) -> str:
+        # The value may hold a secret that was just issued.
+        return f"<Outcome {self.reason}>"
+
 
 class Refusal(NamedTuple):
     """An error answer: status, reason slug, and the members of `error.details` beside the reason."""
@@ -113,6 +117,11 @@ class Decision(NamedTuple):
     def fault(self) -> Fault | None:
         """The damage that the stub does."""
         return self.stub.response.fault if self.stub else None
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether a stub or a preference decided, in place of the API's own checks."""
+        return self.stub is not None or self.preference is not None
 
 
 Decider = Callable[[Situation], Decision | None]
@@ -320,12 +329,11 @@ def by_rate_limit(situation: Situation) -> Decision | None:
     limit = namespace.rate
     if limit is None:
         return None
-    wait = namespace.resources.take_token(bucket_key(situation), limit, situation.now_millis)
-    if not wait:
+    seconds = namespace.resources.take_token(bucket_key(situation), limit, situation.now_millis)
+    if not seconds:
         return None
-    seconds = str(-int(-wait // 1))
-    headers = ((b"retry-after", seconds.encode("ascii")),)
-    details = {"retry_after_seconds": int(seconds)}
+    headers = ((b"retry-after", str(seconds).encode("ascii")),)
+    details = {"retry_after_seconds": seconds}
     return refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
 
 
@@ -356,19 +364,22 @@ def by_violations(situation: Situation) -> Decision | None:
 
 def by_target(situation: Situation) -> Decision | None:
     """404 for an account, or another thing that the request addresses, that this principal cannot see."""
-    inspection, settings = situation.inspection, situation.namespace.settings
-    account_id = account_of(inspection)
-    if account_id is not None:
-        mode = situation.namespace.fixtures.accounts.get(account_id)
-        is_unknown = mode is None and settings.strict_accounts
-        is_other = mode is not None and mode != (inspection.credential.mode or "test")
-        if is_unknown or is_other:
-            return refuse(situation, Refusal(404, "account_not_found"))
+    account_id = account_of(situation.inspection)
+    if account_id is not None and not sees_account(situation, account_id):
+        return refuse(situation, Refusal(404, "account_not_found"))
     if situation.behaviour is not None:
         missing = situation.behaviour.find_missing(situation)
         if missing is not None:
             return refuse(situation, missing)
     return None
+
+
+def sees_account(situation: Situation, account_id: str) -> bool:
+    """Whether an account exists for this call: known if only known ones do, and of the credential's mode."""
+    mode = situation.namespace.fixtures.accounts.get(account_id)
+    if mode is None:
+        return not situation.namespace.settings.strict_accounts
+    return mode == (situation.inspection.credential.mode or "test")
 
 
 def account_of(inspection: Inspection) -> str | None:

@@ -128,6 +128,8 @@ class Engine:
                 outcome = None
                 if decision.stub is not None:
                     namespace.stubs.use(decision.stub)
+                if situation.principal.item_id is not None:
+                    _note_use(situation, decision)
                 if decision.commits:
                     outcome = self._carry_out(situation)
                     key = self._keep_answer(situation, decision, outcome, call_id)
@@ -177,6 +179,13 @@ class Engine:
         answer = StoredAnswer(request, status, headers, body, situation.now_millis, call_id, in_flight=True)
         situation.namespace.resources.keep_answer(key, answer)
         return key
+
+
+def _note_use(situation: Situation, decision: Decision) -> None:
+    """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
+    item_id, inspection = situation.principal.item_id, situation.inspection
+    if item_id is not None and inspection.operation and (decision.commits or not decision.is_scripted):
+        situation.namespace.resources.note_use(item_id, situation.now_millis, inspection.request.client)
 
 
 def _make_call(

@@ -166,16 +166,62 @@ def _read_accounts(path: Path) -> dict[str, CredentialMode]:
     return accounts
 
 
+# What a key of the fixtures is where its file does not say: a standard key of the platform, never used.
+_KEY: JsonObject = {
+    "object": "api_key",
+    "id": "",
+    "account_id": "",
+    "name": "",
+    "type": "SECRET",
+    "key": None,
+    "last_used_ip": None,
+    "metadata": {},
+    "permissions": {},
+    "status": "ACTIVE",
+    "last_used_at": None,
+    "expires_at": None,
+    "managed": True,
+    "deleted": False,
+    "created_at": None,
+    "updated_at": None,
+}
 _KEYS = _schema(
     keys={
         "type": "array",
-        "items": {"type": "object", "required": ["id", "account_id", "name", "permissions"]},
+        "items": {
+            "type": "object",
+            "required": ["id", "account_id", "name", "permissions"],
+            "properties": {
+                "object": {"const": "api_key"},
+                "id": {"type": "string", "minLength": 1},
+                "account_id": {"type": "string", "minLength": 1},
+                "name": {"type": "string"},
+                "type": {"enum": ["SECRET", "PUBLISHABLE"]},
+                "key": {"const": None},
+                "last_used_ip": {"type": ["string", "null"]},
+                "metadata": {"type": "object"},
+                "permissions": dict(_PERMISSIONS),
+                "status": {"enum": ["ACTIVE", "INACTIVE", "REVOKED", "EXPIRED"]},
+                "expires_at": {"type": ["string", "null"], "format": "date-time"},
+                "managed": {"type": "boolean"},
+                "deleted": {"type": "boolean"},
+            },
+        },
     }
 )
 
 
 def _read_keys(path: Path) -> tuple[JsonObject, ...]:
-    return tuple((_read(path, _KEYS) or {}).get("keys", ()))
+    """The keys of the file, complete, each once. Their secrets are unknown until they are regenerated."""
+    keys: dict[str, JsonObject] = {}
+    problems: list[Problem] = []
+    for index, key in enumerate((_read(path, _KEYS) or {}).get("keys", ())):
+        if key["id"] in keys:
+            problems.append(Problem("is listed twice", f"/keys/{index}/id", str(path)))
+        keys[key["id"]] = _KEY | key
+    if problems:
+        raise FixtureError(problems)
+    return tuple(keys.values())
 
 
 def _errors_schema() -> CompiledSchema:

@@ -13,7 +13,7 @@ from mockserver.faults import Delay
 from mockserver.fixtures import Fixtures
 from mockserver.inspection import DEFAULT_NAMESPACE
 from mockserver.journal import ByteBudget, Journal
-from mockserver.resources import Resources
+from mockserver.resources import Item, Resources
 from mockserver.scripting.stubs import StubBook
 from mockserver.settings import RateLimit, Settings
 from mockserver.synthesis.keys import UuidSeries
@@ -74,7 +74,7 @@ class Namespace:
         self._fixtures = fixtures
         self.stubs = StubBook()
         self.journal = Journal(settings.journal_limit, budget)
-        self.resources = Resources()
+        self.resources = self._new_resources()
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
         self._stub_number = 0
@@ -120,7 +120,7 @@ class Namespace:
         """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
         self.reset_stubs()
         self.journal.clear()
-        self.resources = Resources()
+        self.resources = self._new_resources()
         self.global_delay = None
         self._stub_number = 0
         self.variant = None
@@ -133,6 +133,15 @@ class Namespace:
         self.stubs.add(reversed(self._fixtures.stubs))
 
     def release(self, stub_id: str) -> int:
+        self._on_reset()
+
+    def _new_resources(self) -> Resources:
+        """Nothing but the keys of the fixtures, which belong to their accounts at large."""
+        resources = Resources()
+        for key in self._fixtures.keys:
+            item = Item(key, key["account_id"], None, is_deleted=key["deleted"], is_given=True)
+            resources.put_item(key["id"], item)
+        return resources
         """Let go the answers that a stub holds now; how many there were."""
         held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_over]
         for waiting in held:

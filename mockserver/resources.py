@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mockserver.credentials import Grants
@@ -21,13 +20,27 @@ MAX_COUNTED_REQUESTS = 1_000_000
 IDEMPOTENCY_MILLIS = 24 * 3_600_000
 
 
+class Use(NamedTuple):
+    """When a credential was last accepted (milliseconds of the namespace's clock), and from which address."""
+
+    millis: int
+    client: str | None
+
+
 class Item(NamedTuple):
-    """Something that a call created. `tenant` is whose data it is; None means the account's at large."""
+    """Something that a call created, or that the fixtures brought.
+
+    `value` holds no secret. `tenant` is whose data it is; None means the account's at large. `credential` is
+    the digest of the secret that belongs to it now. What the fixtures gave never makes room for others.
+    """
 
     value: JsonObject
     account_id: str
     tenant: bytes | None
+    credential: bytes | None = None
+    last_use: Use | None = None
     is_deleted: bool = False
+    is_given: bool = False
 
 
 class IssuedCredential(NamedTuple):
@@ -52,13 +65,44 @@ class StoredAnswer(NamedTuple):
     call_id: str
     in_flight: bool
 
+    def __repr__(self) -> str:
+        # The body may hold the secret that it answered with.
+        return f"<StoredAnswer {self.status} of call {self.call_id}>"
 
-@dataclass(frozen=True, slots=True)
-class Bucket:
-    """A token bucket: how many calls are left, in calls, as of a time in milliseconds."""
 
-    level: float
+class Bucket(NamedTuple):
+    """A token bucket as it was at a time in milliseconds.
+
+    A call costs `cost` units, and a millisecond brings as many as the limit allows calls: whole numbers, so
+    that no rounding makes a client wait longer than it was told.
+    """
+
+    limit: RateLimit
+    level: int
     millis: int
+
+    @property
+    def cost(self) -> int:
+        """What one call takes out."""
+        return self.limit.seconds * 1000
+
+    def at(self, now_millis: int) -> Bucket:
+        """The bucket at another time. A clock that was put back brings nothing and takes nothing."""
+        gained = max(0, now_millis - self.millis) * self.limit.calls
+        return Bucket(self.limit, min(self.limit.calls * self.cost, self.level + gained), now_millis)
+
+    @property
+    def calls_left(self) -> int:
+        """Whole calls that can be made at once."""
+        return self.level // self.cost
+
+    @property
+    def wait_seconds(self) -> int:
+        """Whole seconds until there is one call more than now; 0 in a full bucket."""
+        if self.level >= self.limit.calls * self.cost:
+            return 0
+        missing = (self.calls_left + 1) * self.cost - self.level
+        return -(-missing // (self.limit.calls * 1000))
 
 
 class Resources:
@@ -75,33 +119,48 @@ class Resources:
         self.forgotten = 0
 
     def copy(self) -> Resources:
-        """An independent copy; for snapshots."""
+        """An independent copy; for snapshots. Nothing is in flight in it: no call will ever land there."""
         copy = Resources()
         for name in ("items", "credentials", "repetitions", "successes", "answers", "buckets"):
             getattr(copy, name).update(getattr(self, name))
+        for key, answer in self.answers.items():
+            if answer.in_flight:
+                copy.answers[key] = answer._replace(in_flight=False)
         copy.forgotten = self.forgotten
         return copy
 
     # Items and their credentials
 
-    def add_item(self, id: str, item: Item) -> None:
-        """Put in what a call created, forgetting the oldest beyond the bound together with its credential."""
+    def put_item(self, id: str, item: Item) -> None:
+        """Put an item in, or another value in its place.
+
+        Beyond the bound the oldest is forgotten together with its credential.
+        """
         self.items[id] = item
         if len(self.items) > MAX_ITEMS:
-            self.items.popitem(last=False)
+            oldest = next((old for old, known in self.items.items() if not known.is_given), id)
+            gone = self.items.pop(oldest)
+            if gone.credential is not None:
+                self.credentials.pop(gone.credential, None)
             self.forgotten += 1
 
     def add_credential(self, digest: bytes, credential: IssuedCredential) -> None:
-        """Let a key that was just issued in. The one that it replaces is put out by `end_credentials`."""
+        """Let a key that was just issued in."""
         self.credentials[digest] = credential
         if len(self.credentials) > 2 * MAX_ITEMS:
             self.credentials.popitem(last=False)
 
-    def end_credentials(self, item_id: str) -> None:
-        """The keys of an item no longer work."""
-        for digest, credential in self.credentials.items():
-            if credential.item_id == item_id:
-                self.credentials[digest] = credential._replace(is_deleted=True)
+    def end_credential(self, digest: bytes) -> None:
+        """A key that was issued no longer works."""
+        credential = self.credentials.get(digest)
+        if credential is not None:
+            self.credentials[digest] = credential._replace(is_deleted=True)
+
+    def note_use(self, item_id: str, now_millis: int, client: str | None) -> None:
+        """The credential of an item was accepted."""
+        item = self.items.get(item_id)
+        if item is not None:
+            self.items[item_id] = item._replace(last_use=Use(now_millis, client))
 
     def visible_items(self, account_id: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
         """The items of an account that a tenant sees, oldest first, deleted ones left out."""
@@ -146,27 +205,24 @@ class Resources:
 
     # Rate limits
 
-    def take_token(self, key: bytes, limit: RateLimit, now_millis: int) -> float:
-        """Take one call out of a bucket. Returns 0.0, or the seconds until there is one again."""
-        bucket = self.buckets.get(key) or Bucket(float(limit.calls), now_millis)
-        passed = max(0, now_millis - bucket.millis) / 1000
-        level = min(float(limit.calls), bucket.level + passed * limit.calls / limit.seconds)
-        # A full bucket is the same as none, so those can be dropped when there are too many.
+    def bucket(self, key: bytes, limit: RateLimit, now_millis: int) -> Bucket:
+        """The bucket of a key as it is now. One of another limit counts as none, and none as a full one."""
+        bucket = self.buckets.get(key)
+        if bucket is None or bucket.limit != limit:
+            return Bucket(limit, limit.calls * limit.seconds * 1000, now_millis)
+        return bucket.at(now_millis)
+
+    def take_token(self, key: bytes, limit: RateLimit, now_millis: int) -> int:
+        """Take one call out of a bucket. Returns 0, or the whole seconds until there is one again."""
+        bucket = self.bucket(key, limit, now_millis)
+        wait_seconds = 0 if bucket.calls_left else bucket.wait_seconds
+        if not wait_seconds:
+            bucket = bucket._replace(level=bucket.level - bucket.cost)
+        # The oldest makes room: a forgotten bucket is a full one, which refuses nobody.
         if len(self.buckets) >= MAX_ITEMS and key not in self.buckets:
             self.buckets.popitem(last=False)
-        if level >= 1.0 - 1e-9:
-            self.buckets[key] = Bucket(level - 1.0, now_millis)
-            return 0.0
-        self.buckets[key] = replace(bucket, level=level, millis=now_millis)
-        return (1.0 - level) * limit.seconds / limit.calls
-
-    def tokens_left(self, key: bytes, limit: RateLimit, now_millis: int) -> int:
-        """Whole calls left in a bucket."""
-        bucket = self.buckets.get(key)
-        if bucket is None:
-            return limit.calls
-        passed = max(0, now_millis - bucket.millis) / 1000
-        return int(min(float(limit.calls), bucket.level + passed * limit.calls / limit.seconds))
+        self.buckets[key] = bucket
+        return wait_seconds
 
 
 def sees(tenant: bytes | None, item: Item) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mockserver.decision import Behaviour
-from mockserver.hsrcpay.api_keys import CreateApiKey
+from mockserver.hsrcpay.api_keys import CreateApiKey, DeleteApiKey, ListApiKeys, RegenerateManagedApiKey
 
 BEHAVIOURS: Mapping[str, Behaviour] = {
     "createApiKey": CreateApiKey(),
+    "listApiKeys": ListApiKeys(),
+    "regenerateManagedApiKey": RegenerateManagedApiKey(),
+    "deleteApiKey": DeleteApiKey(),
 }

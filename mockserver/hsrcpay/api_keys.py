@@ -1,66 +1,173 @@
-"""API keys: created, and from then on credentials of the sandbox themselves."""
+"""API keys: created, listed, regenerated, deleted, and all the while credentials of the sandbox themselves.
+
+A key's item holds the key as a list shows it: in place of its secret stands what the journal calls that
+(`sk_test_[c3ab8ff13720]`), so that a listed key and the calls made with it are seen to belong together.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mockserver.clocks import format_instant, read_instant
 from mockserver.credentials import read_permission_map
-from mockserver.decision import Outcome, Refusal, Situation, account_of
-from mockserver.redaction import digest_secret
-from mockserver.resources import IssuedCredential, Item
+from mockserver.decision import Outcome, Refusal, Situation, account_of, sees_account
+from mockserver.redaction import digest_secret, display
+from mockserver.resources import IssuedCredential, Item, sees
 from mockserver.synthesis.keys import make_key_id, make_secret_key
 from mockserver.synthesis.seeds import Seed
 from mockserver.types import JsonObject
 
 
-class CreateApiKey:
-    """`POST /api-keys/`: a new secret key, shown in this answer and nowhere else (reference page)."""
+class OfAccount:
+    """An operation that addresses nothing but an account, and that nothing stands against."""
 
     def find_missing(self, situation: Situation) -> Refusal | None:
-        """Nothing is addressed but the account."""
+        """The account is looked for by whoever decides."""
         return None
 
     def find_conflict(self, situation: Situation) -> Refusal | None:
         """No uniqueness rule is documented."""
         return None
 
+
+class OfKey:
+    """An operation on one key, named by the path parameter `id`."""
+
+    def find_missing(self, situation: Situation) -> Refusal | None:
+        """404 for a key that is unknown, deleted, of another tenant, or of an account out of reach."""
+        return Refusal(404, "api_key_not_found") if find_key(situation) is None else None
+
+    def find_conflict(self, situation: Situation) -> Refusal | None:
+        """No conflict is documented."""
+        return None
+
+
+class CreateApiKey(OfAccount):
+    """`POST /api-keys/`: a new secret key, shown in this answer and nowhere else (reference page)."""
+
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """Issue the key: it can be used as a credential from now on."""
         body: JsonObject = situation.inspection.object()
-        account_id = account_of(situation.inspection) or ""
-        created_at = format_instant(situation.now_millis)
-        expires_at = body.get("expires_at")
-        id = make_key_id(seed.at("/data/id"))
-        secret = make_secret_key(seed.at("/data/key"), situation.namespace.name)
+        now = format_instant(situation.now_millis)
         key: JsonObject = {
             "object": "api_key",
-            "id": id,
-            "account_id": account_id,
+            "id": make_key_id(seed.at("/data/id")),
+            "account_id": account_of(situation.inspection) or "",
             "name": body["name"],
             "type": "SECRET",
+            "key": None,
             "last_used_ip": None,
             "metadata": body.get("metadata", {}),
             "permissions": body["permissions"],
             "status": "ACTIVE",
             "last_used_at": None,
-            "expires_at": expires_at,
+            "expires_at": body.get("expires_at"),
             "managed": False,
             "deleted": False,
-            "created_at": created_at,
-            "updated_at": created_at,
+            "created_at": now,
+            "updated_at": now,
         }
+        item = Item(key, key["account_id"], situation.principal.tenant)
+        return issue_secret(situation, seed, item, "created")
+
+
+class ListApiKeys(OfAccount):
+    """`GET /api-keys/`: the keys of an account, one page at a time, oldest first (docs: listApiKeys)."""
+
+    def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
+        """A page beyond the last one is empty; of no keys there are no pages."""
+        arguments = situation.inspection.arguments
+        page, limit, managed = arguments.get("page", 1), arguments.get("limit", 10), arguments.get("managed")
+        keys = [
+            item
+            for item in visible_keys(situation, account_of(situation.inspection) or "")
+            if managed in (None, item.value["managed"])
+        ]
+        first = (page - 1) * limit
+        value = {
+            "message": "success",
+            "success": True,
+            "data": [show(item) for item in keys[first : first + limit]],
+            "total": len(keys),
+            "page": page,
+            "limit": limit,
+            "pages": -(-len(keys) // limit),
+        }
+        return Outcome(value, "listed")
+
+
+class RegenerateManagedApiKey(OfKey):
+    """`POST /api-keys/{id}/regenerate`: a new secret for a managed key (docs: regenerateManagedApiKey)."""
+
+    def find_conflict(self, situation: Situation) -> Refusal | None:
+        """409 for a custom key: those are replaced by creating and deleting."""
+        item = find_key(situation)
+        return Refusal(409, "conflict") if item is None or not item.value["managed"] else None
+
+    def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
+        """End the old secret and issue another, which sees the data of whoever asked for it."""
+        item = find_key(situation)
+        assert item is not None, "find_missing was asked before"
+        if item.credential is not None:
+            situation.namespace.resources.end_credential(item.credential)
+        value = item.value | {"updated_at": format_instant(situation.now_millis)}
+        return issue_secret(situation, seed, item._replace(value=value), "regenerated")
+
+
+class DeleteApiKey(OfKey):
+    """`DELETE /api-keys/{id}`: the key is gone from lists and no longer a credential (docs: deleteApiKey)."""
+
+    def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
+        """Delete softly: the item stays, marked."""
+        item = find_key(situation)
+        assert item is not None, "find_missing was asked before"
         resources = situation.namespace.resources
-        tenant = situation.principal.tenant
-        resources.add_item(id, Item(key, account_id, tenant))
-        expires_millis = read_instant(expires_at) if expires_at is not None else None
-        resources.add_credential(
-            digest_secret(secret),
-            IssuedCredential(
-                id, read_permission_map(body["permissions"]), account_id, tenant, expires_millis, False
-            ),
-        )
-        return Outcome(envelope(key | {"key": secret}), "created")
+        if item.credential is not None:
+            resources.end_credential(item.credential)
+        changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
+        resources.put_item(item.value["id"], item._replace(value=item.value | changes, is_deleted=True))
+        return Outcome({"message": "success", "success": True}, "deleted")
 
 
-def envelope(data: JsonObject) -> JsonObject:
-    """The success envelope (reference page, Response Body)."""
-    return {"message": "success", "success": True, "data": data}
+def issue_secret(situation: Situation, seed: Seed, item: Item, reason: str) -> Outcome:
+    """Give a key a secret, put it in, and answer with both: the only time that the secret is told."""
+    key, resources = item.value, situation.namespace.resources
+    secret = make_secret_key(seed.at("/data/key"), situation.namespace.name)
+    digest = digest_secret(secret)
+    item = item._replace(value=key | {"key": display(secret, digest)}, credential=digest)
+    expires_at = key["expires_at"]
+    credential = IssuedCredential(
+        key["id"],
+        read_permission_map(key["permissions"]),
+        item.account_id,
+        situation.principal.tenant,
+        read_instant(expires_at) if expires_at is not None else None,
+        is_deleted=False,
+    )
+    resources.put_item(key["id"], item)
+    resources.add_credential(digest, credential)
+    return Outcome({"message": "success", "success": True, "data": show(item) | {"key": secret}}, reason)
+
+
+def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:
+    """The keys of an account that the principal sees, oldest first, deleted ones left out."""
+    items = situation.namespace.resources.visible_items(account_id, situation.principal.tenant)
+    return (item for _, item in items if item.value.get("object") == "api_key")
+
+
+def find_key(situation: Situation) -> Item | None:
+    """The key that the path names, if it is there for the principal."""
+    item = situation.namespace.resources.items.get(situation.inspection.arguments["id"])
+    principal = situation.principal
+    if item is None or item.is_deleted or item.value.get("object") != "api_key":
+        return None
+    is_reached = principal.account_id in (None, item.account_id) and sees_account(situation, item.account_id)
+    return item if is_reached and sees(principal.tenant, item) else None
+
+
+def show(item: Item) -> JsonObject:
+    """A key as it is shown: with its last use, without its secret."""
+    use = item.last_use
+    if use is None:
+        return item.value
+    return item.value | {"last_used_at": format_instant(use.millis), "last_used_ip": use.client}
