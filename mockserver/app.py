@@ -54,7 +54,8 @@ class App:
             return
         is_public = path in _ROOT_DOCUMENTS
         try:
-            self.guard.check_control(scope, is_health=found[1] == "/health", is_public=is_public)
+            facts = self.engine.headers.read(tuple(scope["headers"]))
+            self.guard.check_control(scope, facts, is_health=found[1] == "/health", is_public=is_public)
         except Refused as error:
             await send_response(self.guard.refuse(error, is_control=not is_public), scope, send)
             return
@@ -90,22 +91,19 @@ class App:
     ) -> Exchange | Response:
         """Answer one call of the mocked API, but for its delivery. A Response is the guard's refusal."""
         guard = self.guard
+        sent = tuple(headers)
+        facts = self.engine.headers.read(sent)
         try:
-            origin = guard.check_call(headers, raw_path, query)
+            guard.check_call(sent, facts, raw_path, query)
             if len(body) > guard.body_limit:
                 raise Refused(413, "body_too_large", f"the body may have at most {guard.body_limit} bytes")
         except Refused as error:
             return guard.refuse(error, is_control=False)
-        if origin is not None and (preflight := guard.preflight(method, headers, origin)) is not None:
+        origin = facts.origin
+        if origin is not None and (preflight := guard.preflight(method, sent, origin)) is not None:
             return preflight
-        request = Request(
-            method,
-            raw_path.decode("latin-1"),
-            query.decode("latin-1"),
-            tuple(headers),
-            body,
-            client[0] if client else None,
-        )
+        peer = client[0] if client else None
+        request = Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), sent, body, peer)
         exchange = self.engine.begin(request)
         if origin is not None:
             exchange.add_headers(guard.cors_headers(origin))

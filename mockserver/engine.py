@@ -21,6 +21,7 @@ from mockserver.decision import (
     idempotency_key,
 )
 from mockserver.fixtures import Fixtures
+from mockserver.headers import HeaderReader
 from mockserver.identity import identify
 from mockserver.inspection import Inspection, Inspector
 from mockserver.journal import Call, State, StubUse
@@ -64,9 +65,7 @@ class Exchange:
     def finish(self, state: State, reason: str | None = None) -> None:
         """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given."""
         with self.namespace.lock:
-            if reason is not None:
-                self.call.reason = reason
-            self.namespace.journal.finish(self.call, state)
+            self.namespace.journal.finish(self.call, state, reason)
             if self._key is not None:
                 self.namespace.resources.land_answer(self._key, self.call.id)
 
@@ -94,8 +93,9 @@ class Engine:
             jwks=settings.jwks,
             audience=settings.jwt_audience,
         )
-        self.namespaces = Namespaces(settings, fixtures)
-        self._inspector = Inspector(contract, self.tokens)
+        self.headers = HeaderReader(self.tokens)
+        self.namespaces = Namespaces(settings, fixtures, on_reset=self.headers.forget)
+        self._inspector = Inspector(contract, self.headers)
         self.renderer = Renderer(contract, fixtures)
 
     def handle(self, request: Request) -> Response:
@@ -214,7 +214,7 @@ def _make_call(
         received_millis=received_millis,
         started=started,
         path_parameters=inspection.path_parameters,
-        stub=StubUse(stub.id, stub.name) if stub is not None else None,
+        stub=StubUse(stub.id, stub.name, stub.document) if stub is not None else None,
         fault=stub.response.fault if stub is not None else None,
         phase=stub.phase if stub is not None else None,
     )

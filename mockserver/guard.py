@@ -17,6 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from mockserver.control.exchange import refuse
 from mockserver.fixtures import Fixtures
+from mockserver.headers import HeaderFacts
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.rendering import JSON_TYPE, error_envelope
@@ -24,9 +25,6 @@ from mockserver.settings import Settings
 from mockserver.types import Headers
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
-_SPECIAL = frozenset({b"content-encoding", b"content-length", b"origin", b"sec-fetch-site"})
-# Hosts seen and found good; more than this many different ones and they are judged again.
-_MAX_REMEMBERED = 1_000
 
 
 class Refused(Exception):
@@ -50,39 +48,35 @@ class Guard:
         self._is_open = not _is_loopback(self._host)
         self._cors = frozenset(settings.cors_origin)
         self.body_limit = settings.body_limit
-        self._good_hosts: set[bytes] = set()
         self.refusals: Counter[str] = Counter()
 
-    def check_call(
-        self, headers: Iterable[tuple[bytes, bytes]], raw_path: bytes, query: bytes
-    ) -> bytes | None:
-        """Judge a request to the mocked API. Returns its Origin, for `cors_headers`. Raises Refused."""
-        origin = None
-        host: bytes | None = None
-        for name, value in headers:
-            if name == b"host":
-                if host is not None:
-                    raise Refused(400, "bad_request", "the Host header is given more than once")
-                host = value
-                if value not in self._good_hosts:
-                    self._check_host(value)
-            elif name in _SPECIAL:
-                if name == b"origin":
-                    origin = value
-                else:
-                    self._check_body_header(name, value)
-            elif not value.isascii():
-                raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
-        if host is None:
-            raise Refused(400, "bad_request", "the Host header is missing")
+    def check_call(self, headers: Headers, facts: HeaderFacts, raw_path: bytes, query: bytes) -> None:
+        """Judge a request to the mocked API. Raises Refused."""
+        if not facts.is_admitted:
+            self._check_headers(headers, facts)
+            facts.is_admitted = True
         if b"%" in raw_path or b"%" in query:
             _check_encoding(raw_path, "path")
             _check_encoding(query.replace(b"+", b" "), "query")
-        return origin
 
-    def check_control(self, scope: Mapping[str, Any], *, is_health: bool, is_public: bool) -> None:
+    def _check_headers(self, headers: Headers, facts: HeaderFacts) -> None:
+        if len(facts.hosts) != 1:
+            given = "missing" if not facts.hosts else "given more than once"
+            raise Refused(400, "bad_request", f"the Host header is {given}")
+        self._check_host(facts.hosts[0])
+        for name, value in headers:
+            if not value.isascii():
+                raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
+            if name == b"content-length" and value.isdigit() and int(value) > self.body_limit:
+                raise Refused(413, "body_too_large", f"the body may have at most {self.body_limit} bytes")
+            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
+                raise Refused(400, "bad_request", "compressed bodies are not taken; send the body as it is")
+
+    def check_control(
+        self, scope: Mapping[str, Any], facts: HeaderFacts, *, is_health: bool, is_public: bool
+    ) -> None:
         """Judge a request to the control API. Raises Refused."""
-        self.check_call(scope["headers"], scope["raw_path"], scope["query_string"])
+        self.check_call(tuple(scope["headers"]), facts, scope["raw_path"], scope["query_string"])
         authorization: bytes | None = None
         host = b""
         for name, value in scope["headers"]:
@@ -111,8 +105,6 @@ class Guard:
         if name is None or not self._is_ours(name):
             hint = "the Host is none of this server's; add it with --allowed-host"
             raise Refused(400, "bad_request", hint)
-        if len(self._good_hosts) < _MAX_REMEMBERED:
-            self._good_hosts.add(value)
 
     def _is_ours(self, name: str) -> bool:
         if name in ("localhost", self._host) or name in self._allowed or "*" in self._allowed:
@@ -123,12 +115,6 @@ class Guard:
             return False
         # A name can be made to lead here by whoever owns it; an address cannot.
         return address.is_loopback or self._is_open
-
-    def _check_body_header(self, name: bytes, value: bytes) -> None:
-        if name == b"content-length" and value.isdigit() and int(value) > self.body_limit:
-            raise Refused(413, "body_too_large", f"the body may have at most {self.body_limit} bytes")
-        if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-            raise Refused(400, "bad_request", "compressed bodies are not taken; send the body as it is")
 
     def refuse(self, error: Refused, *, is_control: bool) -> Response:
         """The answer for a refused request, in the shape of the side that it was sent to. Counts it."""

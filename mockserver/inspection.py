@@ -7,14 +7,14 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from mockserver.contract import Contract, Operation, PathItem
-from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
+from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson
+from mockserver.headers import HeaderReader
 from mockserver.json_codec import dumps_canonical, loads
 from mockserver.messages import Request
 from mockserver.redaction import redact
-from mockserver.scripting.preferences import Preferences, read_preferences
+from mockserver.scripting.preferences import Preferences
 from mockserver.settings import DEFAULT_NAMESPACE
-from mockserver.tokens import TokenAuthority
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 from mockserver.validation import Violation, find_media_type, read_parameter
 
@@ -77,43 +77,25 @@ class Inspection(NamedTuple):
 class Inspector:
     """Reads requests against one contract."""
 
-    def __init__(self, contract: Contract, tokens: TokenAuthority) -> None:
+    def __init__(self, contract: Contract, headers: HeaderReader) -> None:
         self._contract = contract
-        self._tokens = tokens
+        self._headers = headers
 
     def inspect(self, request: Request) -> Inspection:
         """Everything that the request tells. Never raises for what a client sends."""
         warnings: list[CallWarning] = []
-        authorizations: list[str] = []
-        content_type = accept = idempotency_key = None
-        preferences: list[str] = []
-        # One pass: a header that matters to the engine is read here and nowhere else.
-        for name, value in request.headers:
-            if name == b"authorization":
-                authorizations.append(value.decode("latin-1"))
-            elif name == b"content-type":
-                content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
-            elif name == b"accept":
-                accept = value
-            elif name == b"prefer":
-                preferences.append(value.decode("latin-1"))
-            elif name == b"idempotency-key":
-                idempotency_key = value.decode("latin-1")
-        credential = self._read_credential(authorizations)
+        facts = self._headers.read(request.headers)
+        credential = facts.credential
         namespace, path = _split_namespace(request.path, credential, warnings)
         query = read_query(request.query)
-        shown = None
-        if credential.kind == "secret" or credential.kind == "publishable":
-            shown = f"{authorizations[0].partition(' ')[0]} {credential.display}".encode("latin-1")
-        recorded = request.redacted(path, authorization=shown)
+        recorded = request.redacted(path, facts.recorded)
         if query and (recorded.query is not request.query or not _TOKEN_NAMES.isdisjoint(query)):
             # Never taken as a credential, and URLs end in logs that nobody watches.
             text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
             warnings.append(CallWarning("credential_in_query", text))
-        if accept is not None and accept != b"*/*" and not _accepts_json(accept.decode("latin-1")):
-            warnings.append(
-                CallWarning("not_acceptable", "Accept excludes JSON; the answer is JSON all the same")
-            )
+        if not facts.accepts_json:
+            text = "Accept excludes JSON; the answer is JSON all the same"
+            warnings.append(CallWarning("not_acceptable", text))
 
         violations: list[Violation] = []
         arguments: dict[str, Json] = {}
@@ -135,7 +117,7 @@ class Inspector:
                     values = _values_elsewhere(parameter.place, parameter.name, parameters, request)
                 read_parameter(parameter, values, arguments, violations)
             if operation.body is not None and (request.body or operation.body.required):
-                schema = find_media_type(operation.body, content_type)
+                schema = find_media_type(operation.body, facts.content_type)
                 if isinstance(schema, Violation):
                     violations.append(schema)
                 else:
@@ -173,23 +155,9 @@ class Inspector:
             malformed,
             violations,
             warnings,
-            read_preferences(", ".join(preferences)) if preferences else None,
-            idempotency_key,
+            facts.preferences,
+            facts.idempotency_key,
         )
-
-    def _read_credential(self, authorizations: list[str]) -> Credential:
-        if not authorizations:
-            return NO_CREDENTIAL
-        if len(authorizations) > 1:
-            return read_several(authorizations)
-        credential = read_credential(authorizations[0])
-        if credential.kind != "jwt":
-            return credential
-        token = authorizations[0].split()[1]
-        problem = self._tokens.check(token, credential.header or {}, credential.claims)
-        if problem is None:
-            return credential
-        return credential._replace(problem="invalid_token", problem_text=problem)
 
     def _hint(self, method: str, path: str, warnings: list[CallWarning]) -> None:
         nearest = self._contract.find_nearest(method, path)
@@ -271,26 +239,3 @@ def _known_members(body: Json, members: frozenset[str] | None, warnings: list[Ca
 
 
 _TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})
-
-
-def _accepts_json(accept: str) -> bool:
-    """Whether an Accept header (RFC 9110, section 12.5.1) lets JSON through."""
-    best: tuple[int, float] = (-1, 1.0 if not accept.strip() else 0.0)
-    for item in accept.split(","):
-        media, *parameters = (part.strip().lower() for part in item.split(";"))
-        rank = {"*/*": 0, "application/*": 1, "application/json": 2}.get(media)
-        if rank is None or rank < best[0]:
-            continue
-        quality = 1.0
-        for parameter in parameters:
-            if parameter.startswith("q="):
-                quality = _read_quality(parameter[2:])
-        best = (rank, quality)
-    return best[1] > 0
-
-
-def _read_quality(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 1.0

@@ -7,15 +7,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from mockserver.clocks import Clock, read_clock
+from mockserver.clocks import Clock, Mode, read_clock
 from mockserver.exceptions import UnknownItem
 from mockserver.faults import Delay
 from mockserver.fixtures import Fixtures
-from mockserver.inspection import DEFAULT_NAMESPACE
 from mockserver.journal import ByteBudget, Journal
 from mockserver.resources import Item, Resources
 from mockserver.scripting.stubs import StubBook
-from mockserver.settings import RateLimit, Settings
+from mockserver.settings import DEFAULT_NAMESPACE, RateLimit, Settings
 from mockserver.synthesis.keys import UuidSeries
 from mockserver.synthesis.seeds import Seed
 
@@ -25,13 +24,15 @@ MAX_SNAPSHOTS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A namespace's stubs, resources, clock and settings at one moment. The journal is not part of it."""
+    """A namespace at one moment: all that a test can change but the journal."""
 
     stubs: StubBook
     resources: Resources
-    clock_mode: Any
+    clock_mode: Mode
     clock_value: int
     settings: Settings
+    global_delay: Delay | None
+    variant: str | None
 
 
 class Waiting:
@@ -67,8 +68,16 @@ class Namespace:
     while an answer travels.
     """
 
-    def __init__(self, name: str, settings: Settings, fixtures: Fixtures, budget: ByteBudget) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        fixtures: Fixtures,
+        budget: ByteBudget,
+        on_reset: Callable[[], None] = lambda: None,
+    ) -> None:
         self.name = name
+        self._on_reset = on_reset
         self.lock = threading.RLock()
         self._initial = settings
         self._fixtures = fixtures
@@ -113,8 +122,14 @@ class Namespace:
         return self._stub_ids.number(self._stub_number)
 
     def configure(self, changes: dict[str, Any]) -> None:
-        """Change settings of this namespace alone. Raises SettingsError."""
+        """Change settings of this namespace alone; its clock goes on unless it is one of them.
+
+        Raises SettingsError.
+        """
+        clock = self.clock
         self._apply(self.settings.with_changes(changes))
+        if "clock" not in changes:
+            self.clock = clock
 
     def reset(self) -> None:
         """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
@@ -126,13 +141,6 @@ class Namespace:
         self.variant = None
         self._apply(self._initial)
         self.end_waits()
-
-    def reset_stubs(self) -> None:
-        """The stubs of the files and no others, unused; scenarios back at their start."""
-        self.stubs.clear()
-        self.stubs.add(reversed(self._fixtures.stubs))
-
-    def release(self, stub_id: str) -> int:
         self._on_reset()
 
     def _new_resources(self) -> Resources:
@@ -142,6 +150,13 @@ class Namespace:
             item = Item(key, key["account_id"], None, is_deleted=key["deleted"], is_given=True)
             resources.put_item(key["id"], item)
         return resources
+
+    def reset_stubs(self) -> None:
+        """The stubs of the files and no others, unused; scenarios back at their start."""
+        self.stubs.clear()
+        self.stubs.add(reversed(self._fixtures.stubs))
+
+    def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now; how many there were."""
         held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_over]
         for waiting in held:
@@ -156,7 +171,13 @@ class Namespace:
     def snapshot(self) -> Snapshot:
         """What the namespace holds now, journal apart."""
         return Snapshot(
-            self.stubs.copy(), self.resources.copy(), self.clock.mode, self.clock.value, self.settings
+            self.stubs.copy(),
+            self.resources.copy(),
+            self.clock.mode,
+            self.clock.value,
+            self.settings,
+            self.global_delay,
+            self.variant,
         )
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -165,19 +186,31 @@ class Namespace:
         self.stubs = snapshot.stubs.copy()
         self.resources = snapshot.resources.copy()
         self.clock = Clock(snapshot.clock_mode, snapshot.clock_value)
+        self.global_delay = snapshot.global_delay
+        self.variant = snapshot.variant
 
 
 class Namespaces:
     """The namespaces of one server. They appear on first use; the least recently used idle one makes room."""
 
-    def __init__(self, settings: Settings, fixtures: Fixtures, *, limit: int = MAX_NAMESPACES) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        fixtures: Fixtures,
+        *,
+        limit: int = MAX_NAMESPACES,
+        on_reset: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._on_reset = on_reset
         self._settings = settings
         self._fixtures = fixtures
         self._limit = limit
         self._lock = threading.Lock()
         self._budget = ByteBudget()
         self._known: dict[str, Namespace] = {}
-        self.snapshots: dict[str, Snapshot] = {}
+        self._snapshots: dict[str, Snapshot] = {}
+        self._snapshot_ids = UuidSeries(Seed("snapshot", settings.seed))
+        self._snapshot_number = 0
         self.default = self.get(DEFAULT_NAMESPACE)
 
     def __iter__(self) -> Iterator[Namespace]:
@@ -194,7 +227,7 @@ class Namespaces:
             known = self._known
             namespace = known.pop(name, None)
             if namespace is None:
-                namespace = Namespace(name, self._settings, self._fixtures, self._budget)
+                namespace = Namespace(name, self._settings, self._fixtures, self._budget, self._on_reset)
                 self._make_room()
             # Last in the order of the dict is most recently used.
             known[name] = namespace
@@ -211,6 +244,7 @@ class Namespaces:
 
     def _forget(self, name: str) -> None:
         self._known.pop(name).journal.clear()
+        self._on_reset()
 
     def delete(self, name: str) -> None:
         """Forget a namespace; the default one is reset. Raises UnknownItem."""
@@ -218,12 +252,52 @@ class Namespaces:
             namespace = self._known.get(name)
             if namespace is None:
                 raise UnknownItem(f"there is no namespace {name!r}")
-            with namespace.lock:
-                namespace.reset()
             if name != DEFAULT_NAMESPACE:
                 self._forget(name)
+        # Not inside: whoever holds a namespace's lock may be waiting for the one above.
+        with namespace.lock:
+            namespace.reset()
 
     def reset_all(self) -> None:
         """Reset the default namespace and forget the others."""
         for namespace in tuple(self):
             self.delete(namespace.name)
+
+    # Snapshots. They belong to the server, as one namespace can be made from another's.
+
+    def keep(self, namespace: Namespace) -> str:
+        """Keep what a namespace holds now; the id of the snapshot. Beyond the bound the oldest is forgotten."""
+        snapshot = namespace.snapshot()
+        with self._lock:
+            self._snapshot_number += 1
+            id = self._snapshot_ids.number(self._snapshot_number)
+            self._snapshots[id] = snapshot
+            if len(self._snapshots) > MAX_SNAPSHOTS:
+                del self._snapshots[next(iter(self._snapshots))]
+        return id
+
+    def find_snapshot(self, id: str) -> Snapshot:
+        """The snapshot of an id. Raises UnknownItem."""
+        try:
+            return self._snapshots[id]
+        except KeyError:
+            text = f"there is no snapshot {id!r}; the newest {MAX_SNAPSHOTS} are kept while the server runs"
+            raise UnknownItem(text) from None
+
+    def create(self, name: str, snapshot: Snapshot) -> None:
+        """Make a namespace that holds what a snapshot held; one of that name is forgotten before."""
+        if name == DEFAULT_NAMESPACE:
+            with self.default.lock:
+                self.default.reset()
+                self.default.restore(snapshot)
+            return
+        namespace = Namespace(name, self._settings, self._fixtures, self._budget, self._on_reset)
+        namespace.restore(snapshot)
+        with self._lock:
+            former = self._known.get(name)
+            if former is not None:
+                self._forget(name)
+            self._make_room()
+            self._known[name] = namespace
+        if former is not None:
+            former.end_waits()

@@ -30,6 +30,7 @@ SHELVES: dict[str, tuple[str, ...]] = {
         "credentials",
         "tokens",
         "fixtures",
+        "headers",
         "validation",
         "inspection",
         "synthesis",

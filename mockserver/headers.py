@@ -1,0 +1,165 @@
+"""All that the headers of a request tell, read once for equal headers.
+
+A client sends the same headers with nearly every request, so reading them is remembered by the headers as a
+whole. What is remembered holds credentials, hence the bounds: few entries, none for live or malformed
+credentials, and all forgotten whenever a namespace is.
+"""
+
+from __future__ import annotations
+
+from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
+from mockserver.redaction import SECRET_HEADERS, redact_header
+from mockserver.scripting.preferences import Preferences, read_preferences
+from mockserver.tokens import TokenAuthority
+from mockserver.types import Headers
+
+MAX_REMEMBERED = 256
+# Larger header blocks are unusual, and hashing them is no gain.
+MAX_REMEMBERED_HEADERS = 32
+
+
+class HeaderFacts:
+    """What headers tell. `recorded` is them redacted; `hosts` every Host value; `is_admitted` the guard's
+    note that it has let these headers through."""
+
+    __slots__ = (
+        "accepts_json", "content_type", "credential", "hosts", "idempotency_key", "is_admitted", "origin",
+        "preferences", "recorded",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        credential: Credential,
+        content_type: str | None,
+        preferences: Preferences | None,
+        idempotency_key: str | None,
+        accepts_json: bool,
+        hosts: tuple[bytes, ...],
+        origin: bytes | None,
+        recorded: Headers,
+    ) -> None:
+        self.credential = credential
+        self.content_type = content_type
+        self.preferences = preferences
+        self.idempotency_key = idempotency_key
+        self.accepts_json = accepts_json
+        self.hosts = hosts
+        self.origin = origin
+        self.recorded = recorded
+        self.is_admitted = False
+
+    def __repr__(self) -> str:
+        return f"<HeaderFacts {self.credential!r}>"
+
+
+class HeaderReader:
+    """Reads headers, with the signatures of JWTs checked by `tokens`."""
+
+    def __init__(self, tokens: TokenAuthority) -> None:
+        self._tokens = tokens
+        self._remembered: dict[Headers, HeaderFacts] = {}
+
+    def __repr__(self) -> str:
+        return f"<HeaderReader {len(self._remembered)} remembered>"
+
+    def read(self, headers: Headers) -> HeaderFacts:
+        """The facts of headers, whose names are in lower case. Never raises for what a client sends."""
+        facts = self._remembered.get(headers)
+        if facts is None:
+            facts = self._read(headers)
+            if facts.credential.mode != "live" and facts.credential.kind != "malformed":
+                self._remember(headers, facts)
+        return facts
+
+    def _remember(self, headers: Headers, facts: HeaderFacts) -> None:
+        if len(headers) > MAX_REMEMBERED_HEADERS:
+            return
+        if len(self._remembered) >= MAX_REMEMBERED:
+            self._remembered.clear()
+        self._remembered[headers] = facts
+
+    def forget(self) -> None:
+        """Forget everything remembered, credentials above all."""
+        self._remembered.clear()
+
+    def _read(self, headers: Headers) -> HeaderFacts:
+        authorizations: list[str] = []
+        preferences: list[str] = []
+        hosts: list[bytes] = []
+        content_type = accept = idempotency_key = origin = None
+        for name, value in headers:
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"authorization":
+                authorizations.append(value.decode("latin-1"))
+            elif name == b"content-type":
+                # Two of them are none that anybody could mean.
+                content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
+            elif name == b"accept":
+                accept = value.decode("latin-1")
+            elif name == b"prefer":
+                preferences.append(value.decode("latin-1"))
+            elif name == b"idempotency-key":
+                idempotency_key = value.decode("latin-1")
+            elif name == b"origin":
+                origin = value
+        credential = self._read_credential(authorizations)
+        shown = None
+        if credential.kind in ("secret", "publishable"):
+            # As `redact_header` would show it, without working out the fingerprint again.
+            shown = f"{authorizations[0].split()[0]} {credential.display}".encode("latin-1")
+        return HeaderFacts(
+            credential,
+            content_type,
+            read_preferences(", ".join(preferences)) if preferences else None,
+            idempotency_key,
+            accept is None or accepts_json(accept),
+            tuple(hosts),
+            origin,
+            tuple([_record(name, value, shown) for name, value in headers]),
+        )
+
+    def _read_credential(self, authorizations: list[str]) -> Credential:
+        if not authorizations:
+            return NO_CREDENTIAL
+        if len(authorizations) > 1:
+            return read_several(authorizations)
+        credential = read_credential(authorizations[0])
+        if credential.kind != "jwt":
+            return credential
+        token = authorizations[0].split()[1]
+        problem = self._tokens.check(token, credential.header or {}, credential.claims)
+        if problem is None:
+            return credential
+        return credential._replace(problem="invalid_token", problem_text=problem)
+
+
+def _record(name: bytes, value: bytes, authorization: bytes | None) -> tuple[bytes, bytes]:
+    if authorization is not None and name == b"authorization":
+        return name, authorization
+    if name not in SECRET_HEADERS and b"k_" not in value and b"eyJ" not in value:
+        return name, value
+    return name, redact_header(name, value)
+
+
+def accepts_json(accept: str) -> bool:
+    """Whether an Accept header (RFC 9110, section 12.5.1) lets JSON through."""
+    best: tuple[int, float] = (-1, 1.0 if not accept.strip() else 0.0)
+    for item in accept.split(","):
+        media, *parameters = (part.strip().lower() for part in item.split(";"))
+        rank = {"*/*": 0, "application/*": 1, "application/json": 2}.get(media)
+        if rank is None or rank < best[0]:
+            continue
+        quality = 1.0
+        for parameter in parameters:
+            if parameter.startswith("q="):
+                quality = _read_quality(parameter[2:])
+        best = (rank, quality)
+    return best[1] > 0
+
+
+def _read_quality(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 1.0
