@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from mockserver.credentials import ALL_GRANTS, Credential, Grants, read_claimed_permissions
+from mockserver.credentials import (
+    ALL_GRANTS,
+    Credential,
+    Grants,
+    read_claimed_permissions,
+    read_permission_map,
+)
 from mockserver.namespaces import Namespace
 from mockserver.types import JsonObject
 
@@ -40,7 +46,8 @@ def identify(credential: Credential, namespace: Namespace, now_millis: int) -> P
             return Principal(_NOBODY, refusal="revoked_credential")
         if issued.expires_millis is not None and issued.expires_millis <= now_millis:
             return Principal(_NOBODY, refusal="expired_credential")
-        return Principal(issued.grants, issued.account_id, issued.tenant, item_id=issued.item_id)
+        grants = read_permission_map(issued.permissions)
+        return Principal(grants, issued.account_id, issued.tenant, item_id=issued.item_id)
     known = namespace.fixtures.credentials.get(credential.digest)
     if known is not None:
         if known.is_revoked:

@@ -10,7 +10,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from mockserver.credentials import Grants
 from mockserver.settings import RateLimit
 from mockserver.types import Headers, JsonObject
 
@@ -44,10 +43,13 @@ class Item(NamedTuple):
 
 
 class IssuedCredential(NamedTuple):
-    """A key that the sandbox issued, found by the digest of its text, which is not kept."""
+    """A key that the sandbox issued, found by the digest of its text, which is not kept.
+
+    `permissions` is its permission map, read when the key is used: most issued keys never are.
+    """
 
     item_id: str
-    grants: Grants
+    permissions: JsonObject
     account_id: str
     tenant: bytes | None
     expires_millis: int | None

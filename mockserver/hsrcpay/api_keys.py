@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mockserver.clocks import format_instant, read_instant
-from mockserver.credentials import read_permission_map
 from mockserver.decision import Outcome, Refusal, Situation, account_of, sees_account
 from mockserver.redaction import digest_secret, display
 from mockserver.resources import IssuedCredential, Item, sees
@@ -138,7 +137,7 @@ def issue_secret(situation: Situation, seed: Seed, item: Item, reason: str) -> O
     expires_at = key["expires_at"]
     credential = IssuedCredential(
         key["id"],
-        read_permission_map(key["permissions"]),
+        key["permissions"],
         item.account_id,
         situation.principal.tenant,
         read_instant(expires_at) if expires_at is not None else None,
