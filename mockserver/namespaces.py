@@ -266,7 +266,7 @@ class Namespaces:
     # Snapshots. They belong to the server, as one namespace can be made from another's.
 
     def keep(self, namespace: Namespace) -> str:
-        """Keep what a namespace holds now; the id of the snapshot. Beyond the bound the oldest is forgotten."""
+        """Keep what a namespace holds now; returns the id. Beyond the bound the oldest is forgotten."""
         snapshot = namespace.snapshot()
         with self._lock:
             self._snapshot_number += 1

@@ -101,9 +101,13 @@ class Settings:
                 values[name] = adapt(name, value)
             except ValueError as error:
                 problems.append(Problem(str(error), pointer=f"/{name}"))
+        try:
+            changed = dataclasses.replace(self, **values)
+        except SettingsError as error:
+            problems += error.problems
         if problems:
             raise SettingsError(problems)
-        return dataclasses.replace(self, **values)
+        return changed
 
     @property
     def rate(self) -> RateLimit | None:
@@ -202,6 +206,11 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
             refuse(name, f"{value!r} must be one of {', '.join(choices)}")
         if option.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
             refuse(name, f"{value!r} must be a whole number")
+        if option.type == "bool" and not isinstance(value, bool):
+            refuse(name, f"{value!r} must be true or false")
+        is_missing = value is None and "None" in option.type
+        if option.type.startswith("str") and not (choices or is_missing or isinstance(value, str)):
+            refuse(name, "must be a text")
     if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
         refuse("port", f"{settings.port} must lie between 0 and 65535")
     for name in _AT_LEAST_ONE:
@@ -210,7 +219,7 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
             refuse(name, f"{value} must be at least 1")
     for name, read in _READERS.items():
         value = getattr(settings, name)
-        if value is not None:
+        if isinstance(value, str):
             try:
                 read(value)
             except ValueError as error:
