@@ -1,8 +1,8 @@
 """Connection: the reading side of one client's connection, with its limits and deadlines.
 
-uvicorn's protocol, which also lends itself to the ASGI scope, since ASGI has no words for a reset connection
-or a reason phrase (see delivery). What breaks HTTP, or a limit, is answered by the guard and closed; nothing
-that comes behind it is served.
+uvicorn's protocol, which also lends its record of a request to the ASGI scope, since ASGI has no words for a
+reset connection or a reason phrase (see delivery). What breaks HTTP, or a limit, is answered by the guard and
+closed; nothing that comes behind it is served.
 """
 
 from __future__ import annotations
@@ -11,9 +11,18 @@ import asyncio
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from mockserver.delivery import EXTENSION, Receive, Scope, Send, deliver, send_response, write_message
+from mockserver.delivery import (
+    EXTENSION,
+    SMALL_BYTES,
+    Receive,
+    Scope,
+    Send,
+    deliver,
+    send_response,
+    write_message,
+)
 from mockserver.engine import Exchange
 from mockserver.guard import Refused
 from mockserver.messages import PROMPT, Response
@@ -23,8 +32,8 @@ if TYPE_CHECKING:
 
 REJECTED = "mockserver.rejected"
 _ROOT_DOCUMENTS = (b"/openapi.json", b"/.well-known/")
-# Beyond so many bytes an answer may not fit into the socket's buffer at once.
-_DIRECT_BYTES = 64 * 1024
+# So many requests may wait behind one that is being answered.
+_PIPELINED = 16
 
 
 class Connection(HttpToolsProtocol):
@@ -39,8 +48,8 @@ class Connection(HttpToolsProtocol):
         self._header_count = settings.header_count
         self._timeout = settings.read_timeout
         self._body_limit = settings.body_limit
-        self._extensions = {EXTENSION: self}
         self._direct_body: bytearray | None = None
+        self._active: RequestResponseCycle | None = None
         self._head_bytes = 0
         self.is_reading_head = True
         self.deadline: float | None = self.loop.time() + self._timeout
@@ -68,10 +77,6 @@ class Connection(HttpToolsProtocol):
         )
         return False
 
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        cast(Scope, self.scope)["extensions"] = self._extensions
-
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         if len(self.url) > self._url_limit:
@@ -87,10 +92,30 @@ class Connection(HttpToolsProtocol):
         if self._is_direct_call():
             self._direct_body = bytearray()
             return
-        super().on_headers_complete()
+        self._begin_cycle()
         if not self.url.startswith(b"/"):
             # An absolute or asterisk form must not be cut down to a path that then leads somewhere.
             cast(Scope, self.scope)["raw_path"] = self.url
+
+    def _begin_cycle(self) -> None:
+        """Let uvicorn begin its record of the request, and lend that to whoever answers."""
+        super().on_headers_complete()
+        cast(Scope, self.scope)["extensions"] = {EXTENSION: self.cycle}
+        if len(self.pipeline) < _PIPELINED:
+            # uvicorn would read no more, and so never see that the client has left.
+            self.flow.resume_reading()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # uvicorn tells the request that came last, which may be one behind that which is being answered.
+        active = self._active
+        if active is not None and not active.response_complete:
+            active.disconnected = True
+            active.message_event.set()
 
     def _is_direct_call(self) -> bool:
         """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
@@ -132,14 +157,15 @@ class Connection(HttpToolsProtocol):
         method = self.parser.get_method().decode("ascii")
         answer = self._mock.begin(method, raw_path, query, self.headers, body, self.client)
         response = answer if isinstance(answer, Response) else answer.response
-        if response.delivery is not PROMPT or len(response.body) > _DIRECT_BYTES:
+        if response.delivery is not PROMPT or len(response.body) > SMALL_BYTES:
             self._deliver_later(answer, body)
             return
         keep_alive = self.parser.should_keep_alive() and not response.closes
         is_gone = self.transport.is_closing()
-        self.transport.write(write_message(response, keep_alive=keep_alive, is_head=method == "HEAD"))
         if isinstance(answer, Exchange):
+            # First, so that whoever has the answer finds the call finished.
             answer.finish(*(("disconnected", "client_disconnected") if is_gone else ("answered", None)))
+        self.transport.write(write_message(response, keep_alive=keep_alive, is_head=method == "HEAD"))
         self.server_state.total_requests += 1
         if not keep_alive:
             self.transport.close()
@@ -160,7 +186,7 @@ class Connection(HttpToolsProtocol):
 
         usual = self.app
         self.app = cast(Any, application)
-        super().on_headers_complete()
+        self._begin_cycle()
         self.app = usual
         self.cycle.body += body
         super().on_message_complete()

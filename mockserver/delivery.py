@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -17,8 +18,9 @@ from typing import Any, TypeAlias
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from mockserver.engine import Exchange
-from mockserver.faults import Fault
-from mockserver.messages import PROMPT, Response
+from mockserver.faults import Dribble, Fault
+from mockserver.journal import State
+from mockserver.messages import Response
 from mockserver.namespaces import Waiting
 from mockserver.synthesis.seeds import Seed
 
@@ -33,78 +35,97 @@ REASON_PHRASES: dict[int, bytes] = {
 }
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
+# So much goes out at once, but for a client that does not read.
+SMALL_BYTES = 64 * 1024
 GARBAGE_BYTES = 64
+# RFC 9110, sections 15.3.5 and 15.4.5; they carry no Content-Length either (section 8.6).
+_BODILESS = (204, 304)
 
 
 async def deliver(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
     """Send the answer of an exchange as its delivery says, and finish the exchange."""
-    response = exchange.response
-    if response.delivery is PROMPT:
-        # Nearly every answer: nothing to wait for, nothing to damage.
-        cycle = find_cycle(scope)
-        if cycle is not None:
-            is_gone = cycle.disconnected or cycle.transport.is_closing()
-            _write(cycle, response)
-            if cycle.transport.get_write_buffer_size() and not is_gone:
-                is_gone = not await _drained(cycle)
-            exchange.finish(*(("disconnected", "client_disconnected") if is_gone else ("answered", None)))
-            return
     try:
-        is_gone = not await _wait(exchange, receive)
-        if is_gone:
-            exchange.finish("disconnected", "client_disconnected")
-            return
-        await _send(exchange, response, scope, receive, send)
-    except asyncio.CancelledError:
+        if await _wait(exchange, receive):
+            await _send(exchange, scope, receive, send)
+        elif exchange.response.delivery.fault is Fault.HANG:
+            exchange.finish("faulted")
+    finally:
+        # Counts only for what nobody has finished: the client left, or the server stops.
         exchange.finish("disconnected", "client_disconnected")
-        raise
 
 
 async def send_response(response: Response, scope: Scope, send: Send) -> None:
     """Send an answer that belongs to no call, such as the guard's."""
     cycle = find_cycle(scope)
     if cycle is None:
-        await _send_by_asgi(response, send)
-        return
-    cycle.keep_alive = cycle.keep_alive and not response.closes
-    _write(cycle, response)
+        await _send_by_asgi(response, scope, send)
+    elif not cycle.disconnected:
+        cycle.keep_alive = cycle.keep_alive and not response.closes
+        cycle.transport.write(_write_for(cycle, response))
+        _complete(cycle)
 
 
 async def _wait(exchange: Exchange, receive: Receive) -> bool:
     """Wait as long as the delivery says, or until somebody ends the wait. False if the client left."""
-    delivery = exchange.response.delivery
+    delivery, waiting = exchange.response.delivery, exchange.waiting
     hangs = delivery.fault is Fault.HANG
-    if not (delivery.delay_seconds or delivery.held_by or hangs):
+    if waiting is None or not (delivery.delay_seconds or waiting.stub_id or hangs):
         return True
-    waiting = exchange.wait()
-    woken = _wakes(waiting)
-    left = asyncio.ensure_future(_client_left(receive))
-    timeout = delivery.delay_seconds if not (delivery.held_by or hangs) else None
+    with _watch(waiting, receive) as watch:
+        if not await watch.sit_out_hold():
+            return False
+        return await watch.pause(None if hangs else delivery.delay_seconds)
+
+
+class _Watch:
+    """What can cut a wait short: the client leaves, or somebody ends hold or wait."""
+
+    def __init__(self, waiting: Waiting, receive: Receive) -> None:
+        self._left = asyncio.ensure_future(_client_left(receive))
+        self._released = _when(waiting.on_release)
+        self._ended = _when(waiting.on_end)
+
+    async def sit_out_hold(self) -> bool:
+        """Wait until the hold ends, if there is one. False if the client left."""
+        await asyncio.wait({self._left, self._released}, return_when=asyncio.FIRST_COMPLETED)
+        return not self._left.done()
+
+    async def pause(self, seconds: float | None) -> bool:
+        """Wait for some time, None for ever, or until somebody ends the wait. False if the client left."""
+        await asyncio.wait({self._left, self._ended}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        return not self._left.done()
+
+    def close(self) -> None:
+        for future in (self._left, self._released, self._ended):
+            future.cancel()
+
+
+@contextmanager
+def _watch(waiting: Waiting, receive: Receive) -> Iterator[_Watch]:
+    watch = _Watch(waiting, receive)
     try:
-        await asyncio.wait({woken, left}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        if delivery.held_by and delivery.delay_seconds and not left.done():
-            await asyncio.wait({left}, timeout=delivery.delay_seconds)
-        return not left.done()
+        yield watch
     finally:
-        left.cancel()
-        woken.cancel()
-        exchange.end_wait(waiting)
+        watch.close()
 
 
-def _wakes(waiting: Waiting) -> asyncio.Future[None]:
-    """A future that is done when the wait is ended early, from whatever thread."""
+def _when(register: Callable[[Callable[[], None]], None]) -> asyncio.Future[None]:
+    """A future that is done when what is registered is called, from whatever thread."""
     loop = asyncio.get_running_loop()
-    woken: asyncio.Future[None] = loop.create_future()
+    future: asyncio.Future[None] = loop.create_future()
 
-    def wake() -> None:
-        if not woken.done():
-            woken.set_result(None)
+    def settle() -> None:
+        if not future.done():
+            future.set_result(None)
 
-    def wake_from_thread() -> None:
-        loop.call_soon_threadsafe(wake)
+    register(lambda: _call_in(loop, settle))
+    return future
 
-    waiting.on_wake(wake_from_thread)
-    return woken
+
+def _call_in(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
+    # In a loop that is closed nobody waits any more.
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(act)
 
 
 async def _client_left(receive: Receive) -> None:
@@ -112,59 +133,64 @@ async def _client_left(receive: Receive) -> None:
         pass
 
 
-async def _send(exchange: Exchange, response: Response, scope: Scope, receive: Receive, send: Send) -> None:
-    """Send an answer that may be dribbled or damaged."""
+async def _send(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send an answer, whole, dribbled or damaged."""
+    response = exchange.response
     delivery = response.delivery
     cycle = find_cycle(scope)
+    state: State = "answered" if delivery.fault is None else "faulted"
     if cycle is None:
-        await _send_by_asgi(response, send)
-        exchange.finish("answered")
+        await _send_by_asgi(response, scope, send)
+        exchange.finish(state)
+    elif cycle.disconnected or cycle.transport.is_closing():
         return
-    if delivery.fault is not None and delivery.fault is not Fault.NOT_JSON:
+    elif delivery.fault is not None and delivery.fault is not Fault.NOT_JSON:
+        exchange.finish(state)
         _damage(cycle, response, delivery.fault, exchange.call.id)
-        exchange.finish("faulted")
-        return
-    if delivery.dribble is not None and response.body:
-        is_gone = not await _dribble(cycle, response, exchange, receive)
+        await _drain(cycle)
+    elif delivery.dribble is not None and has_body(response, cycle.scope["method"]):
+        await _dribble(exchange, delivery.dribble, cycle, receive)
     else:
-        _write(cycle, response)
-        is_gone = not await _drained(cycle)
-    state = "faulted" if delivery.fault else "answered"
-    exchange.finish(*(("disconnected", "client_disconnected") if is_gone else (state, None)))
+        await _write(exchange, _write_for(cycle, response), state, cycle)
+        _complete(cycle)
+
+
+async def _write(exchange: Exchange, data: bytes, state: State, cycle: RequestResponseCycle) -> None:
+    """Write the rest of an answer and finish the exchange, unless the client leaves before they are out."""
+    if len(data) <= SMALL_BYTES:
+        # Whoever has the answer finds the call finished.
+        exchange.finish(state)
+    cycle.transport.write(data)
+    if await _drain(cycle):
+        exchange.finish(state)
 
 
 async def _dribble(
-    cycle: RequestResponseCycle, response: Response, exchange: Exchange, receive: Receive
-) -> bool:
-    """Send a body in pieces, spread over time. False if the client left."""
-    dribble = response.delivery.dribble
-    assert dribble is not None, "only called for a dribble"
-    body = response.body
-    chunks = min(dribble.chunks, len(body))
-    bounds = [len(body) * index // chunks for index in range(chunks + 1)]
-    head = write_head(response, b"content-length: %d\r\n" % len(body), keep_alive=cycle.keep_alive)
-    left = asyncio.ensure_future(_client_left(receive))
-    waiting = exchange.wait()
-    woken = _wakes(waiting)
-    try:
+    exchange: Exchange, dribble: Dribble, cycle: RequestResponseCycle, receive: Receive
+) -> None:
+    """Send a body in pieces, spread over time."""
+    response, waiting = exchange.response, exchange.waiting
+    assert waiting is not None, "a dribbled answer does not go at once"
+    pieces = cut_body(response.body, dribble)
+    with _watch(waiting, receive) as watch:
         cycle.response_started = True
-        cycle.transport.write(head)
-        for start, stop in pairwise(bounds):
-            if not woken.done():
-                await asyncio.wait(
-                    {left, woken},
-                    timeout=dribble.seconds / chunks,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            if left.done() or cycle.transport.is_closing():
-                return False
-            cycle.transport.write(body[start:stop])
-    finally:
-        left.cancel()
-        woken.cancel()
-        exchange.end_wait(waiting)
+        framing = b"content-length: %d\r\n" % len(response.body)
+        cycle.transport.write(write_head(response, framing, keep_alive=cycle.keep_alive))
+        for piece in pieces[:-1]:
+            if not await watch.pause(dribble.seconds / len(pieces)):
+                return
+            cycle.transport.write(piece)
+        if not await watch.pause(dribble.seconds / len(pieces)):
+            return
+    await _write(exchange, pieces[-1], "faulted" if response.delivery.fault else "answered", cycle)
     _complete(cycle)
-    return True
+
+
+def cut_body(body: bytes, dribble: Dribble) -> list[bytes]:
+    """The pieces of a body that is not empty, nearly equal in size; no more than it has bytes."""
+    count = min(dribble.chunks, len(body))
+    bounds = [len(body) * index // count for index in range(count + 1)]
+    return [body[start:stop] for start, stop in pairwise(bounds)]
 
 
 def _damage(cycle: RequestResponseCycle, response: Response, fault: Fault, call_id: str) -> None:
@@ -205,19 +231,14 @@ def _garbage(call_id: str) -> bytes:
 
 def find_cycle(scope: Scope) -> RequestResponseCycle | None:
     """uvicorn's record of the request that a scope stands for; None under another server."""
-    connection = scope.get("extensions", {}).get(EXTENSION)
-    if connection is None:
-        return None
-    cycle: RequestResponseCycle = connection.cycle
-    if cycle.scope is scope:
-        return cycle
-    return next((waiting for waiting, _ in connection.pipeline if waiting.scope is scope), None)
+    cycle: RequestResponseCycle | None = scope.get("extensions", {}).get(EXTENSION)
+    return cycle
 
 
 def write_message(response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
     """A whole, undamaged answer as it goes onto the wire. `is_head`: it answers HEAD and has no body."""
     body = response.body
-    if response.status in (204, 304):
+    if response.status in _BODILESS:
         framing, body = b"", b""
     elif response.delivery.chunked:
         framing = b"transfer-encoding: chunked\r\n"
@@ -243,13 +264,14 @@ def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes
     return b"".join(lines)
 
 
-def _write(cycle: RequestResponseCycle, response: Response) -> None:
-    """Write a whole, undamaged answer in one piece."""
-    if cycle.disconnected:
-        return
+def has_body(response: Response, method: str) -> bool:
+    """Whether bytes of a body stand in an answer to a request of this method (RFC 9110, section 6.4.1)."""
+    return bool(response.body) and method != "HEAD" and response.status not in _BODILESS
+
+
+def _write_for(cycle: RequestResponseCycle, response: Response) -> bytes:
     is_head = cycle.scope["method"] == "HEAD"
-    cycle.transport.write(write_message(response, keep_alive=cycle.keep_alive, is_head=is_head))
-    _complete(cycle)
+    return write_message(response, keep_alive=cycle.keep_alive, is_head=is_head)
 
 
 def _complete(cycle: RequestResponseCycle) -> None:
@@ -262,23 +284,28 @@ def _complete(cycle: RequestResponseCycle) -> None:
     cycle.on_response()
 
 
-async def _drained(cycle: RequestResponseCycle) -> bool:
-    """Wait until the client has taken the answer; give it up when it takes nothing for too long."""
+async def _drain(cycle: RequestResponseCycle) -> bool:
+    """Wait until the client has taken all that was written, giving it up when it takes nothing for too long.
+
+    False if it is gone.
+    """
     transport = cycle.transport
-    waited = 0.0
     size = transport.get_write_buffer_size()
-    while size and not cycle.disconnected:
-        await asyncio.sleep(0.05)
-        now = transport.get_write_buffer_size()
-        waited = 0.0 if now < size else waited + 0.05
-        size = now
-        if waited >= WRITE_TIMEOUT_SECONDS:
+    if size:
+        # The transport now tells of every byte that it keeps, and not only of too many.
+        transport.set_write_buffer_limits(0)
+    while size:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(cycle.flow.drain(), WRITE_TIMEOUT_SECONDS)
+        before, size = size, transport.get_write_buffer_size()
+        if size == before:
             transport.abort()
             return False
-    return not (size and cycle.disconnected)
+    return not cycle.disconnected
 
 
-async def _send_by_asgi(response: Response, send: Send) -> None:
+async def _send_by_asgi(response: Response, scope: Scope, send: Send) -> None:
+    """Send an answer under a server that lends no transport."""
     fault = response.delivery.fault
     if fault is not None and fault is not Fault.NOT_JSON:
         text = f"the fault {fault} needs the server of this package: `mockserver serve` or MockServer()"
@@ -288,6 +315,7 @@ async def _send_by_asgi(response: Response, send: Send) -> None:
             body=text.encode("ascii"),
         )
     length = (b"content-length", b"%d" % len(response.body))
-    headers = [*response.headers, *([length] if response.status not in (204, 304) else [])]
+    headers = [*response.headers, *([length] if response.status not in _BODILESS else [])]
+    body = response.body if has_body(response, scope["method"]) else b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": response.body})
+    await send({"type": "http.response.body", "body": body})

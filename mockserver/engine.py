@@ -25,7 +25,7 @@ from mockserver.headers import HeaderReader
 from mockserver.identity import identify
 from mockserver.inspection import Inspection, Inspector
 from mockserver.journal import Call, State, StubUse
-from mockserver.messages import Request, Response
+from mockserver.messages import PROMPT, Request, Response
 from mockserver.namespaces import Namespace, Namespaces, Waiting
 from mockserver.redaction import redact
 from mockserver.rendering import Renderer
@@ -38,36 +38,40 @@ logger = logging.getLogger("mockserver")
 
 
 class Exchange:
-    """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish` once."""
+    """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish`.
 
-    __slots__ = ("_key", "call", "namespace", "response")
+    `waiting` is how the rest of the world ends the waits of an answer that does not go at once and whole;
+    None for all others.
+    """
 
-    def __init__(self, call: Call, response: Response, namespace: Namespace, key: bytes | None) -> None:
+    __slots__ = ("_key", "call", "namespace", "response", "waiting")
+
+    def __init__(
+        self, call: Call, response: Response, namespace: Namespace, waiting: Waiting | None, key: bytes | None
+    ) -> None:
         self.call = call
         self.response = response
         self.namespace = namespace
+        self.waiting = waiting
         self._key = key
 
     def add_headers(self, headers: Headers) -> None:
         """Add headers that a door brings, such as those of CORS."""
         self.response = self.response._replace(headers=(*self.response.headers, *headers))
 
-    def wait(self) -> Waiting:
-        """Announce that the answer is delayed or held; `finish` takes the announcement back."""
-        waiting = Waiting(self.response.delivery.held_by)
-        self.namespace.waiting.add(waiting)
-        return waiting
-
-    def end_wait(self, waiting: Waiting) -> None:
-        """The wait is over, whether it ended by itself or early."""
-        self.namespace.waiting.discard(waiting)
-
     def finish(self, state: State, reason: str | None = None) -> None:
-        """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given."""
+        """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given.
+
+        What is said first counts.
+        """
         with self.namespace.lock:
+            if self.call.state != "in_flight":
+                return
             self.namespace.journal.finish(self.call, state, reason)
             if self._key is not None:
                 self.namespace.resources.land_answer(self._key, self.call.id)
+            if self.waiting is not None:
+                self.namespace.waiting.discard(self.waiting)
 
 
 class Engine:
@@ -142,10 +146,15 @@ class Engine:
                 )
                 response = mock_failure(call_id)
             call = _make_call(situation, decision, response, reason, number, call_id, started, real_millis())
+            waiting = None
+            if response.delivery is not PROMPT:
+                # Before anybody can know of the call: who releases it then must not be too early.
+                waiting = Waiting(response.delivery.held_by)
+                namespace.waiting.add(waiting)
             namespace.journal.record(call)
         if inspection.credential.mode == "live":
             _warn_of_live(inspection, call)
-        return Exchange(call, response, namespace, key)
+        return Exchange(call, response, namespace, waiting, key)
 
     def _carry_out(self, situation: Situation) -> Outcome:
         """Carry the operation out, and count it."""

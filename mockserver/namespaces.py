@@ -36,29 +36,45 @@ class Snapshot:
 
 
 class Waiting:
-    """An answer that is on its way: delayed, or held by a stub until it is released.
+    """An answer that is on its way: delayed, dribbled, or held by the stub `stub_id` until it is released.
 
-    Whoever delivers it calls `on_wake` with what to do when the wait ends early.
+    A release ends the hold and not the delay behind it. Whoever delivers the answer says what is to be done
+    then, from whatever thread.
     """
 
-    __slots__ = ("_wake", "is_over", "stub_id")
+    __slots__ = ("_end", "_release", "is_over", "is_released", "stub_id")
 
     def __init__(self, stub_id: str | None) -> None:
         self.stub_id = stub_id
+        self.is_released = stub_id is None
         self.is_over = False
-        self._wake: Callable[[], None] | None = None
+        self._release: Callable[[], None] | None = None
+        self._end: Callable[[], None] | None = None
 
-    def on_wake(self, wake: Callable[[], None]) -> None:
-        """Have `wake` called when the wait ends early; at once if it already has."""
-        self._wake = wake
+    def on_release(self, act: Callable[[], None]) -> None:
+        """Have `act` called when the hold ends; at once if it already has."""
+        self._release = act
+        if self.is_released:
+            act()
+
+    def on_end(self, act: Callable[[], None]) -> None:
+        """Have `act` called when nothing shall be waited for any more; at once if that is so already."""
+        self._end = act
         if self.is_over:
-            wake()
+            act()
+
+    def release(self) -> None:
+        """End the hold."""
+        self.is_released = True
+        if self._release is not None:
+            self._release()
 
     def end(self) -> None:
-        """End the wait."""
+        """End every wait of the answer."""
         self.is_over = True
-        if self._wake is not None:
-            self._wake()
+        if self._end is not None:
+            self._end()
+        self.release()
 
 
 class Namespace:
@@ -118,8 +134,12 @@ class Namespace:
 
     def next_stub_id(self) -> str:
         """The id of the next stub that does not bring its own."""
-        self._stub_number += 1
-        return self._stub_ids.number(self._stub_number)
+        while True:
+            self._stub_number += 1
+            id = self._stub_ids.number(self._stub_number)
+            # A stub that was exported before a reset brings such an id back.
+            if self.stubs.find_by_id(id) is None:
+                return id
 
     def configure(self, changes: dict[str, Any]) -> None:
         """Change settings of this namespace alone; its clock goes on unless it is one of them.
@@ -158,9 +178,9 @@ class Namespace:
 
     def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now; how many there were."""
-        held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_over]
+        held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_released]
         for waiting in held:
-            waiting.end()
+            waiting.release()
         return len(held)
 
     def end_waits(self) -> None:
