@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import click
 
 from mockserver.exceptions import InvalidInput, Problem, SettingsError
-from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings, read_environment
+from mockserver.settings import ENVIRONMENT_PREFIX, NAMESPACE_NAME, OPTIONS, Settings, read_environment
 
 BAD_INPUT = 2
 CHECK_FAILED = 1
@@ -161,3 +161,57 @@ def errors(operation: str | None, origin: str, as_json: bool, **given: Any) -> N
         click.echo(f"  {fault['what']}")
         click.echo(f"  queue    {dumps(fault['provoke']['queue']).decode('utf-8')}")
         click.echo(f"  python   {fault['provoke']['python']}\n")
+
+
+_SECONDS = click.IntRange(-(10**12), 10**12)
+
+
+@main.command()
+@_options("seed", "clock")
+@click.option(
+    "-p", "--permission", "permissions", multiple=True,
+    help="A permission such as account:api:key:create; may be repeated. Without any: all.",
+)  # fmt: skip
+@click.option("--ns", "namespace", default=None, help="The namespace that the token leads into.")
+@click.option("--expires-in", type=_SECONDS, default=3600, show_default=True,
+              help="Seconds from now; below 0 it has expired already.")  # fmt: skip
+@click.option("--not-before", type=_SECONDS, default=None, help="Seconds from now until it is valid.")
+@click.option("--audience", default=None, help="Whom it is meant for (aud).")
+@click.option("--account", default=None, help="The only account that it reaches (account_id).")
+@click.option("--subject", default="user_mock", show_default=True, help="Whom it stands for (sub).")
+@click.option("--live", is_flag=True, help="A token of live mode, which the sandbox refuses.")
+def token(
+    permissions: tuple[str, ...],
+    namespace: str | None,
+    expires_in: int,
+    not_before: int | None,
+    audience: str | None,
+    account: str | None,
+    subject: str,
+    live: bool,
+    **given: Any,
+) -> None:
+    """Print an access token that a server with the same --seed and --clock accepts."""
+    from mockserver.clocks import read_clock
+    from mockserver.tokens import TokenAuthority
+
+    try:
+        settings = _settings(given)
+        if namespace is not None and not NAMESPACE_NAME.fullmatch(namespace):
+            text = f"{namespace!r} is no name of a namespace; must be 1 to 40 of a-z, 0-9 and -"
+            raise SettingsError([Problem(text, "/ns")])
+    except InvalidInput as error:
+        _fail(error)
+    now_seconds = read_clock(settings.clock).now_millis() // 1000
+    claims = {"aud": audience, "account_id": account, "livemode": live or None}
+    click.echo(
+        TokenAuthority(settings.seed, audience=settings.jwt_audience).sign(
+            permissions=list(permissions) or None,
+            namespace=namespace,
+            now_seconds=now_seconds,
+            expires_in_seconds=expires_in,
+            not_before_seconds=None if not_before is None else now_seconds + not_before,
+            subject=subject,
+            claims={name: value for name, value in claims.items() if value is not None},
+        )
+    )
