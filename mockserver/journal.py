@@ -6,10 +6,11 @@ gets `Unanswerable`, never a wrong number.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
@@ -23,29 +24,35 @@ from mockserver.types import Headers, Json, JsonObject
 from mockserver.validation import Violation
 
 State = Literal["in_flight", "answered", "faulted", "disconnected"]
+# What calls are counted by, for good: operation, status and reason.
+CountKey: TypeAlias = tuple[str | None, int | None, str]
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
+# What a call takes beside its texts, measured.
 _CALL_OVERHEAD = 1_500
 
 
 class StubUse(NamedTuple):
-    """The stub that answered a call."""
+    """The stub that answered a call; `document` is its JSON as it was then."""
 
     id: str
     name: str | None
+    document: JsonObject
 
 
 class Call:
     """One recorded request and its answer. All of it is redacted; only `state` and what follows it change.
 
-    `request` is the redacted request, its path without `/~name`; `received_millis` is real time.
+    `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
+    journal's own: it tells whether the call still counts there.
     """
 
     __slots__ = (
-        "body_truncated", "credential", "duration_millis", "fault", "id", "namespace", "number",
+        "body_truncated", "credential", "duration_millis", "era", "fault", "id", "namespace", "number",
         "operation", "path_parameters", "phase", "reason", "received_millis", "request", "response_body",
-        "response_headers", "size", "started", "state", "status", "stub", "violations", "warnings",
+        "response_headers", "response_truncated", "size", "started", "state", "status", "stub",
+        "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -88,6 +95,8 @@ class Call:
         self.status: int | None = None
         self.response_headers: Headers = ()
         self.response_body = b""
+        self.response_truncated = False
+        self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
         self.size = _CALL_OVERHEAD + len(request.body) + len(request.query)
@@ -99,8 +108,14 @@ class Call:
         """Keep the answer, redacted, before it leaves."""
         self.status = response.status
         self.response_headers = response.headers
+        self.response_truncated = len(response.body) > MAX_BODY_BYTES
         self.response_body = redact_bytes(response.body[:MAX_BODY_BYTES])
         self.size += len(self.response_body)
+
+    @property
+    def key(self) -> CountKey:
+        """What the call is counted by."""
+        return self.operation, self.status, self.reason
 
     def subject(self) -> Subject:
         """The call as request patterns see it."""
@@ -142,6 +157,7 @@ class Call:
                 "status": self.status,
                 "headers": write_headers(self.response_headers),
                 "body": write_body(self.response_body),
+                "bodyTruncated": self.response_truncated,
             },
             "state": self.state,
             "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
@@ -194,46 +210,98 @@ class CallFilter(NamedTuple):
 
     operation: str | None = None
     status: int | None = None
+    reason: str | None = None
     since_millis: int | None = None
     warnings: bool = False
 
     def fits(self, call: Call) -> bool:
         """Whether a call is meant."""
         return (
-            (self.operation is None or call.operation == self.operation)
-            and (self.status is None or call.status == self.status)
+            self.fits_key(call.key)
             and (self.since_millis is None or call.received_millis > self.since_millis)
             and (not self.warnings or bool(call.warnings))
         )
 
+    def fits_key(self, key: CountKey) -> bool:
+        """Whether calls that are counted by a key may be meant."""
+        operation, status, reason = key
+        return (
+            (self.operation is None or operation == self.operation)
+            and (self.status is None or status == self.status)
+            and (self.reason is None or reason == self.reason)
+        )
+
 
 class ByteBudget:
-    """The bytes that all journals of a server share."""
+    """The bytes that all journals of a server share. When they are used up, the largest journals shrink."""
 
-    __slots__ = ("limit", "used")
+    __slots__ = ("_journals", "_lock", "limit", "used")
 
     def __init__(self, limit: int = MAX_TOTAL_BYTES) -> None:
         self.limit = limit
+        # Journals add to it under locks of their own: `relieve` sets right what a race may lose.
         self.used = 0
+        self._lock = threading.Lock()
+        self._journals: dict[Journal, None] = {}
+
+    def join(self, journal: Journal) -> None:
+        """A journal takes part."""
+        with self._lock:
+            self._journals[journal] = None
+
+    def leave(self, journal: Journal) -> None:
+        """A journal whose namespace is forgotten takes no part any more."""
+        with self._lock:
+            self._journals.pop(journal, None)
+
+    def relieve(self) -> None:
+        """Make room, a sixteenth at once: the largest journals are cut down to one common size.
+
+        A journal that somebody is using at this moment is left out; it will have its turn.
+        """
+        with self._lock:
+            journals = sorted(self._journals, key=lambda journal: journal.bytes)
+            rest = self.limit - self.limit // 16
+            for index, journal in enumerate(journals):
+                share = rest // (len(journals) - index)
+                if journal.bytes > share:
+                    for large in journals[index:]:
+                        large.shrink(share)
+                    break
+                rest -= journal.bytes
+            self.used = sum(journal.bytes for journal in journals)
 
 
 class Journal:
-    """The calls of one namespace. `limit` is how many are kept; `option` the setting that raises it."""
+    """The calls of one namespace, under the namespace's lock.
+
+    `limit` is how many are kept; `option` the setting that raises it. `evicted` calls are gone, the last of
+    them had the number `last_evicted`; their counts remain. `revision` changes when calls are taken out or
+    forgotten: what somebody counted before holds no longer. `listeners` are told of each call.
+    `failed_writes` is kept by `suspicions`.
+    """
 
     option = "--journal-limit"
 
-    def __init__(self, limit: int, budget: ByteBudget) -> None:
+    def __init__(self, limit: int, budget: ByteBudget, lock: threading.RLock | None = None) -> None:
         self._limit = limit
         self._budget = budget
+        self._lock = threading.RLock() if lock is None else lock
         self._calls: deque[Call] = deque()
+        self.bytes = 0
+        self._era = 0
+        self.revision = 0
         self.last_number = 0
-        self.counts: dict[tuple[str | None, int | None, str], int] = {}
+        self.counts: dict[CountKey, int] = {}
         self.warned = 0
         self.evicted = 0
-        self._evicted_counts: dict[tuple[str | None, int | None, str], int] = {}
+        self.last_evicted = 0
+        self.evicted_counts: dict[CountKey, int] = {}
         self._evicted_warned = 0
         self._last_evicted_millis = 0
+        self.failed_writes: OrderedDict[bytes, int] = OrderedDict()
         self.listeners: set[Callable[[Call], None]] = set()
+        budget.join(self)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -241,6 +309,10 @@ class Journal:
     def __iter__(self) -> Iterator[Call]:
         """The calls that are kept, oldest first."""
         return iter(self._calls)
+
+    def __reversed__(self) -> Iterator[Call]:
+        """The calls that are kept, newest first."""
+        return reversed(self._calls)
 
     @property
     def total(self) -> int:
@@ -251,35 +323,72 @@ class Journal:
         """Keep a call, evicting the oldest beyond the bounds, and tell who listens."""
         calls = self._calls
         calls.append(call)
+        call.era = self._era
         key = (call.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
         if call.warnings:
             self.warned += 1
         budget = self._budget
+        self.bytes += call.size
         budget.used += call.size
-        while len(calls) > self._limit or (budget.used > budget.limit and len(calls) > 1):
+        if len(calls) > self._limit:
             self._evict()
+        if budget.used > budget.limit:
+            budget.relieve()
         if self.listeners:
             for listener in tuple(self.listeners):
                 listener(call)
 
     def _evict(self) -> None:
         call = self._calls.popleft()
+        self.bytes -= call.size
         self._budget.used -= call.size
         self.evicted += 1
-        key = (call.operation, call.status, call.reason)
-        self._evicted_counts[key] = self._evicted_counts.get(key, 0) + 1
+        self.last_evicted = call.number
+        key = call.key
+        self.evicted_counts[key] = self.evicted_counts.get(key, 0) + 1
         self._evicted_warned += bool(call.warnings)
         self._last_evicted_millis = max(self._last_evicted_millis, call.received_millis)
 
-    def finish(self, call: Call, state: State) -> None:
-        """A call is over: `answered`, `faulted` or `disconnected`."""
+    def shrink(self, size: int) -> None:
+        """Evict the oldest calls until the rest, at least the newest, takes at most `size` bytes.
+
+        Called for any journal from within any other, so it does nothing where the lock is not free.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                while self.bytes > size and len(self._calls) > 1:
+                    self._evict()
+            finally:
+                self._lock.release()
+
+    def finish(self, call: Call, state: State, reason: str | None = None) -> None:
+        """A call is over: `answered`, `faulted` or `disconnected`. `reason` takes the place of the call's."""
         call.state = state
         call.duration_millis = (time.perf_counter() - call.started) * 1000
+        if reason is None or reason == call.reason:
+            return
+        old = call.key
+        call.reason = reason
+        if call.era != self._era:
+            return
+        _move_one(self.counts, old, call.key)
+        if call.number <= self.last_evicted:
+            _move_one(self.evicted_counts, old, call.key)
 
     def find(self, id: str) -> Call | None:
         """The call with an id."""
         return next((call for call in self._calls if call.id == id), None)
+
+    def after(self, number: int) -> list[Call]:
+        """The kept calls that came after the one of that number, oldest first."""
+        found: list[Call] = []
+        for call in reversed(self._calls):
+            if call.number <= number:
+                break
+            found.append(call)
+        found.reverse()
+        return found
 
     def select(self, question: CallFilter) -> list[Call]:
         """The kept calls that a question is about, oldest first."""
@@ -290,57 +399,78 @@ class Journal:
 
         Raises Unanswerable when that cannot be known any more.
         """
-        if (
-            question.since_millis is not None
-            and self.evicted
-            and self._last_evicted_millis > question.since_millis
-        ):
-            raise self.unanswerable()
-        if question.since_millis is not None:
-            return len(self.select(question)), 0
-        if question.warnings:
-            if question.operation is None and question.status is None:
-                return self.warned, self._evicted_warned
-            self.require_complete()
-            return len(self.select(question)), 0
-        return _sum(self.counts, question), _sum(self._evicted_counts, question)
+        if question.since_millis is None and not question.warnings:
+            return self.count_keys(question.fits_key), self.count_evicted(question.fits_key)
+        if question == CallFilter(warnings=True):
+            return self.warned, self._evicted_warned
+        is_newer = question.since_millis is not None and self._last_evicted_millis <= question.since_millis
+        if not is_newer and not (question.warnings and not self._evicted_warned):
+            self.require_kept(question.fits_key)
+        return len(self.select(question)), 0
 
-    def require_complete(self) -> None:
-        """Raises Unanswerable if any call is gone."""
-        if self.evicted:
+    def count_keys(self, fits: Callable[[CountKey], bool]) -> int:
+        """How many calls there ever were whose key fits, evicted ones included."""
+        return sum(count for key, count in self.counts.items() if fits(key))
+
+    def count_evicted(self, fits: Callable[[CountKey], bool]) -> int:
+        """How many calls are evicted whose key fits."""
+        return sum(count for key, count in self.evicted_counts.items() if fits(key))
+
+    def require_kept(self, fits: Callable[[CountKey], bool]) -> None:
+        """Raises Unanswerable if a call is evicted whose key fits."""
+        if self.evicted and self.count_evicted(fits):
             raise self.unanswerable()
 
     def unanswerable(self) -> Unanswerable:
         """The error for a question that eviction made unanswerable."""
+        gone = "1 call was" if self.evicted == 1 else f"{self.evicted} calls were"
+        mebibytes = self._budget.limit // (1024 * 1024)
         return Unanswerable(
-            f"{self.evicted} calls were evicted from the journal, and they could change the answer; "
-            f"raise {self.option} (now {self._limit}) or reset more often"
+            f"{gone} evicted from the journal and could change the answer; raise {self.option} (now "
+            f"{self._limit}; all journals together keep at most {mebibytes} MiB) or reset more often"
         )
 
     def remove(self, calls: Iterable[Call]) -> None:
         """Take calls out, as if they had never come."""
         gone = {call.number for call in calls}
-        for call in [call for call in self._calls if call.number in gone]:
-            key = (call.operation, call.status, call.reason)
-            self.counts[key] -= 1
+        kept: deque[Call] = deque()
+        for call in self._calls:
+            if call.number not in gone:
+                kept.append(call)
+                continue
+            call.era = -1
+            _take_one(self.counts, call.key)
             self.warned -= bool(call.warnings)
+            self.bytes -= call.size
             self._budget.used -= call.size
-        self._calls = deque(call for call in self._calls if call.number not in gone)
+        self._calls = kept
+        self.revision += 1
 
     def clear(self) -> None:
         """Forget all calls and counts; numbers start from 1 again."""
-        self._budget.used -= sum(call.size for call in self._calls)
+        self._budget.used -= self.bytes
+        self.bytes = 0
         self._calls.clear()
         self.counts.clear()
-        self._evicted_counts.clear()
-        self.last_number = self.warned = self.evicted = 0
+        self.evicted_counts.clear()
+        self.failed_writes.clear()
+        self.last_number = self.last_evicted = self.warned = self.evicted = 0
         self._evicted_warned = self._last_evicted_millis = 0
+        self._era += 1
+        self.revision += 1
+
+    def close(self) -> None:
+        """Forget everything for good: the namespace is dropped."""
+        self.clear()
+        self._budget.leave(self)
 
 
-def _sum(counts: dict[tuple[str | None, int | None, str], int], question: CallFilter) -> int:
-    return sum(
-        count
-        for (operation, status, _), count in counts.items()
-        if (question.operation is None or operation == question.operation)
-        and (question.status is None or status == question.status)
-    )
+def _take_one(counts: dict[CountKey, int], key: CountKey) -> None:
+    counts[key] -= 1
+    if not counts[key]:
+        del counts[key]
+
+
+def _move_one(counts: dict[CountKey, int], old: CountKey, new: CountKey) -> None:
+    _take_one(counts, old)
+    counts[new] = counts.get(new, 0) + 1

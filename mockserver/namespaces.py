@@ -98,7 +98,7 @@ class Namespace:
         self._initial = settings
         self._fixtures = fixtures
         self.stubs = StubBook()
-        self.journal = Journal(settings.journal_limit, budget)
+        self.journal = Journal(settings.journal_limit, budget, self.lock)
         self.resources = self._new_resources()
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
@@ -263,7 +263,7 @@ class Namespaces:
                 return
 
     def _forget(self, name: str) -> None:
-        self._known.pop(name).journal.clear()
+        self._known.pop(name).journal.close()
         self._on_reset()
 
     def delete(self, name: str) -> None:

@@ -36,7 +36,16 @@ SHELVES: dict[str, tuple[str, ...]] = {
         "synthesis",
         "scripting",
     ),
-    "memory": ("journal", "near_misses", "verification", "resources", "namespaces", "identity"),
+    "memory": (
+        "journal",
+        "near_misses",
+        "verification",
+        "explanations",
+        "suspicions",
+        "resources",
+        "namespaces",
+        "identity",
+    ),
     "the path of one request": (
         "decision",
         "rendering",

@@ -26,14 +26,15 @@ class RequestMatcher:
 
     For an index: `method` in upper case, None for any; `literal_path`, to which the path must be equal
     in the spelling of `subjects.normal_path`, None if there is no such path; `literal_query`, a name and
-    the text that one of its values must be, or None.
+    the text that one of its values must be, or None. `weight` is what its parts count together.
     """
 
-    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "method")
+    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "method", "weight")
 
     def __init__(self, pattern: RequestPattern) -> None:
         self._document = pattern.document
         self._parts = pattern.parts
+        self.weight = sum(part.weight for part in pattern.parts)
         self.method = pattern.method
         self.literal_path = pattern.literal_path
         self.literal_query = pattern.literal_query
@@ -48,11 +49,11 @@ class RequestMatcher:
 
     def distance(self, subject: Subject) -> float:
         """0.0 for a match to 1.0 for nothing in common: the weighted mean over what the pattern asks for."""
-        total = weights = 0.0
-        for part in self._parts:
-            weights += part.weight
-            total += part.weight * min(1.0, total_distance(part.differences(subject)) / part.size)
-        return total / weights if weights else 0.0
+        total = sum(
+            part.weight * min(1.0, total_distance(part.differences(subject)) / part.size)
+            for part in self._parts
+        )
+        return total / self.weight if self.weight else 0.0
 
     def to_json(self) -> JsonObject:
         """The pattern as it was read, secrets redacted. A copy, so it may be changed."""
