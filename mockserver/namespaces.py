@@ -105,7 +105,7 @@ class Namespace:
         self._stub_number = 0
         self.variant: str | None = None
         self._apply(settings)
-        self.stubs.add(reversed(fixtures.stubs))
+        self.stubs.add(fixtures.stubs)
 
     def _apply(self, settings: Settings) -> None:
         """Make settings the ones in force. What the path of a call reads of them is read here, once."""
@@ -174,7 +174,8 @@ class Namespace:
     def reset_stubs(self) -> None:
         """The stubs of the files and no others, unused; scenarios back at their start."""
         self.stubs.clear()
-        self.stubs.add(reversed(self._fixtures.stubs))
+        # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
+        self.stubs.add(self._fixtures.stubs)
 
     def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now; how many there were."""
