@@ -115,6 +115,47 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
     return _finish(reading, None, stubs)
 
 
+def read_settings(document: Json) -> Delay | None:
+    """Read WireMock's global settings: the delay of every answer, on top of that of its stub; None for none.
+
+        {"fixedDelay": 500}   {"delayDistribution": {"type": "uniform", "lower": 10, "upper": 20}}
+
+    Either may stand in a member `settings`, as they are given back. Raises StubError with every problem.
+    """
+    reading = Reading(redact)
+    pointer = ""
+    copied = _copy(document, "", None)
+    if isinstance(copied, dict) and isinstance(copied.get("settings"), dict) and len(copied) == 1:
+        pointer, copied = "/settings", copied["settings"]
+    part = _Members(copied, pointer, reading, "the settings", _SETTINGS, _NO_SETTINGS)
+    # Some clients send it always; as nothing is passed on to another server, both values are kept to.
+    part.flag("proxyPassThrough")
+    delay = _read_delay(part, fixed="fixedDelay")
+    _finish(reading, None, [])
+    return delay
+
+
+def write_settings(delay: Delay | None) -> JsonObject:
+    """The settings that `read_settings` reads as this delay."""
+    if delay is None:
+        return {}
+    if delay.kind == "fixed":
+        return {"fixedDelay": _write_milliseconds(delay.fixed)}
+    if delay.kind == "uniform":
+        members = {"lower": delay.lower, "upper": delay.upper}
+        written = {name: _write_milliseconds(seconds) for name, seconds in members.items()}
+        return {"delayDistribution": {"type": "uniform", **written}}
+    distribution = {"type": "lognormal", "median": _write_milliseconds(delay.median), "sigma": delay.sigma}
+    if delay.maximum * 1000 < MAX_DELAY_MILLISECONDS:
+        distribution["maxValue"] = _write_milliseconds(delay.maximum)
+    return {"delayDistribution": distribution}
+
+
+def _write_milliseconds(seconds: float) -> int | float:
+    milliseconds = round(seconds * 1000, 6)
+    return int(milliseconds) if milliseconds.is_integer() else milliseconds
+
+
 def write_stub(stub: Stub) -> JsonObject:
     """The document of a stub: what was read, with `id` and `uuid` and without nulls. A copy."""
     copied: JsonObject = _copy(stub.document, "", None)
@@ -363,13 +404,13 @@ def _find_content_type(body: bytes, is_text: bool) -> Headers:
     return ((b"content-type", b"application/json"),)
 
 
-def _read_delay(part: _Members) -> Delay | None:
-    fixed = part.whole("fixedDelayMilliseconds", 0, MAX_DELAY_MILLISECONDS)
+def _read_delay(part: _Members, *, fixed: str = "fixedDelayMilliseconds") -> Delay | None:
+    milliseconds = part.whole(fixed, 0, MAX_DELAY_MILLISECONDS)
     if "delayDistribution" not in part.values:
-        return None if fixed is None else Delay("fixed", fixed=fixed / 1000)
-    if "fixedDelayMilliseconds" in part.values:
+        return None if milliseconds is None else Delay("fixed", fixed=milliseconds / 1000)
+    if fixed in part.values:
         # WireMock waits for the sum of both, which hardly anybody means.
-        text = "'delayDistribution' and 'fixedDelayMilliseconds' cannot be given together"
+        text = f"'delayDistribution' and {fixed!r} cannot be given together"
         part.reading.refuse(part.pointer, text)
     return _read_distribution(part)
 
@@ -586,6 +627,8 @@ _RESPONSE_MEMBERS = (
     "delayDistribution", "chunkedDribbleDelay", "fault",
 )  # fmt: skip
 _OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
+_SETTINGS = ("fixedDelay", "delayDistribution", "proxyPassThrough")
+_NO_SETTINGS = {"extended": "is not offered: there are no extensions"}
 _NO_CALLS = "is not offered: nothing is called after an answer"
 _NO_PROXY = "is not offered: nothing is passed on to another server"
 _NO_TEMPLATES = "is not offered: a body is sent as it is written"

@@ -126,7 +126,7 @@ class StubBook:
         Raises StubError when there would be more than 10,000.
         """
         new = list(stubs)
-        count = len(self._entries.keys() | {stub.id for stub in new})
+        count = len(self._entries) + len({stub.id for stub in new if stub.id not in self._entries})
         if count > MAX_STUBS:
             text = f"{count} stubs would be more than {MAX_STUBS} in one namespace"
             raise StubError([Problem(text, "")])
@@ -147,6 +147,14 @@ class StubBook:
         entry = StubEntry(stub, abs(old.order[2]), stub.times)
         self._entries[stub.id] = entry
         insort(self._buckets.setdefault(_bucket_key(stub), []), entry)
+
+    def delete(self, ids: Iterable[str]) -> None:
+        """Take stubs out for good: a scenario that no stub names any more starts anew when one does."""
+        for id in ids:
+            self.remove(id)
+        named = {step.name for step in self.steps}
+        for name in [name for name in self.scenarios.states if name not in named]:
+            del self.scenarios.states[name]
 
     def remove(self, id: str) -> bool:
         """Take a stub out; whether it was there."""

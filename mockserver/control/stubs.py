@@ -1,0 +1,360 @@
+"""Routes onto the stubs: WireMock's for mappings, scenarios and settings, the queue, and the release of
+held answers (WireMock admin API, `AdminRoutes`).
+
+A request that is refused changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from typing import NamedTuple
+
+from mockserver.control.exchange import ControlAnswer, ControlCall, Route, refuse
+from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
+from mockserver.json_codec import escape_pointer
+from mockserver.scripting.documents import (
+    read_queue,
+    read_settings,
+    read_stub,
+    read_stubs,
+    write_settings,
+    write_stub,
+)
+from mockserver.scripting.operators import read_content_pattern
+from mockserver.scripting.reading import Reading, name_kind
+from mockserver.scripting.scenarios import STARTED, find_states
+from mockserver.scripting.stubs import Stub
+from mockserver.scripting.subjects import JsonContent
+from mockserver.types import UNSET, Json, JsonObject
+
+_DONE = ControlAnswer(200, {})
+
+
+# Mappings
+
+
+def list_stubs(call: ControlCall) -> ControlAnswer:
+    """`GET /mappings?limit=&offset=`: newest first; `meta.total` counts all of them."""
+    stubs = list(call.namespace.stubs)
+    first, limit = call.integer("offset") or 0, call.integer("limit")
+    page = stubs[first:] if limit is None else stubs[first : first + limit]
+    return ControlAnswer(200, _write_list(page, total=len(stubs)))
+
+
+def add_stub(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings`: one stub; it takes the place of one that has its id."""
+    namespace = call.namespace
+    stub = read_stub(call.object(), call.engine.contract, new_id=namespace.next_stub_id)
+    namespace.stubs.add([stub])
+    return ControlAnswer(201, write_stub(stub))
+
+
+def get_stub(call: ControlCall) -> ControlAnswer:
+    """`GET /mappings/{id}`."""
+    return ControlAnswer(200, write_stub(_find_stub(call, call.parameters["id"])))
+
+
+def replace_stub(call: ControlCall) -> ControlAnswer:
+    """`PUT /mappings/{id}`: another stub under the same id, whatever id the body names."""
+    return ControlAnswer(200, write_stub(_replace(call, _find_stub(call, call.parameters["id"]))))
+
+
+def edit_stub(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/edit`: the same for a stub that names its own id; what clients of WireMock 2 send."""
+    document = call.object()
+    id = document.get("id") or document.get("uuid")
+    if not isinstance(id, str):
+        raise BadQuestion([Problem(f"'id' must be the id of a stub, not {name_kind(id)}", "/id")])
+    _replace(call, _find_stub(call, id))
+    return ControlAnswer(204)
+
+
+def delete_stub(call: ControlCall) -> ControlAnswer:
+    """`DELETE /mappings/{id}`."""
+    call.namespace.stubs.delete([_find_stub(call, call.parameters["id"]).id])
+    return _DONE
+
+
+def delete_stubs(call: ControlCall) -> ControlAnswer:
+    """`DELETE /mappings`: all of them, those of the files too."""
+    call.namespace.stubs.clear()
+    return _DONE
+
+
+def delete_equal_stubs(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/remove`: the stub whose id is given, else those that have an equal request pattern."""
+    document = call.object()
+    # Without an id of its own it has one that no stub has.
+    stub = read_stub(document, call.engine.contract, new_id=str)
+    stubs = call.namespace.stubs
+    pattern = stub.matcher.to_json()
+    if stub.id:
+        stubs.delete([stub.id])
+    else:
+        stubs.delete([known.id for known in stubs if known.matcher.to_json() == pattern])
+    return _DONE
+
+
+def reset_stubs(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/reset`: the stubs of the files and no others; every scenario at its start."""
+    call.namespace.reset_stubs()
+    return _DONE
+
+
+def save_stubs(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/save`: not offered."""
+    text = (
+        "saving is not offered: stubs that shall stay belong into a file in the folder stubs of the fixtures"
+    )
+    return refuse(422, text)
+
+
+def import_stubs(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/import`: all or none of the stubs that `GET /mappings` gave, in the same order.
+
+    {"mappings": [stub…], "importOptions": {"duplicatePolicy": "OVERWRITE", "deleteAllNotInImport": false}}
+    """
+    document = call.object()
+    options = _read_import_options(document.get("importOptions"))
+    if not isinstance(document.get("mappings"), list):
+        kind = name_kind(document.get("mappings"))
+        raise BadQuestion([Problem(f"'mappings' must be an array of stubs, not {kind}", "/mappings")])
+    items = [item for item in document["mappings"] if isinstance(item, dict)]
+    given = {item[name] for item in items for name in _IDS if isinstance(item.get(name), str)}
+    new = read_stubs(
+        {name: value for name, value in document.items() if name != "importOptions"},
+        call.engine.contract,
+        new_id=lambda: _skip(given, call.namespace.next_stub_id),
+    )
+    # Changed apart, so that what is refused leaves the book as it was.
+    book = call.namespace.stubs.copy()
+    if options.deletes:
+        kept = {stub.id for stub in new}
+        book.delete([stub.id for stub in book if stub.id not in kept])
+    known = {stub.id for stub in book}
+    # The list is newest first, so the last is added first.
+    book.add(stub for stub in reversed(new) if stub.id not in known)
+    if options.overwrites:
+        for stub in new:
+            if stub.id in known:
+                book.replace(stub)
+    call.namespace.stubs = book
+    return _DONE
+
+
+class _ImportOptions(NamedTuple):
+    """What an import does about stubs whose ids are known, and about those that are not in it."""
+
+    overwrites: bool
+    deletes: bool
+
+
+def _read_import_options(document: Json) -> _ImportOptions:
+    """Raises BadQuestion."""
+    if document is None:
+        return _ImportOptions(True, False)
+    reading = Reading()
+    pointer = "/importOptions"
+    if not isinstance(document, dict):
+        raise BadQuestion([Problem(f"'importOptions' must be an object, not {name_kind(document)}", pointer)])
+    given = {name: value for name, value in document.items() if value is not None}
+    for name in given.keys() - {"duplicatePolicy", "deleteAllNotInImport"}:
+        known = ("duplicatePolicy", "deleteAllNotInImport")
+        reading.refuse_unknown(f"{pointer}/{escape_pointer(name)}", name, known, "option of an import")
+    policy = given.get("duplicatePolicy", "OVERWRITE")
+    if policy not in ("OVERWRITE", "IGNORE"):
+        reading.refuse(f"{pointer}/duplicatePolicy", "'duplicatePolicy' must be 'OVERWRITE' or 'IGNORE'")
+    deletes = reading.flag(given, "deleteAllNotInImport", pointer)
+    if reading.problems:
+        raise BadQuestion(reading.problems)
+    return _ImportOptions(policy == "OVERWRITE", deletes)
+
+
+def _skip(taken: Container[str], next_id: Callable[[], str]) -> str:
+    """The next id that is not taken."""
+    while (id := next_id()) in taken:
+        pass
+    return id
+
+
+def find_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/find-by-metadata`: a content pattern, such as matchesJsonPath, for the metadata."""
+    fits = read_metadata_pattern(call.object())
+    return ControlAnswer(200, _write_list([stub for stub in call.namespace.stubs if fits(stub.document)]))
+
+
+def delete_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/remove-by-metadata`: the same pattern."""
+    fits = read_metadata_pattern(call.object())
+    stubs = call.namespace.stubs
+    stubs.delete([stub.id for stub in stubs if fits(stub.document)])
+    return _DONE
+
+
+def read_metadata_pattern(document: JsonObject) -> Callable[[JsonObject], bool]:
+    """Read a content pattern for metadata; what is returned tells whether the document of a stub fits it.
+
+    Raises StubError.
+    """
+    reading = Reading()
+    pattern = read_content_pattern(document, "", reading)
+    if pattern is None:
+        raise StubError(reading.problems)
+
+    def fits(stub: JsonObject) -> bool:
+        content = JsonContent(stub["metadata"]) if "metadata" in stub else None
+        return next(iter(pattern.differences(content, "metadata", "")), None) is None
+
+    return fits
+
+
+def list_unmatched_stubs(call: ControlCall) -> ControlAnswer:
+    """`GET /mappings/unmatched`: the stubs that answered no call of the journal."""
+    return ControlAnswer(200, _write_list(_find_unmatched(call)))
+
+
+def delete_unmatched_stubs(call: ControlCall) -> ControlAnswer:
+    """`DELETE /mappings/unmatched`: the same ones."""
+    call.namespace.stubs.delete([stub.id for stub in _find_unmatched(call)])
+    return _DONE
+
+
+def _find_unmatched(call: ControlCall) -> list[Stub]:
+    """Raises Unanswerable if a call that is gone could have been answered by one of them."""
+    journal = call.namespace.journal
+    used = {kept.stub.id for kept in journal if kept.stub is not None}
+    unmatched = [stub for stub in call.namespace.stubs if stub.id not in used]
+    if unmatched:
+        journal.require_kept(lambda key: key[2] in ("stub", "client_disconnected"))
+    return unmatched
+
+
+def _find_stub(call: ControlCall, id: str) -> Stub:
+    """Raises UnknownItem."""
+    stub = call.namespace.stubs.find_by_id(id)
+    if stub is None:
+        raise UnknownItem(f"there is no stub {id!r} in the namespace {call.namespace.name!r}")
+    return stub
+
+
+def _replace(call: ControlCall, old: Stub) -> Stub:
+    document = {name: value for name, value in call.object().items() if name not in _IDS} | {"id": old.id}
+    stub = read_stub(document, call.engine.contract, new_id=lambda: old.id)
+    call.namespace.stubs.replace(stub)
+    return stub
+
+
+_IDS = ("id", "uuid")
+
+
+def _write_list(stubs: list[Stub], *, total: int | None = None) -> JsonObject:
+    """WireMock's `ListStubMappingsResult`."""
+    return {
+        "mappings": [write_stub(stub) for stub in stubs],
+        "meta": {"total": len(stubs) if total is None else total},
+    }
+
+
+# What is used up or waited for
+
+
+def add_queue(call: ControlCall) -> ControlAnswer:
+    """`POST /queue`: outcomes for the next calls of an operation, as ordinary stubs."""
+    namespace = call.namespace
+    stubs = read_queue(call.object(), call.engine.contract, new_id=namespace.next_stub_id)
+    namespace.stubs.add(stubs)
+    return ControlAnswer(201, {"mappings": [write_stub(stub) for stub in stubs]})
+
+
+def release_answers(call: ControlCall) -> ControlAnswer:
+    """`POST /mappings/{id}/release`: let go the answers that a stub holds now."""
+    id = call.parameters["id"]
+    released = call.namespace.release(id)
+    if not released:
+        # A stub that is used up is gone, and may hold answers all the same.
+        _find_stub(call, id)
+    return ControlAnswer(200, {"released": released})
+
+
+# Scenarios
+
+
+def list_scenarios(call: ControlCall) -> ControlAnswer:
+    """`GET /scenarios`: WireMock's `Scenario`, by name."""
+    stubs = call.namespace.stubs
+    named: dict[str, list[Stub]] = {}
+    for stub in stubs:
+        if stub.scenario is not None:
+            named.setdefault(stub.scenario.name, []).append(stub)
+    scenarios = [
+        {
+            "id": name,
+            "name": name,
+            "state": stubs.scenarios.state(name),
+            "possibleStates": find_states(name, (stub.scenario for stub in mine if stub.scenario)),
+            "mappings": [write_stub(stub) for stub in mine],
+        }
+        for name, mine in sorted(named.items())
+    ]
+    return ControlAnswer(200, {"scenarios": scenarios})
+
+
+def reset_scenarios(call: ControlCall) -> ControlAnswer:
+    """`POST /scenarios/reset`: all of them are `Started` again."""
+    call.namespace.stubs.scenarios.reset()
+    return _DONE
+
+
+def set_scenario(call: ControlCall) -> ControlAnswer:
+    """`PUT /scenarios/{name}/state`: `{"state": …}`, without a body back to `Started`."""
+    stubs = call.namespace.stubs
+    state = STARTED if call.body is UNSET else call.object().get("state")
+    if not isinstance(state, str):
+        raise BadQuestion([Problem(f"'state' must be text, not {name_kind(state)}", "/state")])
+    try:
+        stubs.scenarios.set_state(call.parameters["name"], state, stubs.steps)
+    except ValueError as error:
+        raise BadQuestion([Problem(str(error), "/state")]) from None
+    return _DONE
+
+
+# Settings
+
+
+def get_settings(call: ControlCall) -> ControlAnswer:
+    """`GET /settings`: the delay of every answer, on top of what its stub says."""
+    return ControlAnswer(200, {"settings": write_settings(call.namespace.global_delay)})
+
+
+def change_settings(call: ControlCall) -> ControlAnswer:
+    """`POST /settings`, `PUT /settings`: another delay, or with an empty object none."""
+    call.namespace.global_delay = read_settings(call.object())
+    return _DONE
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/mappings", list_stubs),
+    Route("POST", "/mappings", add_stub),
+    Route("DELETE", "/mappings", delete_stubs),
+    Route("POST", "/mappings/new", add_stub),
+    Route("POST", "/mappings/edit", edit_stub),
+    Route("POST", "/mappings/remove", delete_equal_stubs),
+    Route("POST", "/mappings/reset", reset_stubs),
+    Route("POST", "/mappings/save", save_stubs),
+    Route("POST", "/mappings/import", import_stubs),
+    Route("POST", "/mappings/find-by-metadata", find_stubs_by_metadata),
+    Route("POST", "/mappings/remove-by-metadata", delete_stubs_by_metadata),
+    Route("GET", "/mappings/unmatched", list_unmatched_stubs),
+    Route("DELETE", "/mappings/unmatched", delete_unmatched_stubs),
+    Route("GET", "/mappings/{id}", get_stub),
+    Route("PUT", "/mappings/{id}", replace_stub),
+    Route("DELETE", "/mappings/{id}", delete_stub),
+    Route("POST", "/mappings/{id}/release", release_answers),
+    Route("POST", "/queue", add_queue),
+    Route("GET", "/scenarios", list_scenarios),
+    Route("POST", "/scenarios/reset", reset_scenarios),
+    Route("PUT", "/scenarios/{name}/state", set_scenario),
+    Route("GET", "/settings", get_settings),
+    Route("POST", "/settings", change_settings),
+    Route("PUT", "/settings", change_settings),
+)
