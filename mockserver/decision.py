@@ -245,11 +245,12 @@ def _committing(situation: Situation, decision: Decision) -> Decision:
             break
     if obstacle is None:
         return decision
-    if isinstance(decision.content, CarryOut):
-        replayed = isinstance(obstacle.content, StoredAnswer)
-        content: Content = obstacle.content if replayed else Example()
-        return decision._replace(commits=False, content=content)
-    return decision._replace(commits=False)
+    if not isinstance(decision.content, CarryOut):
+        return decision._replace(commits=False)
+    if isinstance(obstacle.content, StoredAnswer):
+        headers = (*obstacle.headers, *decision.headers)
+        return decision._replace(commits=False, content=obstacle.content, headers=headers)
+    return decision._replace(commits=False, content=Example())
 
 
 def _without_operation(content: Content) -> Content:
@@ -260,15 +261,15 @@ def by_preference(situation: Situation) -> Decision | None:
     """`Prefer: code=…` and its kin (RFC 7240), on operations and documented codes only."""
     inspection = situation.inspection
     wish = inspection.preferences
-    if wish is None or inspection.operation is None:
+    if wish is None:
         return None
-    problem = wish.problem or _find_problem(wish, inspection.operation)
+    operation = inspection.operation
+    problem = wish.problem or _find_problem(wish, operation)
     if problem is not None:
         inspection.warnings.append(CallWarning("preference_ignored", problem))
         return None
-    if wish.code is None and wish.example is None and not wish.dynamic:
+    if operation is None or (wish.code is None and wish.example is None and not wish.dynamic):
         return None
-    operation = inspection.operation
     status = wish.code or choose_success(situation, operation)
     applied = ", ".join(
         part
@@ -288,8 +289,10 @@ def by_preference(situation: Situation) -> Decision | None:
     return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
 
 
-def _find_problem(wish: Preferences, operation: Operation) -> str | None:
+def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:
     """Why a preference cannot be followed; None if it can."""
+    if operation is None:
+        return "no operation was reached, so no answer is documented that could be preferred"
     if wish.code is not None and operation.envelope(wish.code) is None:
         known = ", ".join(str(status) for status in operation.statuses)
         return f"{operation.id} documents no status {wish.code}; documented: {known}"
@@ -335,6 +338,22 @@ def by_rate_limit(situation: Situation) -> Decision | None:
     headers = ((b"retry-after", str(seconds).encode("ascii")),)
     details = {"retry_after_seconds": seconds}
     return refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
+
+
+def rate_limit_fields(situation: Situation) -> Headers:
+    """What the limit is and what is left of it (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4).
+
+    `t` is in how many seconds there is one call more, as `Retry-After` says when none is left.
+    """
+    limit = situation.namespace.rate
+    if limit is None or situation.inspection.operation is None:
+        return ()
+    bucket = situation.namespace.resources.bucket(bucket_key(situation), limit, situation.now_millis)
+    wait = f";t={bucket.wait_seconds}" if bucket.wait_seconds else ""
+    return (
+        (b"ratelimit-policy", f'"default";q={limit.calls};w={limit.seconds}'.encode("ascii")),
+        (b"ratelimit", f'"default";r={bucket.calls_left}{wait}'.encode("ascii")),
+    )
 
 
 def bucket_key(situation: Situation) -> bytes:
