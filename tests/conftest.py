@@ -1,0 +1,59 @@
+"""Fixtures that more than one file of tests uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from mockserver.contract import Contract, load_contract
+from mockserver.engine import Engine
+from mockserver.fixtures import Fixtures, load_fixtures
+from mockserver.hsrcpay import BEHAVIOURS
+from mockserver.server import ServerThread
+from mockserver.settings import Settings
+from tests.doors import FROZEN, Api, engine_api, socket_api
+
+SETTINGS = Settings(port=0, clock=FROZEN)
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The contract that comes with the package. It never changes."""
+    return load_contract(SETTINGS.contract)
+
+
+@pytest.fixture(scope="session")
+def packaged_fixtures(contract: Contract) -> Fixtures:
+    """The fixtures that come with the package. They never change."""
+    return load_fixtures(SETTINGS.fixtures, contract)
+
+
+@pytest.fixture
+def engine(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
+    """An engine that nobody has called yet, its clock frozen at `FROZEN`."""
+    return Engine(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+
+
+@pytest.fixture(scope="session")
+def shared_server() -> Iterator[ServerThread]:
+    """One server for the whole run: starting costs little, stopping a lot."""
+    with ServerThread(SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture
+def server(shared_server: ServerThread) -> ServerThread:
+    """The server of the run, as if nobody had called it yet."""
+    shared_server.engine.namespaces.reset_all()
+    return shared_server
+
+
+@pytest.fixture(params=["engine", "socket"])
+def api(request: pytest.FixtureRequest) -> Iterator[Api]:
+    """The mocked API at each of its doors: what a test says of it must hold at both."""
+    if request.param == "engine":
+        yield engine_api(request.getfixturevalue("engine"))
+    else:
+        with socket_api(request.getfixturevalue("server")) as api:
+            yield api
