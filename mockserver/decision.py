@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 from mockserver.contract import Operation
@@ -200,7 +201,8 @@ def _scripted(situation: Situation, stub: Stub) -> Decision:
             situation, Decision("stub", status or 200, Literal(response.body), after, response.headers, stub)
         )
     if response.fault is Fault.NOT_JSON:
-        decision = Decision("stub", status or 502, Literal(NOT_JSON_PAGE), after, response.headers, stub)
+        page = Literal(write_gateway_page(status or 502))
+        decision = Decision("stub", status or 502, page, after, response.headers, stub)
         return _committing(situation, decision)
     if status is None and response.fault is not None and not after:
         # Nothing happened, so the damaged answer is one that could have been.
@@ -212,10 +214,13 @@ def _scripted(situation: Situation, stub: Stub) -> Decision:
     return _committing(situation, Decision("stub", status, content, after, response.headers, stub))
 
 
-NOT_JSON_PAGE = (
-    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
-    b"<center><h1>502 Bad Gateway</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
-)
+def write_gateway_page(status: int) -> bytes:
+    """The page with which a gateway says that it could not reach what is behind it."""
+    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    return (
+        f"<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{status} {phrase}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+    ).encode("ascii")
 
 
 def _error_content(situation: Situation, status: int) -> Content:
