@@ -135,8 +135,10 @@ class Engine:
                 if situation.principal.item_id is not None:
                     _note_use(situation, decision)
                 if decision.commits:
+                    # Chosen now: carrying out counts, and the next success may have another status.
+                    status = _real_status(situation, decision)
                     outcome = self._carry_out(situation)
-                    key = self._keep_answer(situation, decision, outcome, call_id)
+                    key = self._keep_answer(situation, status, outcome, call_id)
                 response = self.renderer.render(decision, outcome, situation, call_id, number)
                 reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
             except Exception as error:
@@ -173,21 +175,25 @@ class Engine:
         namespace.resources.count_success(digest, operation.id)
         return outcome
 
-    def _keep_answer(
-        self, situation: Situation, decision: Decision, outcome: Outcome, call_id: str
-    ) -> bytes | None:
+    def _keep_answer(self, situation: Situation, status: int, outcome: Outcome, call_id: str) -> bytes | None:
         """Keep the real answer under its idempotency key, whatever a script makes the client see."""
         key = idempotency_key(situation)
         operation = situation.inspection.operation
         if key is None or operation is None:
             return None
-        is_plain = isinstance(decision.content, CarryOut)
-        status = decision.status if is_plain else operation.success_statuses[-1]
         body, headers = self.renderer.success(operation, status, outcome)
         request = digest_request(situation.inspection)
         answer = StoredAnswer(request, status, headers, body, situation.now_millis, call_id, in_flight=True)
         situation.namespace.resources.keep_answer(key, answer)
         return key
+
+
+def _real_status(situation: Situation, decision: Decision) -> int:
+    """The status of what is carried out, whatever a script makes the client see."""
+    operation = situation.inspection.operation
+    if isinstance(decision.content, CarryOut) or operation is None:
+        return decision.status
+    return choose_success(situation, operation)
 
 
 def _note_use(situation: Situation, decision: Decision) -> None:

@@ -100,7 +100,8 @@ class HeaderReader:
             elif name == b"prefer":
                 preferences.append(value.decode("latin-1"))
             elif name == b"idempotency-key":
-                idempotency_key = value.decode("latin-1")
+                # An empty one could stand for nothing but every request that has it.
+                idempotency_key = value.decode("latin-1") or None
             elif name == b"origin":
                 origin = value
         credential = self._read_credential(authorizations)

@@ -15,6 +15,7 @@ from mockserver.decision import (
     Outcome,
     Refusal,
     Situation,
+    rate_limit_fields,
     to_details,
 )
 from mockserver.exceptions import MockFailure
@@ -57,6 +58,8 @@ class Renderer:
             own.append((b"preference-applied", decision.preference.encode("ascii")))
         if decision.headers:
             headers = _merge(headers, decision.headers)
+        if situation.namespace.rate is not None and not decision.is_scripted:
+            own += rate_limit_fields(situation)
         stub = decision.stub
         delivery = PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
