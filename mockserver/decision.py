@@ -219,7 +219,8 @@ def write_gateway_page(status: int) -> bytes:
     phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
     return (
         f"<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
-        f"<center><h1>{status} {phrase}</h1></center>\r\n<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
+        f"<center><h1>{status} {phrase}</h1></center>\r\n"
+        "<hr><center>gateway</center>\r\n</body>\r\n</html>\r\n"
     ).encode("ascii")
 
 
