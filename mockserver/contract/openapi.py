@@ -7,6 +7,7 @@ collected, so that a user sees all of them at once.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -38,6 +39,7 @@ from mockserver.types import Json, JsonObject
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 PROVENANCES = ("documented", "inferred", "invented")
 _MAX_REFERENCES = 10_000
+_MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~\w/-]+(?:\s*;[ -~]*)?", re.ASCII)
 
 
 def load_contract(path: Path) -> Contract:
@@ -75,10 +77,13 @@ class _Bundler:
             given = "is missing" if version is None else f"is {version!r}"
             raise ContractError([Problem(f"{given}; must be 3.0.x or 3.1.x", "/openapi", self._root)])
         self._is_old = version.startswith("3.0")
-        components = document.get("components")
-        if isinstance(components, dict) and isinstance(components.get("schemas"), dict):
-            # Taken first, so that a file imported under the same name gives way.
-            self._schemas.update(dict.fromkeys(components["schemas"]))
+        components = document.get("components", {})
+        if not isinstance(components, dict) or not isinstance(components.get("schemas", {}), dict):
+            raise ContractError(
+                [Problem("must be an object, and so must its schemas", "/components", self._root)]
+            )
+        # Taken first, so that a file imported under the same name gives way.
+        self._schemas.update(dict.fromkeys(components.get("schemas", {})))
         copy = cast(JsonObject, self._copy(document, self._root, "", ()))
         copy["openapi"] = "3.1.0" if self._is_old else version
         if self._schemas:
@@ -239,8 +244,7 @@ class _Reader:
         self._warnings: list[Problem] = []
 
     def read(self) -> Contract:
-        server = self._server()
-        prefix = urlsplit(server).path.rstrip("/")
+        server, prefix = self._server()
         operations: dict[str, Operation] = {}
         paths: PathTemplates[PathItem] = PathTemplates()
         for path, item, pointer in self._path_items():
@@ -273,16 +277,21 @@ class _Reader:
             warnings=tuple(self._warnings),
         )
 
-    def _server(self) -> str:
+    def _server(self) -> tuple[str, str]:
+        """The URL of the first server, and its path."""
         servers = self._document.get("servers")
+        url = "/"
         if isinstance(servers, list) and servers and isinstance(servers[0], dict):
             url = str(servers[0].get("url", "/"))
             variables = servers[0].get("variables")
             for name, variable in (variables if isinstance(variables, dict) else {}).items():
                 if isinstance(variable, dict):
                     url = url.replace(f"{{{name}}}", str(variable.get("default", "")))
-            return url
-        return "/"
+        try:
+            return url, urlsplit(url).path.rstrip("/")
+        except ValueError as error:
+            self._problem(f"{url!r} is no URL: {error}", "/servers/0/url")
+            return url, ""
 
     def _path_items(self) -> Iterator[tuple[str, JsonObject, str]]:
         paths = self._document.get("paths")
@@ -315,6 +324,9 @@ class _Reader:
                 self._problem(f"the path parameter {segment} is not declared", pointer)
         account = next((p.name for p in parameters.values() if p.names_account), None)
         security = raw.get("security", self._document.get("security", []))
+        permission = raw.get("x-permission")
+        if not isinstance(permission, str | None):
+            self._problem("must be text such as account:api:key:create", f"{pointer}/x-permission")
         envelopes = self._envelopes(raw, pointer)
         statuses = tuple(sorted(int(status) for status in envelopes if status.isdecimal()))
         return Operation(
@@ -325,7 +337,7 @@ class _Reader:
             parameters=tuple(parameters.values()),
             body=self._body(raw, pointer),
             envelopes=envelopes,
-            permission=raw.get("x-permission"),
+            permission=permission,
             requires_credential=self._requires_credential(security, pointer),
             account_parameter=account,
             statuses=statuses,
@@ -337,10 +349,10 @@ class _Reader:
         if not isinstance(security, list):
             self._problem("must be an array", f"{pointer}/security")
             return False
-        schemes = find_pointer(self._document, "/components/securitySchemes") or {}
+        schemes = find_pointer(self._document, "/components/securitySchemes")
 
         def is_bearer(name: str) -> bool:
-            scheme = schemes.get(name)
+            scheme = schemes.get(name) if isinstance(schemes, dict) else None
             if not isinstance(scheme, dict):
                 return False
             kind = scheme.get("type")
@@ -443,6 +455,10 @@ class _Reader:
     def _envelope(self, status: str, raw: JsonObject, pointer: str) -> Envelope:
         content = raw.get("content")
         content = content if isinstance(content, dict) else {}
+        for name in content:
+            # It becomes a header as it stands.
+            if not _MEDIA_TYPE.fullmatch(name):
+                self._problem(f"{name!r} is no media type", f"{pointer}/content/{escape_pointer(name)}")
         media = next((name for name in content if "json" in name), next(iter(content), None))
         item = content[media] if media is not None and isinstance(content[media], dict) else {}
         place = f"{pointer}/content/{escape_pointer(media or '')}"
@@ -536,7 +552,8 @@ def _anything() -> CompiledSchema:
 
 def _find_assumptions(document: JsonObject) -> Iterator[Assumption]:
     """Everything in the document with an x-provenance other than `documented`."""
-    for rule in document.get("x-rules", []):
+    rules = document.get("x-rules")
+    for rule in rules if isinstance(rules, list) else ():
         if isinstance(rule, dict) and rule.get("x-provenance") in PROVENANCES[1:]:
             yield Assumption(str(rule.get("what")), rule["x-provenance"], str(rule.get("x-source", "")))
     seen: set[tuple[str, str, str]] = set()

@@ -31,6 +31,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # The name under which a document's schemas refer to each other; nothing is ever fetched from it.
 _DOCUMENT = "urn:mockserver:contract"
 
+# What one report may cost. Steps, not seconds: a report must not depend on the speed of the machine.
+MAX_VIOLATIONS = 100
+_MAX_STEPS = 15_000
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
@@ -52,31 +56,60 @@ class CompiledSchema:
     it on first use.
     """
 
-    __slots__ = ("_build", "_fast", "_lock", "_slow", "is_valid")
+    __slots__ = ("_budget", "_build", "_fast", "_lock", "_slow", "is_valid")
 
     is_valid: Callable[[Json], bool]
 
-    def __init__(self, fast: Any, build: Callable[[], Validator]) -> None:
+    def __init__(self, fast: Any, build: Callable[[_Budget], Validator]) -> None:
         self._fast = fast
         self.is_valid = fast.is_valid
         self._build = build
         self._slow: Validator | None = None
+        self._budget = _Budget()
+        # Also keeps the budget to one report at a time.
         self._lock = threading.Lock()
 
     def violations(self, value: Json) -> tuple[SchemaViolation, ...]:
-        """Every violation, in the order of their pointers; empty for a valid value."""
+        """Every violation, in the order of their pointers; empty for a valid value.
+
+        At most `MAX_VIOLATIONS`, found within a bounded number of steps; if there are more, one at "" says so.
+        """
         if self.is_valid(value):
             return ()
+        found: set[SchemaViolation] = set()
         with self._lock:
             if self._slow is None:
-                self._slow = self._build()
-        found = {_describe(error) for error in _leaves(self._slow.iter_errors(value))}
-        if not found:
-            # The fast validator decides; a value that it refuses is never let through.
-            found = {SchemaViolation("", "schema", "does not fit its schema")}
+                self._slow = self._build(self._budget)
+            self._budget.steps = _MAX_STEPS
+            try:
+                for violation in map(_describe, _leaves(self._slow.iter_errors(value))):
+                    if len(found) == MAX_VIOLATIONS and violation not in found:
+                        raise _BudgetSpent
+                    found.add(violation)
+            except (_BudgetSpent, RecursionError):
+                text = "breaks its schema in more ways than are listed" if found else _UNLISTED
+                found.add(SchemaViolation("", "schema", text))
+        # The fast validator decides; a value that it refuses is never let through.
+        found = found or {SchemaViolation("", "schema", _UNLISTED)}
         return tuple(
             sorted(found, key=lambda violation: (violation.pointer, violation.keyword, violation.message))
         )
+
+
+class _BudgetSpent(Exception):
+    """A report has cost what it may cost."""
+
+
+class _Budget:
+    """How many steps the report that is being made may still take. One step is one keyword at one place."""
+
+    __slots__ = ("steps",)
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+
+_UNLISTED = "does not fit its schema"
 
 
 class SchemaRegistry:
@@ -138,7 +171,7 @@ def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject |
         raise ContractError(
             [Problem(f"the schema cannot be compiled: {_first_line(error)}", pointer)]
         ) from None
-    return CompiledSchema(fast, lambda: _build_slow(schema, document))
+    return CompiledSchema(fast, lambda budget: _build_slow(schema, document, budget))
 
 
 def _first_line(error: Exception) -> str:
@@ -150,11 +183,19 @@ def check_schema(schema: Any, pointer: str) -> list[Problem]:
     problems: list[Problem] = []
     if not isinstance(schema, dict | bool):
         return [Problem("a schema must be an object or a boolean", pointer)]
-    if not jsonschema_rs.meta.is_valid(schema):
+    if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
+        problems.append(Problem("must be text", f"{pointer}/$schema"))
+    # Another meta-schema would be looked for under its address, over the network.
+    plain = (
+        {key: rule for key, rule in schema.items() if key != "$schema"}
+        if isinstance(schema, dict)
+        else schema
+    )
+    if not jsonschema_rs.meta.is_valid(plain):
         from jsonschema import Draft202012Validator
 
         checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
-        for error in _leaves(checker.iter_errors(schema)):
+        for error in _leaves(checker.iter_errors(plain)):
             place = pointer + _pointer(error.absolute_path)
             problem = Problem(error.message[:200], place)
             if problem not in problems:
@@ -266,7 +307,7 @@ _ALL_FORMATS = {**FORMATS, **{name: lambda text: True for name in _UNASSERTED}}
 # The full report, by jsonschema.
 
 
-def _build_slow(schema: Schema, document: JsonObject | None) -> Validator:
+def _build_slow(schema: Schema, document: JsonObject | None, budget: _Budget) -> Validator:
     from jsonschema import Draft202012Validator, FormatChecker, validators
     from referencing import Registry
     from referencing.jsonschema import DRAFT202012
@@ -274,16 +315,19 @@ def _build_slow(schema: Schema, document: JsonObject | None) -> Validator:
     checker = FormatChecker(formats=())
     for name, is_right in FORMATS.items():
         checker.checks(name)(lambda value, is_right=is_right: not isinstance(value, str) or is_right(value))
+    keywords: dict[str, Any] = {
+        **Draft202012Validator.VALIDATORS,
+        "required": _required,
+        "dependentRequired": _dependent_required,
+        "additionalProperties": _additional_properties,
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "multipleOf": _multiple_of,
+        "uniqueItems": _unique_items,
+    }
     kind: Any = validators.extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
-        validators={
-            "required": _required,
-            "dependentRequired": _dependent_required,
-            "additionalProperties": _additional_properties,
-            "pattern": _pattern,
-            "patternProperties": _pattern_properties,
-            "multipleOf": _multiple_of,
-        },
+        validators={name: _counted(check, budget) for name, check in keywords.items()},
         type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
     )
     registry: Any = Registry()
@@ -291,6 +335,18 @@ def _build_slow(schema: Schema, document: JsonObject | None) -> Validator:
         registry = registry.with_resource(_DOCUMENT, DRAFT202012.create_resource(document))
     validator: Validator = kind(schema, registry=registry, format_checker=checker)
     return validator
+
+
+def _counted(check: Any, budget: _Budget) -> Any:
+    """A keyword that takes a step each time it is asked. Raises _BudgetSpent when there is none left."""
+
+    def check_and_count(validator: Any, rule: Any, value: Any, schema: Any) -> Any:
+        if budget.steps <= 0:
+            raise _BudgetSpent
+        budget.steps -= 1
+        return check(validator, rule, value, schema)
+
+    return check_and_count
 
 
 def _is_integer(checker: Any, value: Any) -> bool:
@@ -358,6 +414,22 @@ def _multiple_of(validator: Any, divisor: Any, value: Any, schema: Any) -> Itera
     ratio = _exact_ratio(number, Decimal(repr(divisor)))
     if not ratio:
         yield _error(f"must be a multiple of {divisor}")
+
+
+def _unique_items(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
+    """By hashes: comparing each item with each other one takes seconds for some thousand objects."""
+    if rule is True and isinstance(value, list) and len({_comparable(item) for item in value}) < len(value):
+        yield _error("must not hold the same item twice")
+
+
+def _comparable(value: Json) -> Any:
+    """A hashable value, equal for equal JSON values (JSON Schema 2020-12 core, section 4.2.2): 1 is 1.0."""
+    if isinstance(value, dict):
+        return frozenset((name, _comparable(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return tuple(map(_comparable, value))
+    # True is no 1 in JSON.
+    return (type(value), value) if isinstance(value, bool) else value
 
 
 def _exact_ratio(number: Decimal, divisor: Decimal) -> bool:
