@@ -77,20 +77,20 @@ def _came(count: int) -> str:
 
 
 def _list_calls(nearest: Sequence[JsonObject]) -> list[str]:
-    return [f"  {_show_call(near['call'])}" for near in nearest]
+    return [f"  {show_call(near['call'])}" for near in nearest]
 
 
 def _list_differences(title: str, nearest: Sequence[JsonObject]) -> list[str]:
     lines = ["", title] if nearest else []
     for index, near in enumerate(nearest):
         lines += [""] if index else []
-        lines.append(f"  {_show_call(near['call'])}")
+        lines.append(f"  {show_call(near['call'])}")
         lines += [line for difference in near["differences"] for line in _show_difference(difference)]
     return lines
 
 
-def _show_call(call: JsonObject) -> str:
-    """`call 2  POST /v1/api-keys/?account_id=acct_1  createApiKey  201 created`."""
+def show_call(call: JsonObject) -> str:
+    """A call in one line: `call 2  POST /v1/api-keys/?account_id=acct_1  createApiKey  201 created`."""
     request, response = call["request"], call["response"]
     query = urlencode(request["query"], doseq=True, safe="[]:/,@")
     parts = (

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn
 
 from mockserver.app import App, OnCall, create_app
+from mockserver.client import Reply, Sandbox
 from mockserver.connection import Connection, expire_all
 from mockserver.contract import load_contract
+from mockserver.control import ControlAnswer, Question
 from mockserver.engine import Engine
-from mockserver.exceptions import SettingsError
+from mockserver.exceptions import MockServerError, SettingsError
 from mockserver.fixtures import load_fixtures
 from mockserver.hsrcpay import BEHAVIOURS
+from mockserver.journal import Call
 from mockserver.settings import Settings
+
+if TYPE_CHECKING:
+    from mockserver.transports.httpx_transport import HttpxTransport
+    from mockserver.transports.requests_adapter import SandboxAdapter
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -47,6 +56,10 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+# How often the event loop goes round before what is still open at the end counts as busy.
+TURNS_TO_END = 100
+
+
 class Uvicorn(uvicorn.Server):
     """uvicorn, telling when it accepts connections, and ending what waits before it ends itself."""
 
@@ -67,10 +80,26 @@ class Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._engine = app.engine
         self._on_started = on_started
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._awake = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self._on_started()
+
+    def end(self) -> None:
+        """Have the server end, from another thread; without waiting for its next tick."""
+        self.should_exit = True
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._awake.set)
+
+    async def main_loop(self) -> None:
+        counter = 0
+        while not await self.on_tick(counter):
+            counter += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._awake.wait(), 0.1)
 
     async def on_tick(self, counter: int) -> bool:
         # Ten times a second; once is enough here.
@@ -81,7 +110,19 @@ class Uvicorn(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for namespace in self._engine.namespaces:
             namespace.end_waits()
-        await super().shutdown(sockets)
+        for server in self.servers:
+            server.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()
+        for _ in range(TURNS_TO_END):
+            if not self.server_state.connections:
+                break
+            await asyncio.sleep(0)
+        else:
+            # Somebody is still served: uvicorn gives it the time of `timeout_graceful_shutdown`.
+            await super().shutdown()
+        for listener in sockets or ():
+            listener.close()
 
 
 def run(app: App, listener: socket.socket, on_started: Callable[[], None]) -> None:
@@ -98,11 +139,11 @@ def _quiet_uvicorn() -> None:
 
 
 class ServerThread:
-    """A server on a real port, in a thread of its own."""
+    """A server on a real port, in a thread of its own. It serves `app`, or one made from the settings."""
 
-    def __init__(self, settings: Settings, *, on_call: OnCall | None = None) -> None:
-        self.engine = build_engine(settings)
-        self.app = create_app(self.engine, on_call=on_call)
+    def __init__(self, settings: Settings, *, app: App | None = None, on_call: OnCall | None = None) -> None:
+        self.app = app or create_app(build_engine(settings), on_call=on_call)
+        self.engine = self.app.engine
         self._listener = bind(settings.host, settings.port)
         self.host, self.port = self._listener.getsockname()[:2]
         self._started = threading.Event()
@@ -130,7 +171,7 @@ class ServerThread:
     def stop(self) -> None:
         """End the server and its thread. Safe to call twice."""
         if self._thread.is_alive():
-            self._server.should_exit = True
+            self._server.end()
             self._thread.join()
         self._listener.close()
 
@@ -143,4 +184,133 @@ class ServerThread:
         self.stop()
 
 
-__all__: list[Any] = ["ServerThread", "bind", "build_engine", "run"]
+class LocalDoor:
+    """The control API of an application in this process: nothing is sent, nothing listens."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.thread: ServerThread | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port. Raises MockServerError where nothing listens."""
+        if self.thread is None:
+            hint = "use `with MockServer() as server:` or start(); transport() needs no port"
+            raise MockServerError(f"the server is not started; {hint}")
+        return self.thread.origin
+
+    @property
+    def prefix(self) -> str:
+        """The path of the contract's server URL."""
+        return self._app.engine.contract.prefix
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Carry out one control call, in this thread."""
+        path, _, query = target.partition("?")
+        origin = "http://127.0.0.1" if self.thread is None else self.thread.origin
+        answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
+        if isinstance(answer, Question):
+            answer = wait_for_answer(answer)
+        assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
+        return Reply(answer.status, answer.value if answer.text is None else answer.text)
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that leads straight to the application, into a namespace."""
+        from mockserver.transports.httpx_transport import LocalTransport
+
+        return LocalTransport(self._app, namespace)
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that leads straight to the application, into a namespace."""
+        from mockserver.transports.requests_adapter import LocalAdapter
+
+        return LocalAdapter(self._app, namespace, **options)
+
+
+def wait_for_answer(question: Question) -> ControlAnswer:
+    """Block this thread, woken by the calls themselves, until there is an answer or its time is up."""
+    came = threading.Event()
+
+    def listen(call: Call) -> None:
+        came.set()
+
+    listeners = question.namespace.journal.listeners
+    listeners.add(listen)
+    try:
+        deadline = time.monotonic() + question.seconds
+        while True:
+            came.clear()
+            with question.namespace.lock:
+                answer = question.ask()
+            if answer is not None:
+                return answer
+            if not came.wait(max(0.0, deadline - time.monotonic())):
+                with question.namespace.lock:
+                    return question.give_up()
+    finally:
+        listeners.discard(listen)
+
+
+class MockServer(Sandbox):
+    """A mock server in this process, and the sandbox of its default namespace.
+
+        with MockServer(seed="s") as server:
+            create_key(server.base_url, server.secret_key)
+            server.verify("createApiKey", times=1)
+
+    `settings` are the options of `mockserver serve` as keyword arguments (see Settings), but `port` is 0 if
+    not given: a free one. Construction reads contract and fixtures, and the verbs, `transport()` included,
+    work from then on; `start()` opens the port. Two servers share nothing. Raises SettingsError,
+    ContractError and FixtureError, each with every problem.
+
+    In unittest: `self.server = self.enterContext(MockServer())`. In a coroutine: `async with MockServer() as
+    server:` starts and stops it without blocking the event loop.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings(port=0).with_changes(settings)
+        self._app = create_app(build_engine(self.settings))
+        self._local = LocalDoor(self._app)
+        super().__init__(self._local)
+
+    def __repr__(self) -> str:
+        where = "not started" if self._local.thread is None else self._local.thread.origin
+        return f"<MockServer {where}>"
+
+    def start(self) -> Self:
+        """Listen, in a thread; returns when connections are accepted. Does nothing if it listens already.
+
+        Started anew after `stop()` it listens on the same port and has everything that it had. Raises
+        SettingsError if the port is taken.
+
+            server = MockServer().start()
+        """
+        if self._local.thread is None:
+            self._local.thread = ServerThread(self.settings, app=self._app).start()
+            self.settings = dataclasses.replace(self.settings, port=self._local.thread.port)
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; answers that are held or delayed are let go. Safe to call twice.
+
+        server.stop()
+        """
+        thread, self._local.thread = self._local.thread, None
+        if thread is not None:
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)

@@ -1,0 +1,394 @@
+"""The pytest plugin: a sandbox for each test, one server for the run, and a report that shows the calls.
+
+    def test_retries(mockserver):
+        mockserver.fail_next(429, times=2)
+        create_key(mockserver.base_url, mockserver.secret_key)
+        mockserver.verify("createApiKey", times=3)
+
+pytest loads this module in every run of an environment that has the package, so nothing else of it is
+imported before a test asks for the fixture.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mockserver.client import DocumentedError, RecordedCall, Sandbox
+    from mockserver.settings import Settings
+
+SECTION = "mockserver calls"
+MAX_CALLS_SHOWN = 30
+# What a test can have of its own in its namespace, as marker argument and as ini option.
+_NAMESPACE_OPTIONS = ("seed", "clock", "success_status")
+_INI_OPTIONS = {
+    "strict": ("bool", "fail tests whose calls break the contract, and the like"),
+    "contract": ("string", "OpenAPI file to answer from, relative to the root of the run"),
+    "fixtures": ("string", "folder of credentials, accounts, error texts and stubs, relative to the root"),
+    "seed": ("string", "what generated values are derived from"),
+    "clock": ("string", "real, an instant or a shift such as +90d"),
+    "success_status": ("string", "200, 201 or alternate"),
+}
+_MARKER_ARGUMENTS = ("strict", "fail_next", "queue", "contract", *_NAMESPACE_OPTIONS)
+_MARKERS = (
+    f"mockserver({', '.join(f'{name}=' for name in _MARKER_ARGUMENTS)}): "
+    "options of the mockserver fixture for one test",
+    "mockserver_errors(*operations): run a test once for each documented error of the operations",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    for name, (kind, text) in _INI_OPTIONS.items():
+        parser.addini(f"mockserver_{name}", f"mockserver: {text}", type=kind, default=None)  # type: ignore[arg-type]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for line in _MARKERS:
+        config.addinivalue_line("markers", line)
+
+
+# Markers.
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a misspelt marker before the first test runs."""
+    problems = {problem for item in items for problem in _find_problems(item)}
+    if problems:
+        raise pytest.UsageError("\n".join(sorted(problems)))
+
+
+def _find_problems(item: pytest.Item) -> Iterator[str]:
+    for mark in item.iter_markers("mockserver"):
+        if mark.args:
+            yield f"{item.nodeid}: the marker mockserver takes named arguments: {_list(_MARKER_ARGUMENTS)}"
+        for name in mark.kwargs:
+            if name not in _MARKER_ARGUMENTS:
+                hint = _unknown(name, _MARKER_ARGUMENTS)
+                yield f"{item.nodeid}: the marker mockserver has no argument {hint}"
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"{name!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {_list(known)}"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _read_marker(item: pytest.Item) -> dict[str, Any]:
+    """The arguments of all markers of a test; of two with the same argument the one nearest to it counts."""
+    arguments: dict[str, Any] = {}
+    for mark in item.iter_markers("mockserver"):
+        arguments = dict(mark.kwargs) | arguments
+    return arguments
+
+
+# Servers.
+
+
+class Servers:
+    """The servers of this process: one for each set of settings, usually one in all. Ended with the run.
+
+    Under pytest-xdist a server is a process of its own, shared with the other workers.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        worker = getattr(config, "workerinput", None)
+        self._run: str | None = None if worker is None else worker["testrunuid"]
+        self._sandboxes: dict[str, Sandbox] = {}
+        self._ending = ExitStack()
+
+    def find(self, changes: Mapping[str, Any]) -> Sandbox:
+        """The default sandbox of a server with these settings. Raises InvalidInput."""
+        from mockserver.settings import Settings
+
+        settings = Settings(port=0).with_changes(changes)
+        # Its repr leaves secrets out, and this is only kept in memory.
+        key = repr([(name, getattr(settings, name)) for name in Settings.__dataclass_fields__])
+        if key not in self._sandboxes:
+            self._sandboxes[key] = (
+                self._join(settings) if self._run and _can_share() else self._start(changes)
+            )
+        return self._sandboxes[key]
+
+    def _start(self, changes: Mapping[str, Any]) -> Sandbox:
+        from mockserver.server import MockServer
+
+        return self._ending.enter_context(MockServer(**changes))
+
+    def _join(self, settings: Settings) -> Sandbox:
+        from mockserver.client import connect
+        from mockserver.sharing import join
+
+        assert self._run is not None
+        membership = join(self._run, settings)
+        self._ending.callback(membership.leave)
+        return connect(membership.origin, admin_token=settings.admin_token)
+
+    def end(self) -> None:
+        """Stop what was started here, and leave what is shared."""
+        self._ending.close()
+        self._sandboxes.clear()
+
+
+def _can_share() -> bool:
+    # Sharing needs locks that end with their process (flock); elsewhere each worker has its own server.
+    return sys.platform != "win32"
+
+
+# Fixtures.
+
+
+@dataclass(slots=True)
+class Play:
+    """What is going on in one test: its sandbox, and what is checked at its end."""
+
+    sandbox: Sandbox
+    is_strict: bool
+    stubs_before: frozenset[str]
+
+
+_PLAY = pytest.StashKey[Play]()
+
+
+@pytest.fixture(scope="session")
+def mockserver_settings() -> dict[str, Any]:
+    """Options of the server, as `MockServer` takes them. Override it to set more than the ini file can."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def mockserver_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    """The servers of the run. For the other fixtures; ask for `mockserver`."""
+    servers = Servers(pytestconfig)
+    yield servers
+    servers.end()
+
+
+@pytest.fixture
+def mockserver(
+    request: pytest.FixtureRequest, mockserver_settings: Mapping[str, Any], mockserver_servers: Servers
+) -> Iterator[Sandbox]:
+    """A sandbox of the HSRCPAY API for this test alone, empty at its start: see `mockserver.Sandbox`."""
+    item = request.node
+    arguments = _read_marker(item)
+    changes = _read_ini(request.config) | dict(mockserver_settings)
+    if arguments.get("contract") is not None:
+        changes["contract"] = request.config.rootpath / arguments["contract"]
+    sandbox = mockserver_servers.find(changes).namespace(name_namespace(item.nodeid))
+    sandbox.reset()
+    own = {name: arguments[name] for name in _NAMESPACE_OPTIONS if arguments.get(name) is not None}
+    if own:
+        sandbox.configure(**own)
+    is_strict = arguments.get("strict")
+    if is_strict is None:
+        is_strict = bool(request.config.getini("mockserver_strict"))
+    before = frozenset(stub["id"] for stub in sandbox.stubs()) if is_strict else frozenset()
+    _script(sandbox, arguments)
+    item.stash[_PLAY] = Play(sandbox, is_strict, before)
+    yield sandbox
+    del item.stash[_PLAY]
+    sandbox.forget()
+
+
+def _read_ini(config: pytest.Config) -> dict[str, Any]:
+    """The options of the server that the ini file sets."""
+    options: dict[str, Any] = {}
+    for name in _INI_OPTIONS:
+        value = config.getini(f"mockserver_{name}")
+        if value is not None and name != "strict":
+            options[name] = config.rootpath / value if name in ("contract", "fixtures") else value
+    return options
+
+
+def _script(sandbox: Sandbox, arguments: Mapping[str, Any]) -> None:
+    """Script what the marker says: `fail_next=429`, `fail_next={"status": 429, "times": 2}`, `queue={…}`."""
+    failure = arguments.get("fail_next")
+    if isinstance(failure, Mapping):
+        sandbox.fail_next(**failure)
+    elif failure is not None:
+        sandbox.fail_next(failure)
+    for operation, outcomes in (arguments.get("queue") or {}).items():
+        sandbox.queue(operation, outcomes)
+
+
+def name_namespace(node_id: str) -> str:
+    """The namespace of a test: readable, the same in every run, and no other test's.
+
+    `tests/test_keys.py::test_retries[429]` -> `test-retries-429-` and eight digits of a digest.
+    """
+    words = re.sub("[^a-z0-9]+", "-", node_id.rpartition("::")[2].lower()).strip("-")
+    return f"{words[:31].rstrip('-') or 'test'}-{hashlib.sha256(node_id.encode()).hexdigest()[:8]}"
+
+
+# One run for each documented error.
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    mark = metafunc.definition.get_closest_marker("mockserver_errors")
+    if mark is None:
+        return
+    where = metafunc.definition.nodeid
+    if mark.kwargs or not mark.args:
+        raise pytest.UsageError(f'{where}: the marker mockserver_errors takes operations: ("createApiKey")')
+    errors = _list_errors(metafunc, mark.args)
+    names_operation = len(mark.args) > 1
+    if "mockserver_error" not in metafunc.fixturenames:
+        # Whoever does not look at the error still gets it.
+        metafunc.fixturenames.append("mockserver_error")
+    metafunc.parametrize(
+        "mockserver_error",
+        errors,
+        ids=[
+            f"{f'{error.operation}-' if names_operation else ''}{error.status}-{error.reason}"
+            for error in errors
+        ],
+        indirect=True,
+    )
+
+
+_CATALOGUES = pytest.StashKey[dict[str, "Sandbox"]]()
+
+
+def _list_errors(metafunc: pytest.Metafunc, operations: tuple[str, ...]) -> list[DocumentedError]:
+    from mockserver.client import DocumentedError
+    from mockserver.server import MockServer
+
+    config = metafunc.config
+    changes = {name: value for name, value in _read_ini(config).items() if name in ("contract", "fixtures")}
+    contract = _read_marker(metafunc.definition).get("contract")
+    if contract is not None:
+        changes["contract"] = config.rootpath / contract
+    catalogues = config.stash.setdefault(_CATALOGUES, {})
+    key = repr(sorted(changes.items()))
+    if key not in catalogues:
+        catalogues[key] = MockServer(**changes)
+    found = [DocumentedError(**entry) for entry in catalogues[key].errors]
+    known = dict.fromkeys(error.operation for error in found)
+    for operation in operations:
+        if operation not in known:
+            where = f"{metafunc.definition.nodeid}: the marker mockserver_errors"
+            raise pytest.UsageError(f"{where} knows no operation {_unknown(str(operation), known)}")
+    return [error for operation in operations for error in found if error.operation == operation]
+
+
+@pytest.fixture
+def mockserver_error(request: pytest.FixtureRequest, mockserver: Sandbox) -> DocumentedError:
+    """The error that the next call of its operation gets, in a test with `@pytest.mark.mockserver_errors(…)`.
+
+    Its `operation`, `status`, `reason` and `body`; the call after it is answered normally again.
+    """
+    if not hasattr(request, "param"):
+        pytest.fail('the fixture mockserver_error needs @pytest.mark.mockserver_errors("createApiKey")')
+    error: DocumentedError = request.param
+    mockserver.queue(**error.provoke["queue"])
+    return error
+
+
+# The end of a test.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    play = item.stash.get(_PLAY, None)
+    if play is not None and play.is_strict:
+        check_strictly(play)
+    return result
+
+
+def check_strictly(play: Play) -> None:
+    """Raises VerificationError with everything that a strict test must not leave behind."""
+    from mockserver.exceptions import VerificationError
+
+    problems = [problem for call in play.sandbox.calls() for problem in _judge(call)]
+    for stub in play.sandbox.stubs():
+        own = stub.get("metadata", {}).get("mockserver", {})
+        if own.get("times") is not None and stub["id"] not in play.stubs_before:
+            answer = json.dumps(stub.get("response", {}))
+            problems.append(
+                f"never used up: the scripted answer {answer} for {own.get('operation') or 'any call'}"
+            )
+    if problems:
+        raise VerificationError(
+            "\n".join(["strict: the test left behind", *(f"  {text}" for text in problems)])
+        )
+
+
+def _judge(call: RecordedCall) -> Iterator[str]:
+    where = f"call {call.number}, {call.method} {call.path}"
+    for violation in call.violations:
+        place = f"{violation['in']} {violation['pointer']}"
+        yield f"{where}: breaks the contract: {place}: {violation['keyword']}: {violation['message']}"
+    if call.reason == "malformed_json":
+        yield f"{where}: breaks the contract: its body is no JSON"
+    if call.reason in ("no_such_operation", "method_not_allowed"):
+        yield f"{where}: neither the contract nor a stub knows it"
+    if call.credential["mode"] == "live":
+        yield f"{where}: came with a live credential, {call.credential['display']}"
+    for warning in call.warnings:
+        if warning["code"] == "leaked_key":
+            yield f"{where}: {warning['message']}"
+
+
+# A failing test shows its calls.
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    play = item.stash.get(_PLAY, None)
+    if report.failed and play is not None:
+        text = _show_safely(play.sandbox)
+        if text:
+            report.sections.append((SECTION, text))
+            # pytest writes these into the JUnit file, as properties of the test case.
+            item.user_properties.append((SECTION, text))
+    return report
+
+
+def _show_safely(sandbox: Sandbox) -> str:
+    from mockserver.exceptions import MockServerError
+
+    try:
+        return show_calls(sandbox)
+    except MockServerError as error:
+        return f"(the calls cannot be shown: {error})"
+
+
+def show_calls(sandbox: Sandbox) -> str:
+    """The newest calls of a sandbox, what was decided on each and why, and how to make it again."""
+    calls = sandbox.calls()
+    lines = [f"… and {len(calls) - MAX_CALLS_SHOWN} earlier calls"] if len(calls) > MAX_CALLS_SHOWN else []
+    for call in calls[-MAX_CALLS_SHOWN:]:
+        lines += [*_show_call(call), f"    {sandbox.curl(call)}"]
+    return "\n".join(lines)
+
+
+def _show_call(call: RecordedCall) -> list[str]:
+    from mockserver.explanations import show_call
+
+    lines = [show_call(call.raw)]
+    if call.state != "answered":
+        lines.append(f"    state      {call.state}")
+    if call.stub is not None:
+        parts = (call.stub["name"] or call.stub["id"], call.fault, call.phase)
+        lines.append(f"    stub       {', '.join(part for part in parts if part)}")
+    for violation in call.violations:
+        place = f"{violation['in']} {violation['pointer']}".rstrip()
+        lines.append(f"    violation  {place}: {violation['keyword']}: {violation['message']}")
+    lines += [f"    warning    {warning['code']}: {warning['message']}" for warning in call.warnings]
+    return lines
