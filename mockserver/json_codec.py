@@ -14,7 +14,7 @@ import json
 import math
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -25,7 +25,12 @@ MAX_DEPTH = 64
 # A number with more digits than this is refused: reading it exactly costs more than it is worth to anybody.
 MAX_NUMBER_LENGTH = 10_000
 
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Members that were given twice are reported until their pointers have so many characters together: a small
+# text can hold a great many, each with a long one.
+MAX_REPORTED = 10_000
+
+# Possessive, and with the closing quote left open, so that a text without an end is looked at once.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _INT64 = range(-(2**63), 2**64)
 # orjson reads an integer beyond 64 bits as a float; from here on a float may be one.
 _FIRST_LOSSY = 2.0**63
@@ -35,7 +40,8 @@ _LOST = -(2**62)
 def loads(data: bytes) -> tuple[Json, tuple[str, ...]]:
     """Parse one JSON text.
 
-    Returns the value and the JSON pointers of members that were given more than once.
+    Returns the value and the JSON pointers of members that were given more than once, the first
+    `MAX_REPORTED` characters of them.
     Raises MalformedJson with the reason in words.
     """
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
@@ -112,30 +118,53 @@ def _loads_strictly(data: bytes) -> tuple[Json, tuple[str, ...]]:
         )
     except json.JSONDecodeError as error:
         raise MalformedJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
-    duplicates: list[str] = []
-    value = _plain(tree, "", duplicates)
+    duplicates = _Duplicates()
+    value = _plain(tree, None, duplicates)
     try:
         orjson.dumps(value, default=_default)
     except TypeError:
         raise MalformedJson("a string holds a lone surrogate") from None
-    return value, tuple(duplicates)
+    return value, tuple(duplicates.pointers)
 
 
 class _Members(list[tuple[str, Any]]):
     """The members of one JSON object as read, repeated names included."""
 
 
-def _plain(tree: Any, pointer: str, duplicates: list[str]) -> Json:
+# The way to a value from the root, the last step first; its pointer is made only if it is needed.
+_Way: TypeAlias = "tuple[_Way, str | int] | None"
+
+
+class _Duplicates:
+    """Collects the pointers of members that were given more than once."""
+
+    def __init__(self) -> None:
+        self.pointers: list[str] = []
+        self._room = MAX_REPORTED
+
+    def add(self, way: _Way) -> None:
+        if self._room > 0:
+            tokens: list[str] = []
+            while way is not None:
+                way, token = way
+                tokens.append(f"/{escape_pointer(str(token))}")
+            pointer = "".join(reversed(tokens))
+            self._room -= len(pointer)
+            self.pointers.append(pointer)
+
+
+def _plain(tree: Any, way: _Way, duplicates: _Duplicates) -> Json:
     if isinstance(tree, _Members):
         members: dict[str, Any] = {}
+        repeated: set[str] = set()
         for name, item in tree:
-            place = f"{pointer}/{escape_pointer(name)}"
-            if name in members and place not in duplicates:
-                duplicates.append(place)
-            members[name] = _plain(item, place, duplicates)
+            if name in members and name not in repeated:
+                repeated.add(name)
+                duplicates.add((way, name))
+            members[name] = _plain(item, (way, name), duplicates)
         return members
     if isinstance(tree, list):
-        return [_plain(item, f"{pointer}/{index}", duplicates) for index, item in enumerate(tree)]
+        return [_plain(item, (way, index), duplicates) for index, item in enumerate(tree)]
     return tree
 
 
