@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 
+from mockserver.audits import note_retry
 from mockserver.clocks import real_millis
 from mockserver.contract import Contract
 from mockserver.decision import (
@@ -126,10 +127,10 @@ class Engine:
             number, call_id = namespace.next_call()
             key = None
             reason = "mock_failure"
-            decision = None
+            decision: Decision | None = None
+            outcome: Outcome | None = None
             try:
                 decision = decide(situation)
-                outcome = None
                 if decision.stub is not None:
                     namespace.stubs.use(decision.stub)
                 if situation.principal.item_id is not None:
@@ -147,12 +148,16 @@ class Engine:
                     "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
                 )
                 response = mock_failure(call_id)
-            call = _make_call(situation, decision, response, reason, number, call_id, started, real_millis())
+            effect = outcome.reason if outcome is not None else None
+            call = _make_call(
+                situation, decision, response, reason, number, call_id, started, real_millis(), effect
+            )
             waiting = None
             if response.delivery is not PROMPT:
                 # Before anybody can know of the call: who releases it then must not be too early.
                 waiting = Waiting(response.delivery.held_by)
                 namespace.waiting.add(waiting)
+            note_retry(namespace.journal, call)
             namespace.journal.record(call)
         if inspection.credential.mode == "live":
             _warn_of_live(inspection, call)
@@ -212,6 +217,7 @@ def _make_call(
     call_id: str,
     started: float,
     received_millis: int,
+    effect: str | None,
 ) -> Call:
     """Copy the plain facts of a call, all of them redacted."""
     inspection = situation.inspection
@@ -232,6 +238,9 @@ def _make_call(
         stub=StubUse(stub.id, stub.name, stub.document) if stub is not None else None,
         fault=stub.response.fault if stub is not None else None,
         phase=stub.phase if stub is not None else None,
+        clock_millis=situation.now_millis,
+        tenant=situation.principal.tenant,
+        effect=effect,
     )
     call.answer_with(response)
     return call

@@ -41,18 +41,47 @@ class StubUse(NamedTuple):
     document: JsonObject
 
 
+class Retry(NamedTuple):
+    """What a call was that came after an answer with `Retry-After`: that answer's call, and both waits in
+    seconds."""
+
+    after: str
+    asked_seconds: float
+    waited_seconds: float
+
+    @property
+    def is_respectful(self) -> bool:
+        """Whether the client waited as long as it was asked to, measured as exactly as a socket allows."""
+        return self.waited_seconds >= self.asked_seconds - _LEEWAY_SECONDS
+
+    def to_json(self) -> JsonObject:
+        """`{"after", "askedSeconds", "waitedSeconds", "respected"}`."""
+        return {
+            "after": self.after,
+            "askedSeconds": self.asked_seconds,
+            "waitedSeconds": self.waited_seconds,
+            "respected": self.is_respectful,
+        }
+
+
+# An answer is known to be sent a little after its client has it.
+_LEEWAY_SECONDS = 0.05
+
+
 class Call:
     """One recorded request and its answer. All of it is redacted; only `state` and what follows it change.
 
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
-    journal's own: it tells whether the call still counts there.
+    journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
+    `tenant` whose data the call saw; `effect` the reason of the success that was carried out, whatever was
+    answered, None where nothing was; `retry` is noted by `audits`.
     """
 
     __slots__ = (
-        "body_truncated", "credential", "duration_millis", "era", "fault", "id", "namespace", "number",
-        "operation", "path_parameters", "phase", "reason", "received_millis", "request", "response_body",
-        "response_headers", "response_truncated", "size", "started", "state", "status", "stub",
-        "violations", "warnings",
+        "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "fault", "id",
+        "namespace", "number", "operation", "path_parameters", "phase", "reason", "received_millis",
+        "request", "response_body", "response_headers", "response_truncated", "retry", "size", "started",
+        "state", "status", "stub", "tenant", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +102,9 @@ class Call:
         stub: StubUse | None = None,
         fault: str | None = None,
         phase: str | None = None,
+        clock_millis: int | None = None,
+        tenant: bytes | None = None,
+        effect: str | None = None,
     ) -> None:
         self.id = id
         self.number = number
@@ -92,6 +124,10 @@ class Call:
         self.stub = stub
         self.fault = fault
         self.phase = phase
+        self.clock_millis = received_millis if clock_millis is None else clock_millis
+        self.tenant = tenant
+        self.effect = effect
+        self.retry: Retry | None = None
         self.status: int | None = None
         self.response_headers: Headers = ()
         self.response_body = b""
@@ -161,6 +197,7 @@ class Call:
             },
             "state": self.state,
             "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
+            **({"retry": self.retry.to_json()} if self.retry else {}),
         }
 
 
@@ -302,6 +339,7 @@ class Journal:
         self.failed_writes: OrderedDict[bytes, int] = OrderedDict()
         self.listeners: set[Callable[[Call], None]] = set()
         budget.join(self)
+        self.waiting: dict[tuple[bytes, str | None], Call] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -456,6 +494,7 @@ class Journal:
         self.failed_writes.clear()
         self.last_number = self.last_evicted = self.warned = self.evicted = 0
         self._evicted_warned = self._last_evicted_millis = 0
+        self.waiting.clear()
         self._era += 1
         self.revision += 1
 

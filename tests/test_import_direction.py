@@ -38,6 +38,7 @@ SHELVES: dict[str, tuple[str, ...]] = {
     ),
     "memory": (
         "journal",
+        "audits",
         "near_misses",
         "verification",
         "explanations",

@@ -8,7 +8,7 @@ routes of one subject; the table is their sum.
 from __future__ import annotations
 
 from mockserver.contract.path_templates import PathTemplates
-from mockserver.control import calls, sandbox, server, stubs
+from mockserver.control import audits, calls, sandbox, server, stubs
 from mockserver.control.exchange import (
     BadRequest,
     ControlAnswer,
@@ -29,7 +29,7 @@ from mockserver.types import UNSET, Json, UnsetType
 
 PREFIX = "/__admin"
 
-ROUTES: tuple[Route, ...] = (*calls.ROUTES, *sandbox.ROUTES, *server.ROUTES, *stubs.ROUTES)
+ROUTES: tuple[Route, ...] = (*audits.ROUTES, *calls.ROUTES, *sandbox.ROUTES, *server.ROUTES, *stubs.ROUTES)
 
 
 class Control:
