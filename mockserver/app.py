@@ -7,21 +7,30 @@ thousand times a second, is a Starlette application over the table in `control`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
+from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
+from mockserver.control.exchange import refuse
 from mockserver.delivery import Receive, Scope, Send, deliver, send_response
 from mockserver.engine import Engine, Exchange
 from mockserver.guard import Guard, Refused
-from mockserver.journal import Call
+from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Request, Response
 from mockserver.types import UNSET
+
+EVENTS_AT_ONCE = 100
+# A reader of events that is so many calls behind is cut off.
+MAX_EVENTS_BEHIND = 1_000
+KEEP_ALIVE_SECONDS = 15.0
 
 OnCall = Callable[[Call], None]
 
@@ -39,9 +48,15 @@ class App:
         self.control = Control(engine)
         self.guard = Guard(engine.settings, engine.fixtures)
         self._on_call = on_call
-        door = ControlDoor(self.control)
+        self._door = ControlDoor(self.control)
         # Starlette sees the path that `split_path` accepted, whole: it decides nothing by it.
-        self._admin = Starlette(routes=[Route("/{path:path}", door.answer, methods=_METHODS)])
+        self._admin = Starlette(routes=[Route("/{path:path}", self._door.answer, methods=_METHODS)])
+
+    def end_waits(self) -> None:
+        """Let go every answer that is held or delayed, end every stream, answer every question now."""
+        for namespace in self.engine.namespaces:
+            namespace.end_waits()
+        self._door.end_waits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,6 +148,12 @@ class ControlDoor:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._bells: set[_Bell] = set()
+
+    def end_waits(self) -> None:
+        """End every stream, and have every question answered as if its time was up."""
+        for bell in tuple(self._bells):
+            bell.end()
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
@@ -147,10 +168,121 @@ class ControlDoor:
             origin=f"{request.url.scheme}://{request.url.netloc}",
         )
         if isinstance(answer, Question):
-            answer = await _wait(answer)
+            answer = await self._wait(answer)
+        elif isinstance(answer, Stream):
+            answer = self._resume(answer, request.headers.get("last-event-id"))
         if isinstance(answer, Stream):
-            raise NotImplementedError
+            headers = {"cache-control": "no-store"}
+            return StreamingResponse(self._events(answer), 200, headers, "text/event-stream")
         return _respond(answer, is_pretty=b"curl" in (request.headers.get("user-agent") or "").encode())
+
+    async def _wait(self, question: Question) -> ControlAnswer:
+        """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
+        with self._listen(question.namespace.journal) as bell:
+            deadline = bell.now() + question.seconds
+            while True:
+                with question.namespace.lock:
+                    answer = question.ask()
+                if answer is not None:
+                    return answer
+                if not await bell.wait(deadline - bell.now()):
+                    with question.namespace.lock:
+                        return question.give_up()
+
+    def _resume(self, stream: Stream, last_event_id: str | None) -> Stream | ControlAnswer:
+        """The stream from the call after the last that the client has seen (HTML, 9.2 Server-sent events)."""
+        if last_event_id is None:
+            return stream
+        if not re.fullmatch(r"\d{1,15}", last_event_id, re.ASCII):
+            return refuse(400, "Last-Event-ID must be the number of a call")
+        # A greater number is from before a reset: everything since is news.
+        after = int(last_event_id)
+        return stream._replace(after=after if after <= stream.after else 0)
+
+    async def _events(self, stream: Stream) -> AsyncIterator[bytes]:
+        """The calls as server-sent events, in batches as large as the client takes them.
+
+        Nothing is queued for a client: what it has not taken yet is what the journal holds. One that falls
+        too far behind is cut off with a marker.
+        """
+        namespace, journal = stream.namespace, stream.namespace.journal
+        sent, era = stream.after, journal.era
+        # What was there before is no delay of the client's.
+        begin = journal.last_number
+        with self._listen(journal) as bell:
+            while True:
+                with namespace.lock:
+                    if journal.era != era:
+                        sent, era, begin = 0, journal.era, 0
+                    dropped = max(0, journal.last_evicted - sent)
+                    behind = journal.last_number - max(sent, begin)
+                    calls = journal.after(sent)
+                    events = [_write_event(call) for call in calls[:EVENTS_AT_ONCE]]
+                if behind > MAX_EVENTS_BEHIND or (dropped and sent > begin):
+                    yield _write_dropped(behind, None)
+                    return
+                if dropped:
+                    sent += dropped
+                    yield _write_dropped(dropped, sent)
+                if events:
+                    yield b"".join(events)
+                    sent = calls[: len(events)][-1].number
+                elif not await bell.wait(KEEP_ALIVE_SECONDS):
+                    if bell.is_over:
+                        return
+                    yield b": still here\n\n"
+
+    @contextmanager
+    def _listen(self, journal: Journal) -> Iterator[_Bell]:
+        bell = _Bell()
+        self._bells.add(bell)
+        journal.listeners.add(bell.ring)
+        try:
+            yield bell
+        finally:
+            journal.listeners.discard(bell.ring)
+            self._bells.discard(bell)
+
+
+class _Bell:
+    """Wakes a task of the event loop when a call is recorded, in whatever thread that happens."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+        self.is_over = False
+
+    def now(self) -> float:
+        """The time of the event loop, in seconds."""
+        return self._loop.time()
+
+    def ring(self, call: Call) -> None:
+        """A call was recorded."""
+        self._loop.call_soon_threadsafe(self._rung.set)
+
+    def end(self) -> None:
+        """Nothing shall be waited for any more."""
+        self.is_over = True
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for calls since the last wait. False once the time is up, or nothing shall be waited for."""
+        try:
+            await asyncio.wait_for(self._rung.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return not self.is_over
+
+
+def _write_event(call: Call) -> bytes:
+    return b"event: call\nid: %d\ndata: %b\n\n" % (call.number, dumps(call.to_json()))
+
+
+def _write_dropped(count: int, last: int | None) -> bytes:
+    """The marker for calls that the client does not get. With `last` they are gone for good, up to it."""
+    id = b"" if last is None else b"id: %d\n" % last
+    return b'event: dropped\n%bdata: {"dropped":%d}\n\n' % (id, count)
 
 
 def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
@@ -160,30 +292,3 @@ def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
         return HttpResponse(b"", answer.status)
     content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
     return HttpResponse(content, answer.status, media_type=answer.media_type)
-
-
-async def _wait(question: Question) -> ControlAnswer:
-    """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
-    loop = asyncio.get_running_loop()
-    came = asyncio.Event()
-    listeners = question.namespace.journal.listeners
-
-    def listen(call: Call) -> None:
-        loop.call_soon_threadsafe(came.set)
-
-    listeners.add(listen)
-    try:
-        deadline = loop.time() + question.seconds
-        while True:
-            came.clear()
-            with question.namespace.lock:
-                answer = question.ask()
-            if answer is not None:
-                return answer
-            try:
-                await asyncio.wait_for(came.wait(), deadline - loop.time())
-            except TimeoutError:
-                with question.namespace.lock:
-                    return question.give_up()
-    finally:
-        listeners.discard(listen)

@@ -290,6 +290,7 @@ class ByteBudget:
         """A journal whose namespace is forgotten takes no part any more."""
         with self._lock:
             self._journals.pop(journal, None)
+            self.used -= journal.bytes
 
     def relieve(self) -> None:
         """Make room, a sixteenth at once: the largest journals are cut down to one common size.
@@ -314,8 +315,9 @@ class Journal:
 
     `limit` is how many are kept; `option` the setting that raises it. `evicted` calls are gone, the last of
     them had the number `last_evicted`; their counts remain. `revision` changes when calls are taken out or
-    forgotten: what somebody counted before holds no longer. `listeners` are told of each call.
-    `failed_writes` is kept by `suspicions`.
+    forgotten: what somebody counted before holds no longer; `era` only when all are forgotten and numbers
+    start again. `listeners` are told of each call. `failed_writes` is kept by `suspicions`,
+    `waiting` by `audits`.
     """
 
     option = "--journal-limit"
@@ -326,7 +328,7 @@ class Journal:
         self._lock = threading.RLock() if lock is None else lock
         self._calls: deque[Call] = deque()
         self.bytes = 0
-        self._era = 0
+        self.era = 0
         self.revision = 0
         self.last_number = 0
         self.counts: dict[CountKey, int] = {}
@@ -337,9 +339,9 @@ class Journal:
         self._evicted_warned = 0
         self._last_evicted_millis = 0
         self.failed_writes: OrderedDict[bytes, int] = OrderedDict()
+        self.waiting: dict[tuple[bytes, str | None], Call] = {}
         self.listeners: set[Callable[[Call], None]] = set()
         budget.join(self)
-        self.waiting: dict[tuple[bytes, str | None], Call] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -361,7 +363,7 @@ class Journal:
         """Keep a call, evicting the oldest beyond the bounds, and tell who listens."""
         calls = self._calls
         calls.append(call)
-        call.era = self._era
+        call.era = self.era
         key = (call.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
         if call.warnings:
@@ -408,7 +410,7 @@ class Journal:
             return
         old = call.key
         call.reason = reason
-        if call.era != self._era:
+        if call.era != self.era:
             return
         _move_one(self.counts, old, call.key)
         if call.number <= self.last_evicted:
@@ -492,16 +494,16 @@ class Journal:
         self.counts.clear()
         self.evicted_counts.clear()
         self.failed_writes.clear()
+        self.waiting.clear()
         self.last_number = self.last_evicted = self.warned = self.evicted = 0
         self._evicted_warned = self._last_evicted_millis = 0
-        self.waiting.clear()
-        self._era += 1
+        self.era += 1
         self.revision += 1
 
     def close(self) -> None:
-        """Forget everything for good: the namespace is dropped."""
-        self.clear()
+        """The namespace is forgotten: what is still recorded here, by whoever came too late, is nobody's."""
         self._budget.leave(self)
+        self._budget = ByteBudget()
 
 
 def _take_one(counts: dict[CountKey, int], key: CountKey) -> None:

@@ -230,9 +230,14 @@ class Tally:
                 self.first = self.first or call.number
                 self.last = call.number
 
-    def count_unseen(self, target: Target) -> int:
-        """How many of the unseen calls could fit a target."""
-        return sum(count for key, count in self.unseen.items() if target.fits_operation(key[0]))
+
+def count_bounds(target: Target, tally: Tally, journal: Journal) -> tuple[int, int]:
+    """The least and the greatest number of calls that can have fitted a target, evicted ones included."""
+    if target.is_counted:
+        count = journal.count_keys(lambda key: target.fits_operation(key[0]))
+        return count, count
+    unseen = sum(count for key, count in tally.unseen.items() if target.fits_operation(key[0]))
+    return tally.count, tally.count + unseen
 
 
 class Verifier:
@@ -274,12 +279,7 @@ class Verifier:
         return [*counts, self._judge_order(), self._judge_others()]
 
     def _bounds(self, index: int) -> tuple[int, int]:
-        """The least and the greatest number of calls that can have fitted an expectation."""
-        target, tally = self._expected[index].target, self._tallies[index]
-        if target.is_counted:
-            count = self._journal.count_keys(lambda key: target.fits_operation(key[0]))
-            return count, count
-        return tally.count, tally.count + tally.count_unseen(target)
+        return count_bounds(self._expected[index].target, self._tallies[index], self._journal)
 
     def _judge_count(self, index: int) -> _State:
         least, most = self._bounds(index)
@@ -298,7 +298,7 @@ class Verifier:
             return _State.BROKEN
         has_earlier = False
         for index, (expectation, tally) in enumerate(zip(self._expected, self._tallies, strict=True)):
-            if has_earlier and tally.count_unseen(expectation.target):
+            if has_earlier and any(expectation.target.fits_operation(key[0]) for key in tally.unseen):
                 return _State.UNKNOWN
             has_earlier = has_earlier or self._bounds(index)[1] > 0
         return _State.MET

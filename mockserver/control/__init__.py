@@ -7,15 +7,16 @@ routes of one subject; the table is their sum.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from mockserver.contract.path_templates import PathTemplates
-from mockserver.control import audits, calls, sandbox, server, stubs
+from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs
 from mockserver.control.exchange import (
     BadRequest,
     ControlAnswer,
     ControlCall,
     Question,
     Route,
-    Run,
     Stream,
     refuse,
     refuse_all,
@@ -29,7 +30,15 @@ from mockserver.types import UNSET, Json, UnsetType
 
 PREFIX = "/__admin"
 
-ROUTES: tuple[Route, ...] = (*audits.ROUTES, *calls.ROUTES, *sandbox.ROUTES, *server.ROUTES, *stubs.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *audits.ROUTES,
+    *calls.ROUTES,
+    *namespaces.ROUTES,
+    *requests.ROUTES,
+    *sandbox.ROUTES,
+    *server.ROUTES,
+    *stubs.ROUTES,
+)
 
 
 class Control:
@@ -37,10 +46,10 @@ class Control:
 
     def __init__(self, engine: Engine, routes: tuple[Route, ...] | None = None) -> None:
         self._engine = engine
-        self._paths: PathTemplates[dict[str, Run]] = PathTemplates()
-        table: dict[str, dict[str, Run]] = {}
+        self._paths: PathTemplates[dict[str, Route]] = PathTemplates()
+        table: dict[str, dict[str, Route]] = {}
         for route in ROUTES if routes is None else routes:
-            table.setdefault(route.path, {})[route.method] = route.run
+            table.setdefault(route.path, {})[route.method] = route
         for path, methods in table.items():
             self._paths.add(path, methods)
 
@@ -63,8 +72,8 @@ class Control:
         if found is None:
             return refuse(404, f"there is no control route {path!r}")
         methods, parameters = found
-        run = methods.get(method)
-        if run is None:
+        route = methods.get(method)
+        if route is None:
             return refuse(405, f"{path} takes {', '.join(sorted(methods))}, not {method}")
         value: Json | UnsetType = UNSET
         if body.strip():
@@ -73,9 +82,10 @@ class Control:
             except MalformedJson as error:
                 return refuse_all(400, [Problem(f"the body is no JSON: {error}")])
         space = self._engine.namespaces.get(namespace)
+        call = ControlCall(self._engine, space, parameters, read_query(query), value, origin)
         try:
-            with space.lock:
-                return run(ControlCall(self._engine, space, parameters, read_query(query), value, origin))
+            with space.lock if route.is_locked else nullcontext():
+                return route.run(call)
         except BadRequest as error:
             return refuse(400, str(error))
         except UnknownItem as error:

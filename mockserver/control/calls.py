@@ -1,45 +1,191 @@
-"""Routes onto the journal: the calls, and questions about them."""
+"""Routes onto the journal: the calls, what they export to, and questions about them."""
 
 from __future__ import annotations
 
-from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
-from mockserver.exceptions import UnknownItem
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from mockserver.control.exchange import (
+    MAX_WAIT_SECONDS,
+    BadRequest,
+    ControlAnswer,
+    ControlCall,
+    Question,
+    Route,
+    Stream,
+    refuse,
+)
+from mockserver.control.requests import describe_request, find_call
+from mockserver.exceptions import BadQuestion, Problem, Unanswerable
+from mockserver.exports import write_curl, write_har, write_pytest
 from mockserver.journal import Call, CallFilter
+from mockserver.redaction import redact
+from mockserver.scripting.reading import Reading
+from mockserver.verification import (
+    Failure,
+    Tally,
+    Verifier,
+    count_bounds,
+    read_count,
+    read_target,
+    read_verification,
+)
+
+_FILTERS = ("operation", "status", "reason", "since", "warnings", "limit")
 
 
 def list_calls(call: ControlCall) -> ControlAnswer:
     """`GET /calls`: the newest that fit, oldest first, with exact totals."""
-    limit = call.integer("limit")
+    question, limit = _read_filter(call)
+    total, evicted = call.namespace.journal.count(question)
+    calls = [item.to_json() for item in _select(call, question, limit)]
+    return ControlAnswer(200, {"calls": calls, "total": total, "evicted": evicted})
+
+
+def _read_filter(call: ControlCall) -> tuple[CallFilter, int | None]:
+    """Which calls a query asks for, and how many of them. Raises BadRequest."""
+    for name in call.query:
+        if name not in _FILTERS:
+            near = get_close_matches(name, _FILTERS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_FILTERS)}"
+            raise BadRequest(f"{redact(name)!r} is no filter of calls; {hint}")
     operation = call.option("operation")
     if operation is not None and operation not in call.engine.contract.operations:
         known = ", ".join(call.engine.contract.operations)
         raise BadRequest(f"operation={operation!r} is not in the contract; known: {known}")
-    question = CallFilter(operation, call.integer("status"), call.since(), call.flag("warnings"))
-    journal = call.namespace.journal
-    total, evicted = journal.count(question)
-    calls = journal.select(question)
-    if limit is not None:
-        calls = calls[len(calls) - limit :] if limit < len(calls) else calls
-    return ControlAnswer(
-        200, {"calls": [item.to_json() for item in calls], "total": total, "evicted": evicted}
+    question = CallFilter(
+        operation, call.integer("status"), call.option("reason"), call.since(), call.flag("warnings")
     )
+    return question, call.integer("limit")
 
 
-def find_call(call: ControlCall) -> Call:
-    """The call that the path names. Raises UnknownItem."""
-    id = call.parameters["id"]
-    found = call.namespace.journal.find(id)
-    if found is None:
-        raise UnknownItem(f"there is no call {id!r} in the namespace {call.namespace.name!r}")
-    return found
+def _select(call: ControlCall, question: CallFilter, limit: int | None) -> list[Call]:
+    calls = call.namespace.journal.select(question)
+    return calls if limit is None else calls[max(0, len(calls) - limit) :]
 
 
 def get_call(call: ControlCall) -> ControlAnswer:
-    """`GET /calls/{id}`."""
-    return ControlAnswer(200, find_call(call).to_json())
+    """`GET /calls/{id}`, or with `?format=curl` or `?format=pytest` what makes the same request again."""
+    found = find_call(call)
+    match call.option("format"):
+        case None | "json":
+            return ControlAnswer(200, found.to_json())
+        case "curl":
+            text = write_curl(found, call.origin) + "\n"
+            return ControlAnswer(200, text=text, media_type="text/plain")
+        case "pytest":
+            text = write_pytest(found, call.engine.contract.prefix)
+            return ControlAnswer(200, text=text, media_type="text/x-python")
+        case other:
+            raise BadRequest(f"format={other!r} must be json, curl or pytest")
+
+
+def get_har(call: ControlCall) -> ControlAnswer:
+    """`GET /har`: the calls as HAR 1.2; takes the filters of `GET /calls`."""
+    question, limit = _read_filter(call)
+    return ControlAnswer(200, write_har(_select(call, question, limit), call.origin))
+
+
+def get_events(call: ControlCall) -> Stream:
+    """`GET /events`: each call from now on as a server-sent event."""
+    return Stream(call.namespace, call.namespace.journal.last_number)
+
+
+def verify(call: ControlCall) -> ControlAnswer | Question:
+    """`POST /verify`: whether the journal holds what is expected, now or before a time is up."""
+    verification = read_verification(call.body, call.engine.contract.operations)
+    seconds = _read_seconds(call)
+    verifier = Verifier(verification, call.namespace.journal)
+
+    def ask() -> ControlAnswer | None:
+        failures = verifier.ask()
+        return None if failures is None else _report(failures)
+
+    def conclude() -> ControlAnswer:
+        return _report(verifier.conclude())
+
+    return _wait(call, ask, conclude, seconds)
+
+
+def _report(failures: list[Failure]) -> ControlAnswer:
+    value = {"ok": not failures, "failures": [failure.to_json() for failure in failures]}
+    return ControlAnswer(200, value)
+
+
+def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
+    """`POST /requests/wait-for-count`: the calls that fit a pattern, once there are so many; else 408."""
+    body = call.object()
+    reading = Reading(redact)
+    for name in body:
+        if name not in _WAITING:
+            reading.refuse_unknown(f"/{name}", name, _WAITING, "member here")
+    for name in ("pattern", "count"):
+        if name not in body:
+            reading.refuse(f"/{name}", f"{name!r} is missing")
+    count = read_count(body["count"], "/count", reading) if "count" in body else None
+    if reading.problems:
+        raise BadQuestion(reading.problems)
+    target = read_target(body["pattern"], "/pattern", call.engine.contract.operations)
+    seconds = _read_seconds(call)
+    journal = call.namespace.journal
+    tally = Tally(target.fits, journal)
+
+    def describe(status: int, number: int) -> ControlAnswer:
+        requests = [describe_request(item, call.origin) for item in journal if target.fits(item)]
+        return ControlAnswer(status, {"count": number, "requests": requests})
+
+    def ask() -> ControlAnswer | None:
+        tally.update()
+        least, _ = count_bounds(target, tally, journal)
+        return describe(200, least) if least >= (count or 0) else None
+
+    def conclude() -> ControlAnswer:
+        least, most = count_bounds(target, tally, journal)
+        if most > least:
+            raise journal.unanswerable()
+        return describe(408, least)
+
+    return _wait(call, ask, conclude, seconds)
+
+
+_WAITING = ("pattern", "count", "timeoutMillis")
+
+
+def _read_seconds(call: ControlCall) -> float:
+    """`timeoutMillis` in seconds; 0 where it is not given. Raises BadQuestion."""
+    millis = call.object().get("timeoutMillis", 0)
+    limit = round(MAX_WAIT_SECONDS * 1000)
+    if isinstance(millis, bool) or not isinstance(millis, int | float) or not 0 <= millis <= limit:
+        text = f"'timeoutMillis' must be a number of milliseconds from 0 to {limit}"
+        raise BadQuestion([Problem(text, "/timeoutMillis")])
+    return millis / 1000
+
+
+def _wait(
+    call: ControlCall,
+    ask: Callable[[], ControlAnswer | None],
+    conclude: Callable[[], ControlAnswer],
+    seconds: float,
+) -> ControlAnswer | Question:
+    """The answer, if it is known or nobody wants to wait for it; else the question."""
+
+    def give_up() -> ControlAnswer:
+        try:
+            return conclude()
+        except Unanswerable as error:
+            return refuse(409, str(error))
+
+    answer = ask()
+    if answer is not None:
+        return answer
+    return Question(call.namespace, ask, give_up, seconds) if seconds else give_up()
 
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/calls", list_calls),
     Route("GET", "/calls/{id}", get_call),
+    Route("GET", "/har", get_har),
+    Route("GET", "/events", get_events),
+    Route("POST", "/verify", verify),
+    Route("POST", "/requests/wait-for-count", wait_for_count),
 )

@@ -97,11 +97,12 @@ Run = Callable[[ControlCall], ControlAnswer | Question | Stream]
 
 
 class Route(NamedTuple):
-    """One row of the table."""
+    """One row of the table. `is_locked`: it runs as one step of the namespace, under its lock."""
 
     method: str
     path: str
     run: Run
+    is_locked: bool = True
 
 
 def refuse(status: int, text: str) -> ControlAnswer:

@@ -1,0 +1,40 @@
+"""Routes onto the namespaces of the server: which there are, and forgetting one."""
+
+from __future__ import annotations
+
+from mockserver.control.exchange import ControlAnswer, ControlCall, Route
+from mockserver.namespaces import Namespace
+from mockserver.types import JsonObject
+
+
+def list_namespaces(call: ControlCall) -> ControlAnswer:
+    """`GET /namespaces`: every namespace by name, with what it holds."""
+    found = []
+    for namespace in call.engine.namespaces:
+        with namespace.lock:
+            found.append(_describe(namespace))
+    return ControlAnswer(200, {"namespaces": found})
+
+
+def _describe(namespace: Namespace) -> JsonObject:
+    journal = namespace.journal
+    return {
+        "name": namespace.name,
+        "calls": journal.total,
+        "evicted": journal.evicted,
+        "stubs": len(namespace.stubs),
+        "issuedKeys": len(namespace.resources.credentials),
+    }
+
+
+def delete_namespace(call: ControlCall) -> ControlAnswer:
+    """`DELETE /namespaces/{name}`: forget one; the default one is reset."""
+    call.engine.namespaces.delete(call.parameters["name"])
+    return ControlAnswer(200, {})
+
+
+ROUTES: tuple[Route, ...] = (
+    # Both take the locks of other namespaces: under one of their own, two of them could wait for each other.
+    Route("GET", "/namespaces", list_namespaces, is_locked=False),
+    Route("DELETE", "/namespaces/{name}", delete_namespace, is_locked=False),
+)
