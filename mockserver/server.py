@@ -78,7 +78,7 @@ class Uvicorn(uvicorn.Server):
             timeout_keep_alive=75,
         )
         super().__init__(config)
-        self._engine = app.engine
+        self._mock = app
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = asyncio.Event()
@@ -108,8 +108,7 @@ class Uvicorn(uvicorn.Server):
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for namespace in self._engine.namespaces:
-            namespace.end_waits()
+        self._mock.end_waits()
         for server in self.servers:
             server.close()
         for connection in tuple(self.server_state.connections):
