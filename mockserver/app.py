@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from starlette.applications import Starlette
@@ -17,6 +17,7 @@ from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
+from mockserver.connection import REJECTED
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
 from mockserver.control.exchange import refuse
 from mockserver.delivery import Receive, Scope, Send, deliver, send_response
@@ -83,13 +84,13 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
+                if REJECTED not in scope:
+                    self.record_incomplete(*_line(scope), body, scope["client"])
                 return
             body = body + message["body"] if body else message["body"]
             if not message["more_body"] or len(body) > self.guard.body_limit:
                 break
-        answer = self.begin(
-            scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], body, scope["client"]
-        )
+        answer = self.begin(*_line(scope), body, scope["client"])
         if isinstance(answer, Response):
             await send_response(answer, scope, send)
         else:
@@ -125,6 +126,33 @@ class App:
         if self._on_call is not None:
             self._on_call(exchange.call)
         return exchange
+
+    def record_incomplete(
+        self,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: Iterable[tuple[bytes, bytes]],
+        body: bytes,
+        client: tuple[str, int] | None,
+    ) -> None:
+        """Record a call of the mocked API that never arrived whole; what the guard refuses is none."""
+        sent = tuple(headers)
+        try:
+            self.guard.check_call(sent, self.engine.headers.read(sent), raw_path, query)
+        except Refused as error:
+            self.guard.refuse(error, is_control=False)
+            return
+        peer = client[0] if client else None
+        request = Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), sent, body, peer)
+        call = self.engine.record_incomplete(request)
+        if self._on_call is not None:
+            self._on_call(call)
+
+
+def _line(scope: Scope) -> tuple[str, bytes, bytes, list[tuple[bytes, bytes]]]:
+    """Method, path, query and headers of a request."""
+    return scope["method"], scope["raw_path"], scope["query_string"], scope["headers"]
 
 
 def find_control(path: str) -> tuple[str, str] | None:

@@ -163,6 +163,34 @@ class Engine:
             _warn_of_live(inspection, call)
         return Exchange(call, response, namespace, waiting, key)
 
+    def record_incomplete(self, request: Request) -> Call:
+        """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided."""
+        started = time.perf_counter()
+        inspection = self._inspector.inspect(request)
+        namespace = self.namespaces.get(inspection.namespace)
+        with namespace.lock:
+            number, call_id = namespace.next_call()
+            call = Call(
+                call_id,
+                number,
+                namespace.name,
+                inspection.recorded,
+                inspection.operation.id if inspection.operation is not None else None,
+                inspection.credential,
+                # Half a body breaks the contract in ways that nobody meant.
+                [violation for violation in inspection.violations if violation.place != "body"],
+                inspection.warnings,
+                "incomplete_request",
+                received_millis=real_millis(),
+                started=started,
+                path_parameters=inspection.path_parameters,
+            )
+            namespace.journal.finish(call, "disconnected")
+            namespace.journal.record(call)
+        if inspection.credential.mode == "live":
+            _warn_of_live(inspection, call)
+        return call
+
     def _carry_out(self, situation: Situation) -> Outcome:
         """Carry the operation out, and count it."""
         operation = situation.inspection.operation
