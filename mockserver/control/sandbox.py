@@ -247,7 +247,8 @@ ROUTES: tuple[Route, ...] = (
     Route("PATCH", "/settings", patch_settings),
     Route("POST", "/snapshots", post_snapshot),
     Route("POST", "/snapshots/{id}/restore", restore_snapshot),
-    Route("PUT", "/namespaces/{name}", put_namespace),
+    # Without the lock of its own namespace: it may wait for that of another.
+    Route("PUT", "/namespaces/{name}", put_namespace, is_locked=False),
     Route("POST", "/tokens", post_token),
     Route("GET", "/jwks", get_jwks),
     Route("GET", "/discovery", get_discovery),
