@@ -33,7 +33,7 @@ from mockserver.exceptions import (
     UnknownItem,
     VerificationError,
 )
-from mockserver.explanations import explain
+from mockserver.explanations import explain, show_call
 from mockserver.json_codec import dumps, loads
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
@@ -635,8 +635,8 @@ class Sandbox:
 
         sandbox.find_calls({"headers": {"Idempotency-Key": {"absent": True}}})
         """
-        found = self._ask("POST", "/calls/find", _plain(pattern))
-        return [RecordedCall(call) for call in found["calls"]]
+        ids = {request["id"] for request in self._ask("POST", "/requests/find", _plain(pattern))["requests"]}
+        return [call for call in self.calls() if call.id in ids]
 
     @property
     def last_call(self) -> RecordedCall:
@@ -644,6 +644,7 @@ class Sandbox:
 
         assert sandbox.last_call.headers["content-type"] == "application/json"
         """
+        __tracebackhide__ = True
         calls = self.calls(limit=1)
         if not calls:
             raise VerificationError(f"no call came to the sandbox {self.name!r}")
@@ -681,6 +682,7 @@ class Sandbox:
             sandbox.verify({"method": "POST", "headers": {"Idempotency-Key": {"absent": True}}}, times=0)
         """
         counts = {"exactly": times, "atLeast": at_least, "atMost": at_most}
+        __tracebackhide__ = True  # pytest: show the line of the test, not this one
         self._verify([_expectation(what) | _given(counts)], False, nothing_else, timeout)
 
     def verify_in_order(self, *steps: What, nothing_else: bool = False, timeout: float = 0.0) -> None:
@@ -691,9 +693,46 @@ class Sandbox:
 
             sandbox.verify_in_order("createApiKey", "listApiKeys", "deleteApiKey")
         """
+        __tracebackhide__ = True
         self._verify([_expectation(step) for step in steps], True, nothing_else, timeout)
 
+    def verify_no_duplicates(self) -> None:
+        """Check that nothing was created twice: no two creates with the same meaning were carried out.
+
+        That is what a retry without an idempotency key makes of an answer that was lost. Raises
+        VerificationError with the calls.
+
+            sandbox.verify_no_duplicates()
+        """
+        __tracebackhide__ = True
+        lines = []
+        for duplicate in self._ask("GET", "/audits/duplicates")["duplicates"]:
+            calls = duplicate["calls"]
+            lines += [f"{duplicate['operation']} was carried out {len(calls)} times with the same meaning:"]
+            lines += [f"  {show_call(call)}" for call in calls]
+        if lines:
+            raise VerificationError("\n".join(lines))
+
+    def verify_retry_after(self) -> None:
+        """Check that whoever was asked to wait did so: no call came earlier than `Retry-After` allowed.
+
+        Raises VerificationError with the calls that came too early.
+
+            sandbox.verify_retry_after()
+        """
+        __tracebackhide__ = True
+        retries = self._ask("GET", "/audits/retry-after")["retries"]
+        lines = [
+            f"call {retry['number']} of {retry['operation']} came after {retry['waitedSeconds']:g} s, "
+            f"but {retry['askedSeconds']:g} s were asked for"
+            for retry in retries
+            if not retry["respected"]
+        ]
+        if lines:
+            raise VerificationError("\n".join(lines))
+
     def _verify(self, expected: list[JsonObject], in_order: bool, nothing_else: bool, timeout: float) -> None:
+        __tracebackhide__ = True
         body = {"expected": expected, "inOrder": in_order, "nothingElse": nothing_else}
         body |= {"timeoutMillis": round(timeout * 1000)} if timeout else {}
         answer = self._ask("POST", "/verify", body, wait_seconds=timeout)
@@ -710,6 +749,7 @@ class Sandbox:
 
             sandbox.wait_for("createApiKey", times=2, timeout=10)
         """
+        __tracebackhide__ = True
         self.verify(what, at_least=times, timeout=timeout)
         return self.calls(what) if isinstance(what, str) else self.find_calls(what)
 

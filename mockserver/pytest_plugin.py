@@ -196,6 +196,9 @@ def mockserver(
         is_strict = bool(request.config.getini("mockserver_strict"))
     before = frozenset(stub["id"] for stub in sandbox.stubs()) if is_strict else frozenset()
     _script(sandbox, arguments)
+    error = getattr(item, "callspec", None) and item.callspec.params.get("mockserver_error")
+    if error:
+        sandbox.queue(**error.provoke["queue"])
     item.stash[_PLAY] = Play(sandbox, is_strict, before)
     yield sandbox
     del item.stash[_PLAY]
@@ -287,12 +290,12 @@ def _list_errors(metafunc: pytest.Metafunc, operations: tuple[str, ...]) -> list
 def mockserver_error(request: pytest.FixtureRequest, mockserver: Sandbox) -> DocumentedError:
     """The error that the next call of its operation gets, in a test with `@pytest.mark.mockserver_errors(…)`.
 
-    Its `operation`, `status`, `reason` and `body`; the call after it is answered normally again.
+    It has `operation`, `status`, `reason` and `body`; the call after it is answered normally again. A test
+    with the marker gets the error whether it asks for this fixture or not.
     """
     if not hasattr(request, "param"):
         pytest.fail('the fixture mockserver_error needs @pytest.mark.mockserver_errors("createApiKey")')
     error: DocumentedError = request.param
-    mockserver.queue(**error.provoke["queue"])
     return error
 
 
@@ -301,6 +304,7 @@ def mockserver_error(request: pytest.FixtureRequest, mockserver: Sandbox) -> Doc
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    __tracebackhide__ = True
     result = yield
     play = item.stash.get(_PLAY, None)
     if play is not None and play.is_strict:
@@ -312,6 +316,7 @@ def check_strictly(play: Play) -> None:
     """Raises VerificationError with everything that a strict test must not leave behind."""
     from mockserver.exceptions import VerificationError
 
+    __tracebackhide__ = True
     problems = [problem for call in play.sandbox.calls() for problem in _judge(call)]
     for stub in play.sandbox.stubs():
         own = stub.get("metadata", {}).get("mockserver", {})
@@ -335,7 +340,7 @@ def _judge(call: RecordedCall) -> Iterator[str]:
         yield f"{where}: breaks the contract: its body is no JSON"
     if call.reason in ("no_such_operation", "method_not_allowed"):
         yield f"{where}: neither the contract nor a stub knows it"
-    if call.credential["mode"] == "live":
+    if call.reason == "live_credential":
         yield f"{where}: came with a live credential, {call.credential['display']}"
     for warning in call.warnings:
         if warning["code"] == "leaked_key":

@@ -25,7 +25,9 @@ from mockserver.exceptions import MockServerError, SettingsError
 from mockserver.fixtures import load_fixtures
 from mockserver.hsrcpay import BEHAVIOURS
 from mockserver.journal import Call
+from mockserver.json_codec import dumps, loads
 from mockserver.settings import Settings
+from mockserver.types import UNSET
 
 if TYPE_CHECKING:
     from mockserver.transports.httpx_transport import HttpxTransport
@@ -211,7 +213,10 @@ class LocalDoor:
         if isinstance(answer, Question):
             answer = wait_for_answer(answer)
         assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
-        return Reply(answer.status, answer.value if answer.text is None else answer.text)
+        if answer.text is not None:
+            return Reply(answer.status, answer.text)
+        # As it would come over a wire: plain JSON, and nobody else's.
+        return Reply(answer.status, None if answer.value is UNSET else loads(dumps(answer.value))[0])
 
     def open_transport(self, namespace: str) -> HttpxTransport:
         """A transport of httpx that leads straight to the application, into a namespace."""
