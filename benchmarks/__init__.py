@@ -1,0 +1,1 @@
+"""What a call costs here, and elsewhere. `scripts/bench` measures; RESULTS.md holds what it found."""
