@@ -32,6 +32,7 @@ from mockserver.redaction import redact
 from mockserver.rendering import Renderer
 from mockserver.resources import StoredAnswer
 from mockserver.settings import Settings
+from mockserver.suspicions import find_duplicate, watch_retries
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
 
@@ -149,6 +150,9 @@ class Engine:
                 )
                 response = mock_failure(call_id)
             effect = outcome.reason if outcome is not None else None
+            is_faulted = response.delivery.fault is not None
+            if namespace.journal.failed_writes or response.status >= 429 or is_faulted:
+                watch_retries(situation, response.status, number, is_faulted=is_faulted)
             call = _make_call(
                 situation, decision, response, reason, number, call_id, started, real_millis(), effect
             )
@@ -198,6 +202,9 @@ class Engine:
         namespace = situation.namespace
         digest = digest_request(situation.inspection)
         repetition = namespace.resources.repetition(digest)
+        duplicate = find_duplicate(operation, repetition)
+        if duplicate is not None:
+            situation.inspection.warnings.append(duplicate)
         seed = namespace.seed.at(operation.id, digest, repetition.to_bytes(8, "big"))
         if situation.behaviour is not None:
             outcome = situation.behaviour.carry_out(situation, seed)

@@ -8,6 +8,7 @@ credentials, and all forgotten whenever a namespace is.
 from __future__ import annotations
 
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
+from mockserver.leaks import find_leaking_headers
 from mockserver.redaction import SECRET_HEADERS, redact_header
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
@@ -19,12 +20,12 @@ MAX_REMEMBERED_HEADERS = 32
 
 
 class HeaderFacts:
-    """What headers tell. `recorded` is them redacted; `hosts` every Host value; `is_admitted` the guard's
-    note that it has let these headers through."""
+    """What headers tell. `recorded` is them redacted; `hosts` every Host value; `leaks` are the warnings of
+    the leak watch; `is_admitted` is the guard's note that it has let these headers through."""
 
     __slots__ = (
-        "accepts_json", "content_type", "credential", "hosts", "idempotency_key", "is_admitted", "origin",
-        "preferences", "recorded",
+        "accepts_json", "content_type", "credential", "hosts", "idempotency_key", "is_admitted", "leaks",
+        "origin", "preferences", "recorded",
     )  # fmt: skip
 
     def __init__(
@@ -37,6 +38,7 @@ class HeaderFacts:
         hosts: tuple[bytes, ...],
         origin: bytes | None,
         recorded: Headers,
+        leaks: tuple[str, ...],
     ) -> None:
         self.credential = credential
         self.content_type = content_type
@@ -46,6 +48,7 @@ class HeaderFacts:
         self.hosts = hosts
         self.origin = origin
         self.recorded = recorded
+        self.leaks = leaks
         self.is_admitted = False
 
     def __repr__(self) -> str:
@@ -118,6 +121,7 @@ class HeaderReader:
             tuple(hosts),
             origin,
             tuple([_record(name, value, shown) for name, value in headers]),
+            find_leaking_headers(headers),
         )
 
     def _read_credential(self, authorizations: list[str]) -> Credential:

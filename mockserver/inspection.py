@@ -11,6 +11,7 @@ from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson
 from mockserver.headers import HeaderReader
 from mockserver.json_codec import dumps_canonical, loads
+from mockserver.leaks import find_foreign_key, find_leaks
 from mockserver.messages import Request
 from mockserver.redaction import redact
 from mockserver.scripting.preferences import Preferences
@@ -139,6 +140,15 @@ class Inspector:
                         body = _known_members(full_body, operation.body.members, warnings)
         else:
             self._hint(request.method, path, warnings)
+        is_url_whole = recorded.query is request.query and recorded.path is path
+        if not is_url_whole or recorded.body is not request.body:
+            # What was redacted there may be a key.
+            leaks = find_leaks(path, query, request.body, full_body)
+            warnings += [CallWarning("leaked_key", text) for text in leaks]
+        if facts.leaks:
+            warnings += [CallWarning("leaked_key", text) for text in facts.leaks]
+        if credential.is_issued:
+            warnings += [CallWarning("foreign_key", text) for text in find_foreign_key(credential, namespace)]
         return Inspection(
             request,
             recorded,
