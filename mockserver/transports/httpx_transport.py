@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 try:
     import anyio
@@ -26,7 +27,9 @@ from mockserver.delivery import REASON_PHRASES
 from mockserver.engine import Exchange
 from mockserver.faults import Fault
 from mockserver.messages import PROMPT, Response
-from mockserver.transports.local import LocalRoute, Wait, cut, enter_namespace, must_wait
+from mockserver.transports.local import LocalRoute, Wait, enter_namespace, must_wait
+
+T = TypeVar("T")
 
 
 class HttpxTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -65,8 +68,10 @@ class RemoteTransport(HttpxTransport):
     def __init__(self, origin: str, namespace: str) -> None:
         self._origin = httpx.URL(origin)
         self._namespace = namespace
-        self._inner = httpx.HTTPTransport()
-        self._async_inner = httpx.AsyncHTTPTransport()
+        # Reading the certificates of the world takes longer than all else, and http needs none.
+        verify = self._origin.scheme == "https"
+        self._inner = httpx.HTTPTransport(verify=verify)
+        self._async_inner = httpx.AsyncHTTPTransport(verify=verify)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request to the server."""
@@ -107,9 +112,9 @@ def _patience(request: httpx.Request) -> Iterator[None]:
         raise httpx.ReadTimeout(str(error), request=request) from None
 
 
-async def _in_thread(wait: Callable[..., None], *arguments: float) -> None:
+async def _in_thread(wait: Callable[[], T]) -> T:
     # A limiter of its own: waits are cheap, and one must not wait for the end of others.
-    await anyio.to_thread.run_sync(wait, *arguments, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+    return await anyio.to_thread.run_sync(wait, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
 
 
 def _respond(request: httpx.Request, answer: Exchange | Response) -> httpx.Response:
@@ -209,25 +214,20 @@ class _Dribble(httpx.SyncByteStream, httpx.AsyncByteStream):
     def __init__(self, request: httpx.Request, exchange: Exchange) -> None:
         self._request = request
         self._exchange = exchange
-        self._pieces, self._seconds = cut(exchange)
 
     def __iter__(self) -> Iterator[bytes]:
-        with self._reading() as wait:
-            for piece in self._pieces:
-                wait.pause(self._seconds)
-                yield piece
+        with self._reading() as pieces:
+            yield from pieces
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        with self._reading() as wait:
-            for piece in self._pieces:
-                await _in_thread(wait.pause, self._seconds)
+        with self._reading() as pieces:
+            while (piece := await _in_thread(lambda: next(pieces, None))) is not None:
                 yield piece
 
     @contextmanager
-    def _reading(self) -> Iterator[Wait]:
+    def _reading(self) -> Iterator[Iterator[bytes]]:
         with _patience(self._request), Wait(self._exchange, _read_timeout(self._request)) as wait:
-            yield wait
-        self._exchange.finish("answered")
+            yield wait.pieces()
 
     def close(self) -> None:
         """The client closes the answer. One that it has not read to its end is one that it left."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeGuard
 
@@ -103,8 +103,18 @@ class Wait:
             raise TimeoutError("timed out")
         self._ended.wait(None if seconds == math.inf else seconds)
 
+    def pieces(self) -> Iterator[bytes]:
+        """The body as it arrives. The answer is over with its last piece: nobody may ask for more."""
+        pieces, seconds = _cut(self._exchange)
+        for piece in pieces[:-1]:
+            self.pause(seconds)
+            yield piece
+        self.pause(seconds)
+        self._exchange.finish("answered")
+        yield pieces[-1]
 
-def cut(exchange: Exchange) -> tuple[list[bytes], float]:
+
+def _cut(exchange: Exchange) -> tuple[list[bytes], float]:
     """The pieces in which a body arrives, and the seconds before each."""
     body, dribble = exchange.response.body, exchange.response.delivery.dribble
     if dribble is None or not body:

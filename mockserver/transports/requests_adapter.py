@@ -31,7 +31,7 @@ from mockserver.delivery import write_damaged, write_head, write_message
 from mockserver.engine import Exchange
 from mockserver.faults import Fault
 from mockserver.messages import Response
-from mockserver.transports.local import LocalRoute, Wait, cut, enter_namespace, must_wait
+from mockserver.transports.local import LocalRoute, Wait, enter_namespace, must_wait
 
 
 class SandboxAdapter(requests.adapters.HTTPAdapter):
@@ -175,20 +175,12 @@ class _Socket:
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
             return
         if response.delivery.dribble is not None and response.body and not self._is_head:
-            yield from self._dribble(answer)
+            yield write_head(response, b"content-length: %d\r\n" % len(response.body), keep_alive=False)
+            with Wait(answer, self._timeout) as wait:
+                yield from wait.pieces()
             return
         answer.finish("faulted" if fault else "answered")
         yield write_message(response, keep_alive=False, is_head=self._is_head)
-
-    def _dribble(self, exchange: Exchange) -> Iterator[bytes]:
-        response = exchange.response
-        pieces, seconds = cut(exchange)
-        with Wait(exchange, self._timeout) as wait:
-            yield write_head(response, b"content-length: %d\r\n" % len(response.body), keep_alive=False)
-            for piece in pieces:
-                wait.pause(seconds)
-                yield piece
-        exchange.finish("answered")
 
     def shutdown(self, how: int) -> None:
         """There is nobody to tell."""
