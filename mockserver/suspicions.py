@@ -1,0 +1,45 @@
+"""Suspicions: what the real API accepts without a word, and what a payment client should still not do."""
+
+from __future__ import annotations
+
+from mockserver.contract import Operation
+from mockserver.decision import Situation, digest_request
+from mockserver.inspection import CallWarning
+
+# So many failed writes are remembered in a namespace.
+MAX_FAILED_WRITES = 1_000
+
+
+def watch_retries(situation: Situation, status: int, number: int, *, is_faulted: bool) -> None:
+    """Warn of a write that repeats a failed one without an idempotency key, and remember one that fails.
+
+    The client cannot know whether the first took effect, so without a key it may be done twice. `status` is
+    that of the answer to the call of this `number`; `is_faulted` says that it does not arrive whole.
+    """
+    inspection = situation.inspection
+    operation = inspection.operation
+    # PUT and DELETE may be repeated by what they mean (RFC 9110, section 9.2.2).
+    if operation is None or operation.method not in ("POST", "PATCH"):
+        return
+    failed = situation.namespace.journal.failed_writes
+    request = digest_request(inspection)
+    earlier = failed.pop(request, None)
+    if earlier is not None and inspection.idempotency_key is None:
+        text = (
+            f"call {earlier} failed, and this repeats it without an Idempotency-Key: "
+            "if the first took effect, it is done twice"
+        )
+        inspection.warnings.append(CallWarning("retry_without_idempotency_key", text))
+    if is_faulted or status >= 500 or status == 429:
+        failed[request] = number
+        if len(failed) > MAX_FAILED_WRITES:
+            failed.popitem(last=False)
+
+
+def find_duplicate(operation: Operation, repetition: int) -> CallWarning | None:
+    """A warning if a request that creates something was carried out `repetition` times before."""
+    if not repetition or operation.method != "POST" or 201 not in operation.success_statuses:
+        return None
+    times = "once" if repetition == 1 else f"{repetition} times"
+    text = f"an equal request was carried out {times} before: the same is created again"
+    return CallWarning("duplicate_create", text)
