@@ -7,7 +7,6 @@ wait. A duplicate is a second create with the same meaning: what a retry without
 from __future__ import annotations
 
 import email.utils
-from collections.abc import Iterator
 
 from mockserver.exceptions import MalformedJson
 from mockserver.inspection import CallWarning, read_query
@@ -19,7 +18,7 @@ MAX_WAITING = 10_000
 
 
 def note_retry(journal: Journal, call: Call) -> None:
-    """Before a call is recorded: note how long its client waited, if it was asked to; warn if not long enough.
+    """Before a call is recorded: note how long its client waited if it was asked to; warn if that was short.
 
     Whatever is answered to it ends the wait, and 429 or 503 with `Retry-After` (RFC 9110, section 10.2.3)
     begins the next.
@@ -90,16 +89,10 @@ def find_duplicates(journal: Journal) -> list[list[Call]]:
     """
     journal.require_kept(lambda key: True)
     groups: dict[tuple[bytes | None, bytes], list[Call]] = {}
-    for call in _find_creates(journal):
-        groups.setdefault((call.tenant, _canonical(call)), []).append(call)
-    return [calls for calls in groups.values() if len(calls) > 1]
-
-
-def _find_creates(journal: Journal) -> Iterator[Call]:
-    # A behaviour names what it did; where there is none, a POST that succeeded has created something.
     for call in journal:
-        if call.request.method == "POST" and call.effect in ("created", "answered"):
-            yield call
+        if call.effect == "created":
+            groups.setdefault((call.tenant, _canonical(call)), []).append(call)
+    return [calls for calls in groups.values() if len(calls) > 1]
 
 
 def _canonical(call: Call) -> bytes:

@@ -149,7 +149,7 @@ class Engine:
                     "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
                 )
                 response = mock_failure(call_id)
-            effect = outcome.reason if outcome is not None else None
+            effect = None if outcome is None else _effect_of(situation, outcome)
             is_faulted = response.delivery.fault is not None
             if namespace.journal.failed_writes or response.status >= 429 or is_faulted:
                 watch_retries(situation, response.status, number, is_faulted=is_faulted)
@@ -239,6 +239,14 @@ def _real_status(situation: Situation, decision: Decision) -> int:
 def _note_use(situation: Situation, decision: Decision) -> None:
     """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
     item_id, inspection = situation.principal.item_id, situation.inspection
+def _effect_of(situation: Situation, outcome: Outcome) -> str:
+    """What was done, as its behaviour names it; where there is none, a POST that documents 201 creates."""
+    operation = situation.inspection.operation
+    if situation.behaviour is None and operation is not None:
+        return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
+    return outcome.reason
+
+
     if item_id is not None and inspection.operation and (decision.commits or not decision.is_scripted):
         situation.namespace.resources.note_use(item_id, situation.now_millis, inspection.request.client)
 

@@ -73,7 +73,7 @@ class Call:
 
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
     journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
-    `tenant` whose data the call saw; `effect` the reason of the success that was carried out, whatever was
+    `tenant` whose data the call saw; `effect` what was carried out (`created`, `deleted` …), whatever was
     answered, None where nothing was; `retry` is noted by `audits`.
     """
 

@@ -20,6 +20,8 @@ from mockserver.synthesis.seeds import Seed
 
 MAX_NAMESPACES = 10_000
 MAX_SNAPSHOTS = 1_000
+# How many things all snapshots may hold together: most hold a handful, few a million.
+MAX_KEPT = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Snapshot:
     settings: Settings
     global_delay: Delay | None
     variant: str | None
+
+    @property
+    def size(self) -> int:
+        """How many things it holds."""
+        return self.resources.size + len(self.stubs)
 
 
 class Waiting:
@@ -232,6 +239,7 @@ class Namespaces:
         self._snapshots: dict[str, Snapshot] = {}
         self._snapshot_ids = UuidSeries(Seed("snapshot", settings.seed))
         self._snapshot_number = 0
+        self._kept = 0
         self.default = self.get(DEFAULT_NAMESPACE)
 
     def __iter__(self) -> Iterator[Namespace]:
@@ -294,8 +302,9 @@ class Namespaces:
             self._snapshot_number += 1
             id = self._snapshot_ids.number(self._snapshot_number)
             self._snapshots[id] = snapshot
-            if len(self._snapshots) > MAX_SNAPSHOTS:
-                del self._snapshots[next(iter(self._snapshots))]
+            self._kept += snapshot.size
+            while len(self._snapshots) > (MAX_SNAPSHOTS if self._kept <= MAX_KEPT else 1):
+                self._kept -= self._snapshots.pop(next(iter(self._snapshots))).size
         return id
 
     def find_snapshot(self, id: str) -> Snapshot:
@@ -307,19 +316,8 @@ class Namespaces:
             raise UnknownItem(text) from None
 
     def create(self, name: str, snapshot: Snapshot) -> None:
-        """Make a namespace that holds what a snapshot held; one of that name is forgotten before."""
-        if name == DEFAULT_NAMESPACE:
-            with self.default.lock:
-                self.default.reset()
-                self.default.restore(snapshot)
-            return
-        namespace = Namespace(name, self._settings, self._fixtures, self._budget, self._on_reset)
-        namespace.restore(snapshot)
-        with self._lock:
-            former = self._known.get(name)
-            if former is not None:
-                self._forget(name)
-            self._make_room()
-            self._known[name] = namespace
-        if former is not None:
-            former.end_waits()
+        """Make a namespace that holds what a snapshot held, and no calls; one of that name is made anew."""
+        namespace = self.get(name)
+        with namespace.lock:
+            namespace.reset()
+            namespace.restore(snapshot)

@@ -131,6 +131,12 @@ class Resources:
         copy.forgotten = self.forgotten
         return copy
 
+    @property
+    def size(self) -> int:
+        """How many things are remembered."""
+        tables = (self.items, self.credentials, self.repetitions, self.answers, self.buckets)
+        return sum(len(table) for table in tables)
+
     # Items and their credentials
 
     def put_item(self, id: str, item: Item) -> None:

@@ -260,6 +260,20 @@ def test_the_newest_snapshots_are_kept(admin: Admin, monkeypatch: pytest.MonkeyP
     assert answers == [404, 200, 200]
 
 
+def test_large_snapshots_make_room_for_newer_ones(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abcdefgh":
+        admin.api.send(json=BODY | {"name": name})
+    size = admin.engine.namespaces.default.snapshot().size
+    monkeypatch.setattr("mockserver.namespaces.MAX_KEPT", 2 * size)
+    ids = [admin.ask("POST", "/snapshots")[1]["id"] for _ in range(3)]
+    answers = [admin.ask("POST", f"/snapshots/{id}/restore")[0] for id in ids]
+    assert answers == [404, 200, 200]
+    monkeypatch.setattr("mockserver.namespaces.MAX_KEPT", 1)
+    last = admin.ask("POST", "/snapshots")[1]["id"]
+    answers = [admin.ask("POST", f"/snapshots/{id}/restore")[0] for id in (*ids, last)]
+    assert answers == [404, 404, 404, 200]
+
+
 def test_an_answer_in_flight_has_landed_in_a_snapshot(admin: Admin) -> None:
     headers = {"Idempotency-Key": "k"}
     request = build_request("POST", CREATE, headers=headers | {"Authorization": f"Bearer {KEY}"}, json=BODY)
