@@ -7,8 +7,9 @@ thousand times a second, is a Starlette application over the table in `control`.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from starlette.applications import Starlette
@@ -17,21 +18,24 @@ from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from mockserver.connection import REJECTED
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
 from mockserver.control.exchange import refuse
-from mockserver.delivery import Receive, Scope, Send, deliver, send_response
-from mockserver.engine import Engine, Exchange
-from mockserver.guard import Guard, Refused
+from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, send_response
+from mockserver.engine import Engine, Exchange, mock_failure
+from mockserver.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
+from mockserver.headers import HeaderFacts
 from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Request, Response
-from mockserver.types import UNSET
+from mockserver.redaction import redact
+from mockserver.types import UNSET, Headers
 
 EVENTS_AT_ONCE = 100
 # A reader of events that is so many calls behind is cut off.
 MAX_EVENTS_BEHIND = 1_000
 KEEP_ALIVE_SECONDS = 15.0
+
+logger = logging.getLogger("mockserver")
 
 OnCall = Callable[[Call], None]
 
@@ -47,11 +51,11 @@ class App:
     def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
         self.engine = engine
         self.control = Control(engine)
-        self.guard = Guard(engine.settings, engine.fixtures)
+        self.guard = Guard(engine.settings, engine.fixtures, engine.refusals)
         self._on_call = on_call
         self._door = ControlDoor(self.control)
         # Starlette sees the path that `split_path` accepted, whole: it decides nothing by it.
-        self._admin = Starlette(routes=[Route("/{path:path}", self._door.answer, methods=_METHODS)])
+        self._admin = Starlette(routes=[Route("/{path:path}", self._door)])
 
     def end_waits(self) -> None:
         """Let go every answer that is held or delayed, end every stream, answer every question now."""
@@ -61,36 +65,42 @@ class App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._admin(scope, receive, send)
-            return
+            raise RuntimeError(f"the mock server speaks HTTP, not {scope['type']}")
         path = scope["raw_path"].decode("latin-1")
         found = find_control(path)
-        if found is None:
-            await self._answer(scope, receive, send)
-            return
-        is_public = path in _ROOT_DOCUMENTS
+        is_control = found is not None and path not in _ROOT_DOCUMENTS
         try:
-            facts = self.engine.headers.read(tuple(scope["headers"]))
-            self.guard.check_control(scope, facts, is_health=found[1] == "/health", is_public=is_public)
+            if found is None:
+                await self._answer(scope, receive, send)
+            else:
+                await self._answer_control(found, is_control, scope, receive, send)
         except Refused as error:
-            await send_response(self.guard.refuse(error, is_control=not is_public), scope, send)
-            return
-        scope["mockserver.control"] = found
-        await self._admin(scope, receive, send)
+            await send_response(self.guard.refuse(error, is_control=is_control), scope, send)
+        except Exception as error:
+            await send_response(_fail(error), scope, send)
+
+    async def _answer_control(
+        self, found: tuple[str, str], is_control: bool, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """One call of the control API, or for one of the documents at the root."""
+        facts = self.engine.headers.read(tuple(scope["headers"]))
+        self.guard.check_control(scope, facts, is_health=found[1] == "/health", is_public=not is_control)
+        body, is_whole = await _read_body(receive, CONTROL_BODY_LIMIT)
+        if is_whole:
+            scope["mockserver.control"] = *found, body
+            await self._admin(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call of the mocked API."""
-        body = b""
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                if REJECTED not in scope:
-                    self.record_incomplete(*_line(scope), body, scope["client"])
-                return
-            body = body + message["body"] if body else message["body"]
-            if not message["more_body"] or len(body) > self.guard.body_limit:
-                break
-        answer = self.begin(*_line(scope), body, scope["client"])
+        method, path, query = scope["method"], scope["raw_path"], scope["query_string"]
+        headers, client = tuple(scope["headers"]), scope["client"]
+        facts = self.admit(headers, path, query)
+        body, is_whole = await _read_body(receive, self.guard.body_limit)
+        if not is_whole:
+            if REJECTED not in scope:
+                self.record_incomplete(method, path, query, headers, body, client)
+            return
+        answer = self.answer(method, path, query, headers, facts, body, client)
         if isinstance(answer, Response):
             await send_response(answer, scope, send)
         else:
@@ -106,23 +116,41 @@ class App:
         client: tuple[str, int] | None,
     ) -> Exchange | Response:
         """Answer one call of the mocked API, but for its delivery. A Response is the guard's refusal."""
-        guard = self.guard
         sent = tuple(headers)
-        facts = self.engine.headers.read(sent)
         try:
-            guard.check_call(sent, facts, raw_path, query)
-            if len(body) > guard.body_limit:
-                raise Refused(413, "body_too_large", f"the body may have at most {guard.body_limit} bytes")
+            facts = self.admit(sent, raw_path, query)
+            if len(body) > self.guard.body_limit:
+                raise too_large(self.guard.body_limit)
         except Refused as error:
-            return guard.refuse(error, is_control=False)
+            return self.guard.refuse(error)
+        return self.answer(method, raw_path, query, sent, facts, body, client)
+
+    def admit(self, headers: Headers, raw_path: bytes, query: bytes) -> HeaderFacts:
+        """What the headers of a call tell, once the guard lets it in. Raises Refused."""
+        facts = self.engine.headers.read(headers)
+        self.guard.check_call(headers, facts, raw_path, query)
+        return facts
+
+    def answer(
+        self,
+        method: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: Headers,
+        facts: HeaderFacts,
+        body: bytes,
+        client: tuple[str, int] | None,
+    ) -> Exchange | Response:
+        """Answer a call that the guard has let in. A Response is an answer that belongs to no call."""
         origin = facts.origin
-        if origin is not None and (preflight := guard.preflight(method, sent, origin)) is not None:
+        if origin is not None and (preflight := self.guard.preflight(method, headers, origin)) is not None:
             return preflight
-        peer = client[0] if client else None
-        request = Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), sent, body, peer)
-        exchange = self.engine.begin(request)
+        try:
+            exchange = self.engine.begin(_make_request(method, raw_path, query, headers, body, client))
+        except Exception as error:
+            return _fail(error)
         if origin is not None:
-            exchange.add_headers(guard.cors_headers(origin))
+            exchange.add_headers(self.guard.cors_headers(origin))
         if self._on_call is not None:
             self._on_call(exchange.call)
         return exchange
@@ -132,27 +160,46 @@ class App:
         method: str,
         raw_path: bytes,
         query: bytes,
-        headers: Iterable[tuple[bytes, bytes]],
+        headers: Headers,
         body: bytes,
         client: tuple[str, int] | None,
     ) -> None:
-        """Record a call of the mocked API that never arrived whole; what the guard refuses is none."""
-        sent = tuple(headers)
-        try:
-            self.guard.check_call(sent, self.engine.headers.read(sent), raw_path, query)
-        except Refused as error:
-            self.guard.refuse(error, is_control=False)
-            return
-        peer = client[0] if client else None
-        request = Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), sent, body, peer)
-        call = self.engine.record_incomplete(request)
+        """Record a call that the guard has let in, and whose body never arrived whole."""
+        call = self.engine.record_incomplete(_make_request(method, raw_path, query, headers, body, client))
         if self._on_call is not None:
             self._on_call(call)
 
 
-def _line(scope: Scope) -> tuple[str, bytes, bytes, list[tuple[bytes, bytes]]]:
-    """Method, path, query and headers of a request."""
-    return scope["method"], scope["raw_path"], scope["query_string"], scope["headers"]
+def _make_request(
+    method: str,
+    raw_path: bytes,
+    query: bytes,
+    headers: Headers,
+    body: bytes,
+    client: tuple[str, int] | None,
+) -> Request:
+    peer = client[0] if client else None
+    return Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers, body, peer)
+
+
+def _fail(error: Exception) -> Response:
+    """The answer for a fault of the mock outside of a call."""
+    logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
+    return mock_failure("none")
+
+
+async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
+    """The body of a request, and whether all of it came. Raises Refused as soon as it is too large."""
+    body = bytearray()
+    message = await receive()
+    while message["type"] == "http.request":
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise too_large(limit)
+        if not message.get("more_body", False):
+            return bytes(body), True
+        message = await receive()
+    return bytes(body), False
 
 
 def find_control(path: str) -> tuple[str, str] | None:
@@ -162,7 +209,6 @@ def find_control(path: str) -> tuple[str, str] | None:
     return _ROOT_DOCUMENTS.get(path)
 
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 # Documents at the root, by the control route that serves them.
 _ROOT_DOCUMENTS = {
     "/openapi.json": ("default", "/contract"),
@@ -183,10 +229,13 @@ class ControlDoor:
         for bell in tuple(self._bells):
             bell.end()
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.answer(HttpRequest(scope, receive))
+        await response(scope, receive, send)
+
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
-        namespace, path = request.scope["mockserver.control"]
-        body = await request.body()
+        namespace, path, body = request.scope["mockserver.control"]
         answer = self._control.answer(
             request.method,
             path,

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from mockserver.delivery import (
     EXTENSION,
+    REJECTED,
     SMALL_BYTES,
+    WRITE_TIMEOUT_SECONDS,
     Receive,
     Scope,
     Send,
@@ -24,20 +27,33 @@ from mockserver.delivery import (
     write_message,
 )
 from mockserver.engine import Exchange
-from mockserver.guard import Refused
+from mockserver.guard import Refused, too_large
+from mockserver.headers import HeaderFacts
 from mockserver.messages import PROMPT, Response
+from mockserver.types import Headers
 
 if TYPE_CHECKING:
     from mockserver.app import App
 
-REJECTED = "mockserver.rejected"
 _ROOT_DOCUMENTS = (b"/openapi.json", b"/.well-known/")
 # So many requests may wait behind one that is being answered.
 _PIPELINED = 16
+# A client that closed its half of the connection may still read; it gets what is ready within so many turns
+# of the event loop. One for whom an answer is delayed or held has left.
+_TURNS_TO_ANSWER = 10
+# How long a client has to read why it was refused, before closing makes its kernel forget that (RFC 9112,
+# section 9.6). Until then what it sends is read and dropped.
+_LINGER_SECONDS = 2.0
+# What a chunk may have around its data; beyond that it counts as extension or trailer.
+_CHUNK_FRAMING = 16
 
 
 class Connection(HttpToolsProtocol):
-    """One connection. `deadline` is when the request that is being read must be complete, in loop time."""
+    """One connection.
+
+    `deadline`, in loop time, is when that must have come which is awaited now: the rest of a request, the
+    next request or, where nothing more is served, the client's own end. None while a request is answered.
+    """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -46,121 +62,209 @@ class Connection(HttpToolsProtocol):
         self._url_limit = settings.url_limit
         self._header_limit = settings.header_limit
         self._header_count = settings.header_count
-        self._timeout = settings.read_timeout
         self._body_limit = settings.body_limit
-        self._direct_body: bytearray | None = None
-        self._active: RequestResponseCycle | None = None
+        self._read_timeout = settings.read_timeout
+        self._idle_timeout = settings.idle_timeout
+        self.deadline: float | None = self.loop.time() + self._read_timeout
+        # Of the request that is being read: whether any of it has come, whether its head is still incomplete.
+        self._is_receiving = False
+        self._is_reading_head = True
+        # Bytes that belong to no body: of a head, then of chunk sizes, chunk extensions and trailers.
+        self._loose_bytes = 0
         self._head_bytes = 0
-        self.is_reading_head = True
-        self.deadline: float | None = self.loop.time() + self._timeout
-        self._is_rejected = False
-        if len(self.connections) > settings.connection_limit:
-            self._reject(Refused(503, "overloaded", "too many connections are open"))
+        self._wants_upgrade = False
+        self._refusal: Refused | None = None
+        # Of a call that is answered as soon as it is whole, without uvicorn's record of it.
+        self._direct: _DirectCall | None = None
+        self._active: RequestResponseCycle | None = None
+        # Nothing more is served; `_last_words` follow the answers that are still due.
+        self._is_over = False
+        self._last_words = b""
+        self._unread_bytes = 0
+        self._unread_since = 0.0
+        if len(self.connections) > self._mock.guard.connection_limit and not self._make_room():
+            self._is_over = True
+            refusal = Refused(503, "overloaded", "too many connections are open")
+            transport.write(write_message(self._mock.guard.refuse(refusal), keep_alive=False))
+            transport.close()
+
+    def _make_room(self) -> bool:
+        """Close some connections on which nobody waits for an answer, those first whose time is up first."""
+        idle = [item for item in self.connections if isinstance(item, Connection) and item._is_idle()]
+        idle.remove(self)
+        idle.sort(key=lambda connection: connection.deadline or 0.0)
+        for connection in idle[: 1 + len(idle) // 16]:
+            self.connections.discard(connection)
+            connection.transport.abort()
+        return bool(idle)
+
+    def _is_idle(self) -> bool:
+        return self._is_reading_head and not self._is_answering()
+
+    def _is_answering(self) -> bool:
+        return self._active is not None and not self._active.response_complete
+
+    # Reading. The parser calls the methods below whose names begin with `on_`.
 
     def data_received(self, data: bytes) -> None:
-        if self._is_rejected:
+        if self._is_over:
             return
-        if self.is_reading_head:
-            if self.deadline is None:
-                self.deadline = self.loop.time() + self._timeout
-            self._head_bytes += len(data)
-            if self._head_bytes > self._header_limit and not self._is_head_whole(data):
-                return
-        super().data_received(data)
+        if not self._is_receiving:
+            self._is_receiving = True
+            self.deadline = self.loop.time() + self._read_timeout
+        self._loose_bytes += len(data)
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._read_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._reject(self._refusal or Refused(400, "bad_request", "the request is not HTTP/1.1"))
+        else:
+            if self._loose_bytes > self._header_limit:
+                self._reject(self._too_large())
 
-    def _is_head_whole(self, data: bytes) -> bool:
-        """Whether the head ends within its limit, what follows being body; else the connection is closed."""
-        if b"\r\n\r\n" in data[: max(0, self._header_limit - self._head_bytes + len(data))]:
-            return True
-        self._reject(
-            Refused(431, "headers_too_large", f"the headers have more than {self._header_limit} bytes")
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again as if it did not ask for another protocol (RFC 9110, section 7.8, allows it):
+        at such a request the parser stops, and takes its body for that protocol's."""
+        line = b"%b %b HTTP/%b\r\n" % (
+            self.parser.get_method(),
+            self.url,
+            self.parser.get_http_version().encode("ascii"),
         )
-        return False
+        fields = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
+        self.parser = httptools.HttpRequestParser(self)
+        self._wants_upgrade = False
+        self._loose_bytes = 0
+        self.data_received(b"".join((line, *fields, b"\r\n", rest)))
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+        if not self._is_receiving:
+            # It came in one piece with the request before it.
+            self._is_receiving = True
+            self.deadline = self.loop.time() + self._read_timeout
 
     def on_url(self, url: bytes) -> None:
-        super().on_url(url)
+        self.url += url
         if len(self.url) > self._url_limit:
-            raise Refused(414, "uri_too_long", f"the URL has more than {self._url_limit} bytes")
+            self._refuse(Refused(414, "uri_too_long", f"the URL has more than {self._url_limit} bytes"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_reading_head:
+            # A trailer must not be taken for a header (RFC 9110, section 6.5.1).
+            return
         super().on_header(name, value)
-        if len(self.headers) > self._header_count:
-            raise Refused(431, "headers_too_large", f"there are more than {self._header_count} headers")
+        self._head_bytes += len(name) + len(value)
+        if self._head_bytes > self._header_limit or len(self.headers) > self._header_count:
+            self._refuse(self._too_large())
 
     def on_headers_complete(self) -> None:
-        self.is_reading_head = False
-        if self._is_direct_call():
-            self._direct_body = bytearray()
+        if self.parser.should_upgrade():
+            if self.parser.get_method() == b"CONNECT":
+                self._refuse(Refused(400, "bad_request", "this server is no proxy"))
+            self._wants_upgrade = True
             return
-        self._begin_cycle()
-        if not self.url.startswith(b"/"):
-            # An absolute or asterisk form must not be cut down to a path that then leads somewhere.
-            cast(Scope, self.scope)["raw_path"] = self.url
+        self._is_reading_head = False
+        self._loose_bytes = 0
+        url = self.url
+        if b"#" in url:
+            self._refuse(Refused(400, "bad_request", "a request target has no fragment"))
+        version = self.parser.get_http_version()
+        if version != "1.1":
+            self._check_old(version)
+        if self._is_direct(url, version):
+            path, _, query = url.partition(b"?")
+            self._direct = self._admit(path, query)
+        else:
+            self._begin_cycle()
+
+    def _check_old(self, version: str) -> None:
+        if version != "1.0":
+            self._refuse(Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0"))
+        if any(name == b"transfer-encoding" for name, _ in self.headers):
+            # Nobody can tell where its body ends (RFC 9112, section 6.1).
+            self._refuse(Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding"))
+
+    def _is_direct(self, url: bytes, version: str) -> bool:
+        """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and url.startswith(b"/")
+            and b"__admin" not in url
+            and not url.startswith(_ROOT_DOCUMENTS)
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and version == "1.1"
+        )
+
+    def _admit(self, path: bytes, query: bytes) -> _DirectCall:
+        headers = tuple(self.headers)
+        try:
+            facts = self._mock.admit(headers, path, query)
+        except Refused as refusal:
+            self._refuse(refusal)
+        return _DirectCall(path, query, headers, facts)
 
     def _begin_cycle(self) -> None:
         """Let uvicorn begin its record of the request, and lend that to whoever answers."""
+        url = self.url
+        if not url.startswith(b"/"):
+            self.url = b"/"
         super().on_headers_complete()
-        cast(Scope, self.scope)["extensions"] = {EXTENSION: self.cycle}
+        scope = cast(Scope, self.scope)
+        scope["extensions"] = {EXTENSION: self.cycle}
+        if not url.startswith(b"/"):
+            # An absolute or asterisk form must not be cut down to a path that then leads somewhere.
+            scope["raw_path"], _, scope["query_string"] = url.partition(b"?")
         if len(self.pipeline) < _PIPELINED:
             # uvicorn would read no more, and so never see that the client has left.
             self.flow.resume_reading()
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._active = cycle
-        super()._start_asgi_task(cycle, app)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        # uvicorn tells the request that came last, which may be one behind that which is being answered.
-        active = self._active
-        if active is not None and not active.response_complete:
-            active.disconnected = True
-            active.message_event.set()
-
-    def _is_direct_call(self) -> bool:
-        """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
-        return (
-            (self.cycle is None or self.cycle.response_complete)
-            and self.url.startswith(b"/")
-            and b"__admin" not in self.url
-            and not self.url.startswith(_ROOT_DOCUMENTS)
-            and not self.expect_100_continue
-            and not self.flow.write_paused
-            and self.parser.get_http_version() == "1.1"
-            and not self.parser.should_upgrade()
-        )
-
     def on_body(self, body: bytes) -> None:
-        if self._direct_body is None:
+        self._loose_bytes -= len(body) + _CHUNK_FRAMING
+        if self._direct is None:
             super().on_body(body)
             return
-        self._direct_body += body
-        if len(self._direct_body) > self._body_limit:
-            raise Refused(413, "body_too_large", f"the body may have at most {self._body_limit} bytes")
+        self._direct.body += body
+        if len(self._direct.body) > self._body_limit:
+            self._refuse(too_large(self._body_limit))
 
     def on_message_complete(self) -> None:
-        body = self._direct_body
-        self._direct_body = None
-        self.is_reading_head = True
-        self._head_bytes = 0
+        if self._wants_upgrade:
+            return
+        call, self._direct = self._direct, None
+        self._is_receiving = False
+        self._is_reading_head = True
+        self._loose_bytes = 0
         self.deadline = None
-        if body is None:
+        if call is None:
             super().on_message_complete()
         else:
-            self._answer_directly(bytes(body))
+            self._answer_directly(call)
 
-    def _answer_directly(self, body: bytes) -> None:
+    def _too_large(self) -> Refused:
+        hint = f"there are more than {self._header_count} headers, or {self._header_limit} bytes of them"
+        return Refused(431, "headers_too_large", hint)
+
+    def _refuse(self, refusal: Refused) -> NoReturn:
+        """Refuse the request from inside the parser, which wraps what is raised in it."""
+        self._refusal = refusal
+        raise refusal
+
+    # Answering.
+
+    def _answer_directly(self, call: _DirectCall) -> None:
         """Answer a call here and now: a task, two queues and three messages for what takes microseconds
         would cost more than the call. What has to wait, or to be damaged, takes the long way."""
-        target = self.url.partition(b"#")[0] if b"#" in self.url else self.url
-        raw_path, _, query = target.partition(b"?")
         method = self.parser.get_method().decode("ascii")
-        answer = self._mock.begin(method, raw_path, query, self.headers, body, self.client)
+        body = bytes(call.body)
+        answer = self._mock.answer(method, call.path, call.query, call.headers, call.facts, body, self.client)
         response = answer if isinstance(answer, Response) else answer.response
         if response.delivery is not PROMPT or len(response.body) > SMALL_BYTES:
             self._deliver_later(answer, body)
             return
-        keep_alive = self.parser.should_keep_alive() and not response.closes
+        keep_alive = self.parser.should_keep_alive()
         is_gone = self.transport.is_closing()
         if isinstance(answer, Exchange):
             # First, so that whoever has the answer finds the call finished.
@@ -169,11 +273,7 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if not keep_alive:
             self.transport.close()
-        elif not is_gone:
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+        self.deadline = self.loop.time() + self._idle_timeout
 
     def _deliver_later(self, answer: Exchange | Response, body: bytes) -> None:
         """Hand an answer to `delivery`, as uvicorn's application for this one request."""
@@ -191,49 +291,130 @@ class Connection(HttpToolsProtocol):
         self.cycle.body += body
         super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """uvicorn calls this for bytes that are no HTTP, and for what a callback of ours refused."""
-        error = _find_refusal()
-        self._reject(error or Refused(400, "bad_request", "the request is not HTTP/1.1"))
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._active = cycle
+        super()._start_asgi_task(cycle, app)
 
-    def _reject(self, error: Refused) -> None:
-        """Answer, close, and serve nothing that came behind."""
-        self._is_rejected = True
-        self.deadline = None
+    def on_response_complete(self) -> None:
+        """An answer is out: go on to the next request, or to the end of the connection."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self._active is not None and not self._active.keep_alive:
+            if self._is_receiving:
+                # The answer came before the request was whole.
+                self._end()
+            else:
+                self.transport.close()
+        elif self.pipeline:
+            self.flow.resume_reading()
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._is_over:
+            self._end(self._last_words)
+        else:
+            self.flow.resume_reading()
+            if not self._is_receiving:
+                self.deadline = self.loop.time() + self._idle_timeout
+
+    # Ending.
+
+    def _reject(self, refusal: Refused) -> None:
+        """Serve no more: give the answers that are due, then this refusal, and close."""
+        self._is_over = True
+        self._direct = None
+        words = write_message(self._mock.guard.refuse(refusal), keep_alive=False)
+        broken = None if self._is_reading_head else self.cycle
+        if broken is not None and broken is self._active and not broken.response_complete:
+            cast(Scope, broken.scope)[REJECTED] = True
+            broken.disconnected = True
+            broken.message_event.set()
+            self._end(b"" if broken.response_started else words)
+        elif self._is_answering():
+            if self.pipeline and self.pipeline[0][0] is broken:
+                self.pipeline.popleft()
+            self._last_words = words
+            self.deadline = None
+        else:
+            self._end(words)
+
+    def _end(self, words: bytes = b"") -> None:
+        """Say the last words, and close once the client has had time to read them."""
+        self._is_over = True
         self.pipeline.clear()
-        cycle = self.cycle
-        is_answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if cycle is not None and not cycle.response_complete:
-            cast(Scope, cycle.scope)[REJECTED] = True
-            cycle.disconnected = True
-            cycle.message_event.set()
-        if not is_answering:
-            response = self._mock.guard.refuse(error, is_control=False)
-            self.transport.write(write_message(response, keep_alive=False))
-        self.transport.close()
+        self.deadline = self.loop.time() + _LINGER_SECONDS
+        self.transport.write(words)
+        self.transport.write_eof()
+        self.flow.resume_reading()
+
+    def eof_received(self) -> bool | None:  # type: ignore[override]
+        if self._is_over or self._is_receiving or not self._is_answering():
+            return None
+        self._close_in(_TURNS_TO_ANSWER)
+        return True
+
+    def _close_in(self, turns: int) -> None:
+        if turns and self._is_answering():
+            self.loop.call_soon(self._close_in, turns - 1)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._direct is not None:
+            call, self._direct = self._direct, None
+            method = self.parser.get_method().decode("ascii")
+            body = bytes(call.body)
+            self._mock.record_incomplete(method, call.path, call.query, call.headers, body, self.client)
+        super().connection_lost(exc)
+        # uvicorn tells the request that came last, which may be one behind that which is being answered.
+        active = self._active
+        if active is not None and not active.response_complete:
+            active.disconnected = True
+            active.message_event.set()
+
+    def shutdown(self) -> None:
+        """The server ends: answer what is being answered, and close."""
+        if self._is_answering() and not self._is_over and (self._is_reading_head or self.pipeline):
+            self.pipeline.clear()
+            cast(RequestResponseCycle, self._active).keep_alive = False
+        else:
+            self.transport.abort() if self._is_receiving or self._is_over else self.transport.close()
 
     def expire(self, now: float) -> None:
-        """Close a connection whose request is not complete in time."""
-        if self.deadline is None or now < self.deadline or self.transport.is_closing():
+        """Close the connection if its client is late, with the rest of a request or with reading."""
+        self._expire_unread(now)
+        if self.deadline is None or now < self.deadline:
             return
-        if self.is_reading_head and self._head_bytes:
+        self.deadline = None
+        if self._is_over:
+            self.transport.abort()
+        elif not self._is_receiving:
+            self.transport.close()
+        elif self._is_reading_head or self.pipeline:
             self._reject(Refused(408, "request_timeout", "the request did not arrive in time"))
         else:
             # A body that never arrives whole: the call is recorded as such, and gets no answer.
-            self.deadline = None
             self.transport.abort()
 
+    def _expire_unread(self, now: float) -> None:
+        size = self.transport.get_write_buffer_size()
+        if not size or size < self._unread_bytes:
+            self._unread_since = now
+        elif self._unread_bytes and now - self._unread_since > WRITE_TIMEOUT_SECONDS:
+            self.transport.abort()
+        self._unread_bytes = size
 
-def _find_refusal() -> Refused | None:
-    """The refusal that a callback raised inside the parser, which wraps it."""
-    import sys
 
-    error: BaseException | None = sys.exc_info()[1]
-    while error is not None:
-        if isinstance(error, Refused):
-            return error
-        error = error.__context__ or error.__cause__
-    return None
+class _DirectCall:
+    """A call that is answered as soon as it is whole; `body` is what has come of it."""
+
+    __slots__ = ("body", "facts", "headers", "path", "query")
+
+    def __init__(self, path: bytes, query: bytes, headers: Headers, facts: HeaderFacts) -> None:
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.facts = facts
+        self.body = bytearray()
 
 
 def expire_all(connections: Iterable[object], now: float) -> None:

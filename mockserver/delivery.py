@@ -28,8 +28,10 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-# Where a connection lends itself to the scope.
+# Where a connection lends its record of the request to the scope, and where it marks one that was refused
+# while it was being read.
 EXTENSION = "mockserver.connection"
+REJECTED = "mockserver.rejected"
 REASON_PHRASES: dict[int, bytes] = {
     status: HTTPStatus(status).phrase.encode("ascii") for status in HTTPStatus
 }
@@ -279,8 +281,6 @@ def _complete(cycle: RequestResponseCycle) -> None:
     cycle.response_started = cycle.response_complete = True
     cycle.waiting_for_100_continue = False
     cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
     cycle.on_response()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 from mockserver.audits import note_retry
@@ -93,6 +94,8 @@ class Engine:
         self.fixtures = fixtures
         self.settings = settings
         self.behaviours = behaviours
+        # What a guard refused before it could become a call, by reason.
+        self.refusals: Counter[str] = Counter()
         self.tokens = TokenAuthority(
             settings.seed,
             secret=settings.jwt_secret,
@@ -236,9 +239,6 @@ def _real_status(situation: Situation, decision: Decision) -> int:
     return choose_success(situation, operation)
 
 
-def _note_use(situation: Situation, decision: Decision) -> None:
-    """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
-    item_id, inspection = situation.principal.item_id, situation.inspection
 def _effect_of(situation: Situation, outcome: Outcome) -> str:
     """What was done, as its behaviour names it; where there is none, a POST that documents 201 creates."""
     operation = situation.inspection.operation
@@ -247,6 +247,9 @@ def _effect_of(situation: Situation, outcome: Outcome) -> str:
     return outcome.reason
 
 
+def _note_use(situation: Situation, decision: Decision) -> None:
+    """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
+    item_id, inspection = situation.principal.item_id, situation.inspection
     if item_id is not None and inspection.operation and (decision.commits or not decision.is_scripted):
         situation.namespace.resources.note_use(item_id, situation.now_millis, inspection.request.client)
 

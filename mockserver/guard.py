@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,7 +25,13 @@ from mockserver.rendering import JSON_TYPE, error_envelope
 from mockserver.settings import Settings
 from mockserver.types import Headers
 
-_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::\d{1,5})?")
+# RFC 9110, section 7.2; a port may be empty (RFC 3986, section 3.2.3).
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
+
+# The control API takes whole sets of stubs at once.
+CONTROL_BODY_LIMIT = 64 * 1024 * 1024
+# File descriptors that are left for anything but connections.
+_SPARE_FILES = 24
 
 
 class Refused(Exception):
@@ -38,28 +45,35 @@ class Refused(Exception):
 
 
 class Guard:
-    """Judges requests for one server. `refusals` counts what was refused, by reason."""
+    """Judges requests for one server. `refusals` counts what was refused, by reason.
 
-    def __init__(self, settings: Settings, fixtures: Fixtures) -> None:
+    `connection_limit` is how many connections may be open, so that there are file descriptors for them.
+    """
+
+    def __init__(self, settings: Settings, fixtures: Fixtures, refusals: Counter[str]) -> None:
         self._fixtures = fixtures
-        self._token = settings.admin_token.encode("utf-8") if settings.admin_token else None
+        self._token = settings.admin_token.encode("ascii") if settings.admin_token is not None else None
         self._host = settings.host.lower()
         self._allowed = frozenset(host.lower() for host in settings.allowed_host)
         self._is_open = not _is_loopback(self._host)
         self._cors = frozenset(settings.cors_origin)
         self.body_limit = settings.body_limit
-        self.refusals: Counter[str] = Counter()
+        self.connection_limit = min(settings.connection_limit, _affordable_connections())
+        self.refusals = refusals
 
     def check_call(self, headers: Headers, facts: HeaderFacts, raw_path: bytes, query: bytes) -> None:
         """Judge a request to the mocked API. Raises Refused."""
         if not facts.is_admitted:
-            self._check_headers(headers, facts)
+            self._check_headers(headers, facts, self.body_limit)
             facts.is_admitted = True
+        self._check_target(raw_path, query)
+
+    def _check_target(self, raw_path: bytes, query: bytes) -> None:
         if b"%" in raw_path or b"%" in query:
             _check_encoding(raw_path, "path")
             _check_encoding(query.replace(b"+", b" "), "query")
 
-    def _check_headers(self, headers: Headers, facts: HeaderFacts) -> None:
+    def _check_headers(self, headers: Headers, facts: HeaderFacts, body_limit: int) -> None:
         if len(facts.hosts) != 1:
             given = "missing" if not facts.hosts else "given more than once"
             raise Refused(400, "bad_request", f"the Host header is {given}")
@@ -67,42 +81,51 @@ class Guard:
         for name, value in headers:
             if not value.isascii():
                 raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
-            if name == b"content-length" and value.isdigit() and int(value) > self.body_limit:
-                raise Refused(413, "body_too_large", f"the body may have at most {self.body_limit} bytes")
+            if name == b"content-length" and value.isdigit() and int(value) > body_limit:
+                raise too_large(body_limit)
             if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
                 raise Refused(400, "bad_request", "compressed bodies are not taken; send the body as it is")
+            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+                raise Refused(400, "bad_request", "the only Transfer-Encoding taken is chunked")
 
     def check_control(
         self, scope: Mapping[str, Any], facts: HeaderFacts, *, is_health: bool, is_public: bool
     ) -> None:
         """Judge a request to the control API. Raises Refused."""
-        self.check_call(tuple(scope["headers"]), facts, scope["raw_path"], scope["query_string"])
-        authorization: bytes | None = None
-        host = b""
+        self._check_headers(tuple(scope["headers"]), facts, CONTROL_BODY_LIMIT)
+        self._check_target(scope["raw_path"], scope["query_string"])
+        sent: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
-            if name == b"host":
-                host = value
-            elif name == b"origin" and value.partition(b"://")[2] != host and not self._allows_origin(value):
+            sent.setdefault(name, []).append(value)
+        origins = sent.get(b"origin", [])
+        if any(origin.partition(b"://")[2] != facts.hosts[0] for origin in origins):
+            if not all(map(self._trusts, origins)):
                 raise Refused(403, "forbidden_origin", "the control API takes no requests of other origins")
-            elif name == b"sec-fetch-site" and value not in (b"same-origin", b"none"):
-                raise Refused(403, "forbidden_origin", "the control API takes no requests of other sites")
-            elif name == b"authorization":
-                authorization = value
-        if self._token is None or is_health or is_public:
+        elif any(site not in (b"same-origin", b"none") for site in sent.get(b"sec-fetch-site", [])):
+            raise Refused(403, "forbidden_origin", "the control API takes no requests of other sites")
+        if not (is_health or is_public):
+            self._check_token(sent.get(b"authorization", []))
+
+    def _trusts(self, origin: bytes) -> bool:
+        """Whether pages of an origin may script the sandbox: only where it is named, which `*` does not."""
+        return origin != b"*" and origin.decode("ascii") in self._cors
+
+    def _check_token(self, authorizations: list[bytes]) -> None:
+        if self._token is None:
             return
-        scheme, _, token = (authorization or b"").strip().partition(b" ")
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(token.strip(), self._token):
-            given = "is missing" if authorization is None else "is wrong"
+        scheme, _, token = (authorizations or [b""])[0].strip().partition(b" ")
+        is_right = hmac.compare_digest(token.strip(), self._token)
+        if not is_right or scheme.lower() != b"bearer" or len(authorizations) != 1:
+            given = "is wrong" if authorizations else "is missing"
             hint = f"the admin token {given}; send `Authorization: Bearer <token>` (--admin-token)"
             raise Refused(401, "missing_credential", hint)
 
-    def _allows_origin(self, origin: bytes) -> bool:
-        return origin.decode("latin-1") in self._cors
-
     def _check_host(self, value: bytes) -> None:
         match = _HOST.fullmatch(value.decode("latin-1"))
-        name = match.group(1).lower().rstrip(".") if match else None
-        if name is None or not self._is_ours(name):
+        if match is None or (match.group(2) and not 0 < int(match.group(2)) < 65536):
+            raise Refused(400, "bad_request", "the Host is none: it must be a name or an address, and a port")
+        # A name may end with the dot of the root.
+        if not self._is_ours(match.group(1).lower().removesuffix(".")):
             hint = "the Host is none of this server's; add it with --allowed-host"
             raise Refused(400, "bad_request", hint)
 
@@ -116,14 +139,14 @@ class Guard:
         # A name can be made to lead here by whoever owns it; an address cannot.
         return address.is_loopback or self._is_open
 
-    def refuse(self, error: Refused, *, is_control: bool) -> Response:
+    def refuse(self, error: Refused, *, is_control: bool = False) -> Response:
         """The answer for a refused request, in the shape of the side that it was sent to. Counts it."""
         self.refusals[error.reason] += 1
         extra: Headers = ((b"mockserver-reason", b"guard"),)
         if error.status == 401:
             extra = (*extra, (b"www-authenticate", b"Bearer"))
-        # The rest of such a request is not read.
-        closes = error.status in (408, 413, 414, 431, 503)
+        # What comes behind a request that nobody should send is not read.
+        closes = error.status not in (401, 403)
         if is_control:
             body = dumps(refuse(error.status, error.hint).value)
             return Response(error.status, (JSON_TYPE, *extra), body, closes=closes)
@@ -137,7 +160,7 @@ class Guard:
             return ()
         if "*" in self._cors:
             return ((b"access-control-allow-origin", b"*"),)
-        if not self._allows_origin(origin):
+        if origin.decode("latin-1") not in self._cors:
             return ((b"vary", b"origin"),)
         return ((b"access-control-allow-origin", origin), (b"vary", b"origin"))
 
@@ -149,7 +172,7 @@ class Guard:
             return None
         sent = dict(headers)
         allowed = self.cors_headers(origin)
-        if b"access-control-request-method" not in sent or len(allowed) == 0:
+        if b"access-control-request-method" not in sent or allowed[0][0] == b"vary":
             return None
         asked = sent.get(b"access-control-request-headers", b"*")
         return Response(
@@ -162,6 +185,21 @@ class Guard:
             ),
             b"",
         )
+
+
+def too_large(limit: int) -> Refused:
+    """The refusal of a body with more than `limit` bytes."""
+    return Refused(413, "body_too_large", f"the body may have at most {limit} bytes")
+
+
+def _affordable_connections() -> int:
+    """How many connections this process has file descriptors for."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return sys.maxsize
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(8, limit - _SPARE_FILES)
 
 
 def _check_encoding(text: bytes, place: str) -> None:

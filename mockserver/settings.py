@@ -77,6 +77,7 @@ class Settings:
     header_count: int = _option(200, "Headers that a request may have.")
     url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
     read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")
+    idle_timeout: int = _option(75, "Seconds that a connection may stay open between two requests.")
     connection_limit: int = _option(4_000, "Connections that may be open at once.")
     log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
@@ -229,6 +230,17 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
 
 _AT_LEAST_ONE = (
     "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
-    "connection_limit",
+    "idle_timeout", "connection_limit",
 )  # fmt: skip
-_READERS: dict[str, Callable[[str], object]] = {"rate_limit": read_rate_limit, "clock": read_clock}
+
+
+def read_token(text: str) -> str:
+    """A token that a header can carry (RFC 6750, section 2.1). Raises ValueError with what would be right."""
+    if not re.fullmatch(r"[!-~]{1,1000}", text):
+        raise ValueError("the token must be 1 to 1,000 visible ASCII characters without spaces")
+    return text
+
+
+_READERS: dict[str, Callable[[str], object]] = {
+    "rate_limit": read_rate_limit, "clock": read_clock, "admin_token": read_token,
+}  # fmt: skip

@@ -72,7 +72,7 @@ class CompiledSchema:
     def violations(self, value: Json) -> tuple[SchemaViolation, ...]:
         """Every violation, in the order of their pointers; empty for a valid value.
 
-        At most `MAX_VIOLATIONS`, found within a bounded number of steps; if there are more, one at "" says so.
+        At most `MAX_VIOLATIONS`, found in a bounded number of steps; if there are more, one at "" says so.
         """
         if self.is_valid(value):
             return ()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from mockserver.catalogue import list_errors, list_faults
 from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.types import JsonObject
 
 
 def health(call: ControlCall) -> ControlAnswer:
-    """`GET /health` (WireMock's shape)."""
-    return ControlAnswer(
-        200, {"status": "healthy", "message": "The mock server is up", "version": _version()}
-    )
+    """`GET /health` (WireMock's shape), with how many requests were refused before they became calls, by
+    reason."""
+    value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": _version()}
+    return ControlAnswer(200, {**value, "refused": dict(call.engine.refusals)})
 
 
 def version(call: ControlCall) -> ControlAnswer:
