@@ -98,7 +98,7 @@ def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
     path = parts.path.rstrip("/")
     name = path.removeprefix("/~") if path.startswith("/~") else DEFAULT_NAMESPACE
     is_whole = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-    if not is_whole or path not in ("", f"/~{name}"):
+    if not is_whole or path not in ("", f"/~{name}") or "/" in name:
         raise ValueError(
             f"{url!r} must be the origin of a server such as http://127.0.0.1:4020, or end in /~name"
         )
