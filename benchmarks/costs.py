@@ -229,17 +229,11 @@ class EngineProcess:
 
 
 def _run_engine(pipe: Connection, subject: str, size: int) -> None:
-    # In the process of the engine only: the rest of the benchmarks starts without the server's modules.
     from mockserver.server import build_engine
-    from mockserver.settings import Settings, convert
 
     state = STATES[subject](size)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        values = {
-            name.replace("-", "_"): convert(name.replace("-", "_"), text)
-            for name, text in state.options(Path(folder)).items()
-        }
-        settings = Settings(**values, log_level="warning")
+        settings = build_settings(state, Path(folder))
         build_engine(settings)
         loads: list[float] = []
         for _ in range(_LOADS):
@@ -255,6 +249,15 @@ def _run_engine(pipe: Connection, subject: str, size: int) -> None:
             pipe.send(time_block(way, state.block(pipe.recv())))
     except Unmeasurable as error:
         pipe.send(error)
+
+
+def build_settings(state: State, folder: Path) -> Any:
+    """The settings of a state, its files written into a folder."""
+    # In the process of the engine only: the rest of the benchmarks starts without the server's modules.
+    from mockserver.settings import Settings, convert
+
+    options = {name.replace("-", "_"): text for name, text in state.options(folder).items()}
+    return Settings(**{name: convert(name, text) for name, text in options.items()}, log_level="warning")
 
 
 def engine_way(engine: Any) -> Way:

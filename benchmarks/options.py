@@ -12,7 +12,7 @@ class Options:
     `costs_rounds` is how often the short measurements are repeated; `warm_up` is in seconds.
     """
 
-    rounds: int = 9
+    rounds: int = 7
     seconds: int = 1
     warm_up: int = 3
     costs_rounds: int = 11

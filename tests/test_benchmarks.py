@@ -76,7 +76,12 @@ def test_numbers_are_shown_with_three_figures_that_matter(value: float, shown: s
 
 def test_rounds_are_interleaved_and_every_second_one_runs_backwards() -> None:
     order: list[str] = []
-    done = interleave(3, ["a", "b"], lambda case: order.append(case) or len(order))
+
+    def measure(case: str) -> int:
+        order.append(case)
+        return len(order)
+
+    done = interleave(3, ["a", "b"], measure)
     assert order == ["a", "b", "b", "a", "a", "b"]
     assert done.results == {"a": [1, 4, 5], "b": [2, 3, 6]}
 
@@ -176,11 +181,7 @@ def test_a_contract_of_the_benchmarks_has_as_many_operations_as_asked_for(tmp_pa
 @pytest.mark.parametrize("subject", costs.STATES)
 def test_a_state_is_filled_and_asked_with_right_answers(subject: str, tmp_path: Path) -> None:
     state = costs.STATES[subject](20)
-    options = {name.replace("-", "_"): value for name, value in state.options(tmp_path).items()}
-    if "journal_limit" in options:
-        options["journal_limit"] = int(options["journal_limit"])
-    paths = {name: Path(value) if isinstance(value, str) else value for name, value in options.items()}
-    way = costs.engine_way(build_engine(Settings(**paths)))
+    way = costs.engine_way(build_engine(costs.build_settings(state, tmp_path)))
     asked = [*state.filling(), *state.block(0), *state.block(7)]
     assert {way(workload)() for workload in asked} == {201}
 
