@@ -1,0 +1,68 @@
+"""The control API of an engine, beside the API that it controls: what tests of its routes share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mockserver.control import Control, ControlAnswer, Question, Stream
+from mockserver.engine import Engine
+from mockserver.journal import Call, Journal
+from mockserver.json_codec import dumps
+from mockserver.server import wait_for_answer
+from mockserver.types import UNSET
+from tests.doors import Api, engine_api
+
+ORIGIN = "http://localhost:4020"
+
+
+class Desk:
+    """One engine, asked and called without a socket."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.api: Api = engine_api(engine)
+        self.control = Control(engine)
+
+    @property
+    def journal(self) -> Journal:
+        return self.engine.namespaces.default.journal
+
+    @property
+    def last_call(self) -> Call:
+        return next(reversed(self.journal))
+
+    def answer(
+        self, method: str, target: str, body: Any = UNSET, *, namespace: str = "default"
+    ) -> ControlAnswer | Question | Stream:
+        """What a control route gives, unanswered questions included."""
+        path, _, query = target.partition("?")
+        content = b"" if body is UNSET else dumps(body)
+        return self.control.answer(method, path, query, content, namespace=namespace, origin=ORIGIN)
+
+    def ask(
+        self, method: str, target: str, body: Any = UNSET, *, namespace: str = "default"
+    ) -> tuple[int, Any]:
+        """Status and value of the answer of a control route, waiting for it if need be."""
+        answer = self.answer(method, target, body, namespace=namespace)
+        if isinstance(answer, Question):
+            answer = wait_for_answer(answer)
+        assert isinstance(answer, ControlAnswer)
+        return answer.status, answer.value if answer.text is None else answer.text
+
+    def get(self, target: str, *, namespace: str = "default") -> Any:
+        """The value of a route that answers 200."""
+        status, value = self.ask("GET", target, namespace=namespace)
+        assert status == 200, value
+        return value
+
+    def post(self, target: str, body: Any, *, namespace: str = "default") -> Any:
+        """The value of a route that answers 200."""
+        status, value = self.ask("POST", target, body, namespace=namespace)
+        assert status == 200, value
+        return value
+
+    def refused(self, method: str, target: str, body: Any = UNSET) -> tuple[int, list[str]]:
+        """Status of a refusal, and the pointers and texts of everything that is wrong."""
+        status, value = self.ask(method, target, body)
+        assert status >= 400, value
+        return status, [error["detail"] for error in value["errors"]]
