@@ -40,10 +40,10 @@ def routes_table() -> str:
     lines = ["| route | what it does |", "| --- | --- |"]
     for route in ROUTES:
         doc = " ".join((route.run.__doc__ or "").split())
-        sentence = re.sub(r"^`[^`]*`:?\s*", "", doc)
-        sentence = re.match(r"(.*?[.])(\s|$)", sentence + " ")
-        text = sentence.group(1) if sentence else doc
-        lines.append(f"| `{route.method} {route.path}` | {text[:1].upper()}{text[1:]} |")
+        text = re.sub(r"^`[^`]*`(?: and `[^`]*`)*(?: \([^)]*\))?[:.,]?\s*", "", doc)
+        found = re.match(r"(.+?[.])(?:\s|$)", text)
+        sentence = found.group(1) if found else text or "As WireMock does."
+        lines.append(f"| `{route.method} {route.path}` | {sentence[:1].upper()}{sentence[1:]} |")
     return "\n".join(lines) + "\n"
 
 
