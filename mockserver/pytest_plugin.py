@@ -304,31 +304,23 @@ def mockserver_error(request: pytest.FixtureRequest, mockserver: Sandbox) -> Doc
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
-    __tracebackhide__ = True
     result = yield
     play = item.stash.get(_PLAY, None)
-    if play is not None and play.is_strict:
-        check_strictly(play)
+    if play is not None and play.is_strict and (problems := find_leftovers(play)):
+        pytest.fail("\n".join(["a strict test left behind:", *problems]), pytrace=False)
     return result
 
 
-def check_strictly(play: Play) -> None:
-    """Raises VerificationError with everything that a strict test must not leave behind."""
-    from mockserver.exceptions import VerificationError
-
-    __tracebackhide__ = True
+def find_leftovers(play: Play) -> list[str]:
+    """Everything that a strict test must not leave behind, a line each."""
     problems = [problem for call in play.sandbox.calls() for problem in _judge(call)]
     for stub in play.sandbox.stubs():
         own = stub.get("metadata", {}).get("mockserver", {})
         if own.get("times") is not None and stub["id"] not in play.stubs_before:
             answer = json.dumps(stub.get("response", {}))
-            problems.append(
-                f"never used up: the scripted answer {answer} for {own.get('operation') or 'any call'}"
-            )
-    if problems:
-        raise VerificationError(
-            "\n".join(["strict: the test left behind", *(f"  {text}" for text in problems)])
-        )
+            operation = own.get("operation") or "any operation"
+            problems.append(f"never used up: the answer {answer} that was scripted for {operation}")
+    return problems
 
 
 def _judge(call: RecordedCall) -> Iterator[str]:
@@ -343,7 +335,7 @@ def _judge(call: RecordedCall) -> Iterator[str]:
     if call.reason == "live_credential":
         yield f"{where}: came with a live credential, {call.credential['display']}"
     for warning in call.warnings:
-        if warning["code"] == "leaked_key":
+        if warning["code"] in ("leaked_key", "foreign_key"):
             yield f"{where}: {warning['message']}"
 
 
