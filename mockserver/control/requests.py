@@ -155,7 +155,7 @@ def find_call(call: ControlCall) -> Call:
 
 
 def get_request(call: ControlCall) -> ControlAnswer:
-    """`GET /requests/{id}`."""
+    """`GET /requests/{id}`: one call, in WireMock's shape."""
     return ControlAnswer(200, describe_event(find_call(call), call.origin))
 
 
@@ -165,7 +165,7 @@ def _read_pattern(call: ControlCall) -> Target:
 
 
 def count_requests(call: ControlCall) -> ControlAnswer:
-    """`POST /requests/count`. Raises Unanswerable if evicted calls could count."""
+    """`POST /requests/count`: how many fit a request pattern. Raises Unanswerable if evicted calls could count."""
     target, journal = _read_pattern(call), call.namespace.journal
     if target.is_counted:
         count = journal.count_keys(lambda key: target.fits_operation(key[0]))
@@ -201,13 +201,13 @@ def list_unmatched(call: ControlCall) -> ControlAnswer:
 
 
 def remove_all(call: ControlCall) -> ControlAnswer:
-    """`DELETE /requests`, `POST /requests/reset`."""
+    """`DELETE /requests` and `POST /requests/reset`: forget all calls, and nothing else."""
     call.namespace.journal.clear()
     return ControlAnswer(200, {})
 
 
 def remove_request(call: ControlCall) -> ControlAnswer:
-    """`DELETE /requests/{id}`."""
+    """`DELETE /requests/{id}`: forget one call."""
     call.namespace.journal.remove([find_call(call)])
     return ControlAnswer(200, {})
 

@@ -8,14 +8,14 @@ from mockserver.types import JsonObject
 
 
 def health(call: ControlCall) -> ControlAnswer:
-    """`GET /health` (WireMock's shape), with how many requests were refused before they became calls, by
+    """`GET /health`: that it lives, with how many requests were refused before they became calls, by
     reason."""
     value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": _version()}
     return ControlAnswer(200, {**value, "refused": dict(call.engine.refusals)})
 
 
 def version(call: ControlCall) -> ControlAnswer:
-    """`GET /version` (WireMock's route)."""
+    """`GET /version`: the version of this package."""
     return ControlAnswer(200, {"version": _version()})
 
 

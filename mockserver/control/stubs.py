@@ -50,7 +50,7 @@ def add_stub(call: ControlCall) -> ControlAnswer:
 
 
 def get_stub(call: ControlCall) -> ControlAnswer:
-    """`GET /mappings/{id}`."""
+    """`GET /mappings/{id}`: one stub."""
     return ControlAnswer(200, write_stub(_find_stub(call, call.parameters["id"])))
 
 
@@ -70,7 +70,7 @@ def edit_stub(call: ControlCall) -> ControlAnswer:
 
 
 def delete_stub(call: ControlCall) -> ControlAnswer:
-    """`DELETE /mappings/{id}`."""
+    """`DELETE /mappings/{id}`: take one stub out."""
     call.namespace.stubs.delete([_find_stub(call, call.parameters["id"]).id])
     return _DONE
 
@@ -102,7 +102,7 @@ def reset_stubs(call: ControlCall) -> ControlAnswer:
 
 
 def save_stubs(call: ControlCall) -> ControlAnswer:
-    """`POST /mappings/save`: not offered."""
+    """`POST /mappings/save`: not offered, and refused with 422."""
     text = (
         "saving is not offered: stubs that shall stay belong into a file in the folder stubs of the fixtures"
     )
@@ -178,13 +178,13 @@ def _skip(taken: Container[str], next_id: Callable[[], str]) -> str:
 
 
 def find_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
-    """`POST /mappings/find-by-metadata`: a content pattern, such as matchesJsonPath, for the metadata."""
+    """`POST /mappings/find-by-metadata`: the stubs whose metadata fits a content pattern."""
     fits = read_metadata_pattern(call.object())
     return ControlAnswer(200, _write_list([stub for stub in call.namespace.stubs if fits(stub.document)]))
 
 
 def delete_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
-    """`POST /mappings/remove-by-metadata`: the same pattern."""
+    """`POST /mappings/remove-by-metadata`: take out the stubs whose metadata fits a content pattern."""
     fits = read_metadata_pattern(call.object())
     stubs = call.namespace.stubs
     stubs.delete([stub.id for stub in stubs if fits(stub.document)])
@@ -214,7 +214,7 @@ def list_unmatched_stubs(call: ControlCall) -> ControlAnswer:
 
 
 def delete_unmatched_stubs(call: ControlCall) -> ControlAnswer:
-    """`DELETE /mappings/unmatched`: the same ones."""
+    """`DELETE /mappings/unmatched`: take out the stubs that answered no call of the journal."""
     call.namespace.stubs.delete([stub.id for stub in _find_unmatched(call)])
     return _DONE
 
@@ -327,7 +327,7 @@ def get_settings(call: ControlCall) -> ControlAnswer:
 
 
 def change_settings(call: ControlCall) -> ControlAnswer:
-    """`POST /settings`, `PUT /settings`: another delay, or with an empty object none."""
+    """`POST /settings` and `PUT /settings`: another delay, or with an empty object none."""
     call.namespace.global_delay = read_settings(call.object())
     return _DONE
 
