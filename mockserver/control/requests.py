@@ -165,7 +165,7 @@ def _read_pattern(call: ControlCall) -> Target:
 
 
 def count_requests(call: ControlCall) -> ControlAnswer:
-    """`POST /requests/count`: how many fit a request pattern. Raises Unanswerable if evicted calls could count."""
+    """`POST /requests/count`: how many fit a pattern. Raises Unanswerable if evicted calls could count."""
     target, journal = _read_pattern(call), call.namespace.journal
     if target.is_counted:
         count = journal.count_keys(lambda key: target.fits_operation(key[0]))
