@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from mockserver.faults import Dribble, Fault
 from mockserver.json_codec import dumps
-from mockserver.redaction import redact_bytes, redact_url
+from mockserver.redaction import redact, redact_bytes
 from mockserver.types import UNSET, Headers
 
 
@@ -35,8 +35,8 @@ class Request(NamedTuple):
         `headers`, which are redacted already."""
         return Request(
             self.method,
-            redact_url(path),
-            redact_url(self.query),
+            redact(path),
+            redact(self.query),
             headers,
             redact_bytes(self.body),
             self.client,

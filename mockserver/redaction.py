@@ -10,21 +10,23 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import Any
-from urllib.parse import quote, unquote
 
-from mockserver.exceptions import MalformedJson
-from mockserver.json_codec import dumps, loads
 from mockserver.types import Json
 
 # The whole value of these headers is a secret, whatever its form.
 SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"})
 
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
-_KEY_REST = re.compile(rb"[A-Za-z0-9_\-~]{6,}")
-_MODE = re.compile(rb"(?:test|live)_[A-Za-z0-9_\-~]+")
+_KEY_REST = re.compile(rb"[A-Za-z0-9_\-~]{6,}(?:\.[A-Za-z0-9_\-~]+)*")
+_MODE = re.compile(rb"(?:test|live)_[A-Za-z0-9_\-~]+(?:\.[A-Za-z0-9_\-~]+)*")
 _JWT_REST = re.compile(rb"eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){0,3}")
+# The whole run of characters: a second `eyJ` in it starts no other token.
+_JWT_START = re.compile(rb"eyJ[A-Za-z0-9_\-]*+")
 _PREFIX = re.compile(r"[sp]k_(?:test_|live_)?")
-_ESCAPED_ASCII = re.compile(rb"\\u00([0-7][0-9a-f])", re.IGNORECASE)
+# One character of ASCII in a JSON text or a URL, however often it was escaped: \u0073, \\\\u0073, %73, %2573.
+_ESCAPED_ASCII = re.compile(rb"(?:(?<!\\)\\++u00|%(?:25)*)([2-7][0-9a-f])", re.IGNORECASE)
+# What ends an escaped character that is no part of a key.
+_ESCAPE = re.compile(rb"%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[bfnrt]", re.IGNORECASE)
 
 
 def digest_secret(secret: str) -> bytes:
@@ -45,24 +47,24 @@ def display(secret: str, digest: bytes) -> str:
 
 def redact(text: str) -> str:
     """A text with everything in it that is shaped like a key or a JWT replaced."""
-    if "k_" not in text and "eyJ" not in text:
-        return text
     data = text.encode("utf-8", "surrogatepass")
-    redacted = _redact(data)
+    redacted = redact_bytes(data)
     return text if redacted is data else redacted.decode("utf-8", "surrogatepass")
 
 
 def redact_bytes(data: bytes) -> bytes:
-    """The same for a body, also where JSON escapes (`\\u0073k_…`) hide the shape."""
-    if b"\\u00" in data and _ESCAPED_ASCII.search(data):
-        try:
-            value, _ = loads(data)
-        except MalformedJson:
-            data = _ESCAPED_ASCII.sub(lambda match: bytes([int(match.group(1), 16)]), data)
-        else:
-            redacted = redact_json(value)
-            return data if redacted == value else dumps(redacted)
-    return _redact(data)
+    """The same for bytes; JSON's escapes and percent-encoding (`sk\\u005ftest%5f…`) do not hide the shape."""
+    if b"%" not in data and b"\\u00" not in data:
+        return _redact(data)
+    plain = _ESCAPED_ASCII.sub(_unescape, data)
+    redacted = _redact(plain)
+    return data if redacted is plain else redacted
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    """The character itself if it can be a part of a key. Others could change what the text means."""
+    byte = int(match.group(1), 16)
+    return bytes((byte,)) if byte in _WORD_BYTES else match.group()
 
 
 def _redact(data: bytes) -> bytes:
@@ -90,11 +92,8 @@ def _find_marks(data: bytes) -> list[int]:
         if data[place - 1] in b"sp":
             marks.append(place - 1)
         place = data.find(b"k_", place + 2)
-    place = data.find(b"eyJ")
-    if place >= 0:
-        while place >= 0:
-            marks.append(place)
-            place = data.find(b"eyJ", place + 3)
+    if b"eyJ" in data:
+        marks += (match.start() for match in _JWT_START.finditer(data))
         marks.sort()
     return marks
 
@@ -105,6 +104,8 @@ def _secret_at(data: bytes, start: int, floor: int) -> tuple[int, int] | None:
         match = _JWT_REST.match(data, start)
         return (start, match.end()) if match else None
     rest = _MODE.match(data, start + 3)
+    for escape in _ESCAPE.finditer(data, max(floor, start - 32), start):
+        floor = escape.end()
     if rest is None:
         is_inside_word = start > floor and data[start - 1 : start].isalnum()
         rest = None if is_inside_word else _KEY_REST.match(data, start + 3)
@@ -128,19 +129,6 @@ def redact_json(value: Json) -> Json:
     return value
 
 
-def redact_url(text: str) -> str:
-    """The same for a path or a query, also where percent-encoding hides the shape."""
-    if "%" not in text:
-        return redact(text)
-    if "k_" not in text and "eyJ" not in text and not _ENCODED_MARK.search(text):
-        return text
-    plain = unquote(text, errors="surrogateescape")
-    redacted = redact(plain)
-    return text if redacted == plain else quote(redacted, safe="/?&=[]:@!$'()*,;~", errors="surrogateescape")
-
-
-_ENCODED_MARK = re.compile(r"%(?:[67][0-9a-f]|5f|4[ab]|4a)", re.IGNORECASE)
-
 _CREDENTIAL = re.compile(r"(\s*)(\S+)(\s+)(\S.*)", re.DOTALL)
 _SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token"})
 
@@ -148,7 +136,7 @@ _SCHEMES = frozenset({"bearer", "basic", "digest", "negotiate", "apikey", "token
 def redact_header(name: bytes, value: bytes) -> bytes:
     """A header's value: whole for those that are secrets, else whatever in it is shaped like one."""
     if name not in SECRET_HEADERS:
-        return redact_bytes(value) if b"k_" in value or b"eyJ" in value else value
+        return redact_bytes(value)
     text = value.decode("latin-1")
     if name == b"cookie":
         return "; ".join(map(_redact_cookie, text.split(";"))).encode("latin-1")

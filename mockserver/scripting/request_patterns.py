@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.json_codec import escape_pointer
-from mockserver.redaction import SECRET_HEADERS, hide, redact_header, redact_url
+from mockserver.redaction import SECRET_HEADERS, hide, redact, redact_header
 from mockserver.regexes import compile_regex
 from mockserver.scripting.content_patterns import AnyValue, EqualValue, TextPattern, ValuesPattern
 from mockserver.scripting.operators import read_content_pattern, read_values_pattern
@@ -118,7 +118,7 @@ def _read_literal_url(member: str, text: str, reading: Reading) -> _Url:
         raise ValueError(f"{text!r} must start with '/'")
     if member == "urlPath" and "?" in text:
         raise ValueError("'urlPath' has no query; use 'url', or 'queryParameters'")
-    expected = reading.hiding(redact_url).redact_whole(text)
+    expected = reading.hiding(redact).redact_whole(text)
     normal = _normal_url(expected)
 
     def is_equal(actual: str) -> bool:
