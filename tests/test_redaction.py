@@ -1,0 +1,239 @@
+"""Secrets never rest: whatever is shaped like a credential is replaced, wherever and however it stands."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from mockserver.redaction import (
+    digest_secret,
+    display,
+    fingerprint,
+    hide,
+    redact,
+    redact_any,
+    redact_authorization,
+    redact_bytes,
+    redact_header,
+    redact_json,
+)
+from tests.doors import make_jwt
+
+KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+JWT = make_jwt({"sub": "somebody"})
+
+
+def shown(secret: str) -> str:
+    return display(secret, digest_secret(secret))
+
+
+def escape_all(text: str) -> str:
+    return "".join(f"\\u{ord(char):04x}" for char in text)
+
+
+def percent_all(text: str) -> str:
+    return "".join(f"%{ord(char):02x}" for char in text)
+
+
+def test_a_secret_is_shown_by_prefix_and_fingerprint() -> None:
+    assert re.fullmatch(r"sk_test_\[[0-9a-f]{12}\]", shown(KEY))
+    assert shown(KEY) == f"sk_test_[{fingerprint(digest_secret(KEY))}]"
+    assert shown("nonsense").startswith("[")
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        KEY,
+        "sk_live_x",
+        "pk_test_x",
+        "pk_live_51H",
+        "sk_test_mock_ns-team-1_" + "A" * 32,
+        "sk_51Habcdef",
+        "pk_51Habcdef",
+        "org-1_sk_test_x",
+        "sk_live_part.of.a-key~1",
+        JWT,
+        make_jwt({}, signature=""),
+        ".".join([*JWT.split("."), "a", "b"]),
+    ],
+)
+def test_a_text_loses_every_secret_in_it_and_nothing_else(secret: str) -> None:
+    stand_in = shown(secret)
+    for before, after in (
+        ("", ""),
+        ("a ", " z"),
+        ('{"k":"', '"}'),
+        ("(", ")."),
+        ("ü", "ü"),
+        ("k=", "&l=1"),
+        ("/", "/x"),
+    ):
+        assert redact(f"{before}{secret}{after}") == f"{before}{stand_in}{after}"
+    assert redact(f"{secret} {secret},{KEY}") == f"{stand_in} {stand_in},{shown(KEY)}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "task_manager_long_name",
+        "risk_assessment",
+        "a desk_drawer",
+        "sk_id",
+        "pk_1",
+        "eyJ",
+        "eyJhbGciOi",
+        "keyJust.a.word",
+        "100%",
+        "%zz",
+        "%C3%BC",
+        "\\u00fc",
+        "\\",
+        "acct_1",
+        "\ud800",
+    ],
+)
+def test_a_plain_text_is_left_as_it_is(text: str) -> None:
+    assert redact(text) == text
+    assert redact_bytes(text.encode("utf-8", "surrogatepass")) == text.encode("utf-8", "surrogatepass")
+
+
+@pytest.mark.parametrize("secret", [KEY, JWT], ids=["key", "jwt"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        pytest.param(escape_all, id="JSON escapes"),
+        pytest.param(lambda text: escape_all(text).upper().replace("\\U", "\\u"), id="capitals"),
+        pytest.param(lambda text: text.replace(text[2], escape_all(text[2]), 1), id="one JSON escape"),
+        pytest.param(lambda text: escape_all(text).replace("\\", "\\\\"), id="JSON in JSON"),
+        pytest.param(lambda text: escape_all(text).replace("\\", "\\\\\\\\"), id="JSON in JSON in JSON"),
+        pytest.param(percent_all, id="percent-encoded"),
+        pytest.param(lambda text: percent_all(text).upper(), id="percent-encoded, capitals"),
+        pytest.param(lambda text: percent_all(text[1]).join([text[0], text[2:]]), id="one character"),
+        pytest.param(lambda text: percent_all(text).replace("%", "%25"), id="percent-encoded twice"),
+        pytest.param(lambda text: percent_all(text).replace("%", "%2525"), id="percent-encoded three times"),
+    ],
+)
+def test_escapes_do_not_hide_a_secret_nor_change_its_fingerprint(
+    secret: str, hidden: Callable[[str], str]
+) -> None:
+    # A point that is percent-encoded is no part of a key's shape.
+    text = ".".join(map(hidden, secret.split(".")))
+    for before, after in (
+        ('{"a":"', '"}'),
+        ("/v1/?a=", "&b=%20"),
+        ("", ""),
+        ("%20", "%20"),
+        ('"\\n', '\\n"'),
+    ):
+        assert redact(f"{before}{text}{after}") == f"{before}{shown(secret)}{after}"
+        data = f"{before}{text}{after}".encode()
+        assert redact_bytes(data) == f"{before}{shown(secret)}{after}".encode()
+
+
+def test_json_stays_json() -> None:
+    value = {"a": [KEY, f"x\n{KEY}\t", {KEY: None}], "b": f"ünï {escape_all(KEY)}", "n": 1.5}
+    for ensure_ascii in (True, False):
+        redacted = json.loads(redact_bytes(json.dumps(value, ensure_ascii=ensure_ascii).encode()))
+        short = shown(KEY)
+        assert redacted == {"a": [short, f"x\n{short}\t", {short: None}], "b": f"ünï {short}", "n": 1.5}
+    assert redact_json(value)["a"] == redacted["a"]
+
+
+def test_a_url_stays_a_url() -> None:
+    url = f"/v1/a%2Fb/{KEY}?q=a+b%26&key={quote(KEY).replace('_', '%5F')}&x=%C3%BC"
+    assert redact(url) == f"/v1/a%2Fb/{shown(KEY)}?q=a+b%26&key={shown(KEY)}&x=%C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("text", "redacted"),
+    [
+        (f"Bearer {KEY}", f"Bearer {shown(KEY)}"),
+        (f"bearer   {KEY} ", f"bearer {shown(KEY)}"),
+        ("Bearer nonsense", f"Bearer {shown('nonsense')}"),
+        ("Basic c2tfdGVzdF94Og==", f"Basic {shown('c2tfdGVzdF94Og==')}"),
+        ("Bearer two words", f"Bearer {shown('two words')}"),
+        ("secret-scheme secret-token", shown("secret-scheme secret-token")),
+        ("nonsense", shown("nonsense")),
+        (KEY, shown(KEY)),
+        ("Bearer", "Bearer"),
+        ("Bearer ", "Bearer "),
+        ("", ""),
+    ],
+)
+def test_an_authorization_is_a_secret_as_a_whole(text: str, redacted: str) -> None:
+    assert redact_authorization(text) == redacted
+    for name in (b"authorization", b"proxy-authorization"):
+        assert redact_header(name, text.encode()) == redacted.encode()
+    assert redact_authorization(redacted) == redacted
+
+
+def test_the_values_of_cookies_are_secrets() -> None:
+    value = f"session=abc; {KEY}=1; flag; theme=dark"
+    assert redact_header(b"cookie", value.encode()).decode() == (
+        f"session={shown('abc')}; {shown(KEY)}={shown('1')}; {shown('flag')}; theme={shown('dark')}"
+    )
+
+
+@pytest.mark.parametrize("name", [b"x-api-key", b"referer", b"prefer", b"idempotency-key", b"user-agent"])
+def test_other_headers_lose_what_is_shaped_like_a_secret(name: bytes) -> None:
+    for secret in (KEY, KEY.replace("_", "%5F"), percent_all(KEY)):
+        assert redact_header(name, f"https://x/?k={secret}".encode()) == f"https://x/?k={shown(KEY)}".encode()
+    assert redact_header(name, b"nothing \xff here") == b"nothing \xff here"
+
+
+def test_what_is_hidden_already_is_not_hidden_again() -> None:
+    for text in (shown(KEY), shown("x"), "sk_[0123456789ab]"):
+        assert hide(text) == text
+    assert hide("[0123456789]") != "[0123456789]"
+
+
+def test_a_text_for_an_error_shows_no_secret() -> None:
+    assert redact_any(f"x {KEY}") == f"x {shown(KEY)}"
+    assert redact_any({"a": KEY}) == f"{{'a': '{shown(KEY)}'}}"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\\" * 2**19,
+        b"%25" * 2**18,
+        b"sk_" * 2**18,
+        b"eyJ" * 2**18,
+        b"eyJaaaa." * 2**16,
+        b"sk_test_" + b"a." * 2**18,
+    ],
+    ids=["backslashes", "percents", "marks", "jwt marks", "jwts", "points"],
+)
+def test_no_text_takes_long_to_redact(data: bytes) -> None:
+    assert len(redact_bytes(data)) <= len(data) + 20
+
+
+pieces = st.sampled_from(
+    [KEY, JWT, "sk_", "pk_test_", "eyJ", "live_", ".", "%5F", "%73", "\\u005f", "\\", "%", "25", "a", "[",
+     "]", " ", "ü"]
+)  # fmt: skip
+mixtures = st.lists(pieces | st.text(max_size=3), max_size=10).map("".join)
+
+
+@settings(deadline=None)
+@given(mixtures)
+def test_redacting_twice_changes_nothing(text: str) -> None:
+    once = redact(text)
+    assert redact(once) == once
+    assert redact_bytes(text.encode("utf-8", "surrogatepass")) == once.encode("utf-8", "surrogatepass")
+
+
+@settings(deadline=None)
+@given(st.text(max_size=20), st.text("abcXYZ019_-", min_size=8, max_size=40), st.text(max_size=20))
+def test_no_surroundings_save_a_secret(before: str, rest: str, after: str) -> None:
+    assume("%" not in after[:1] and "\\" not in after[:1])
+    for mark in ("sk_test_", "pk_live_", "sk_live_mock_"):
+        assert rest not in redact(f"{before}{mark}{rest}{after}")
