@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import http.client
 import queue
 import select
@@ -183,7 +184,7 @@ def test_a_reset_connection_is_reset_and_not_closed(script: Script, connect: Con
     client.sendall(call_bytes())
     assert script.next_finished().state == "faulted"
     select.select([client], [], [], TIMEOUT)
-    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 104
+    assert client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
     client = connect()
     client.sendall(call_bytes())
     with pytest.raises(ConnectionResetError):
