@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -71,6 +72,14 @@ def _describe(problem: Problem) -> str:
 @click.version_option(package_name="hsrcpay-mockserver", prog_name="mockserver")
 def main() -> None:
     """A sandbox of the HSRCPAY payment API, run from its contract."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            # It was closed before we started.
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - it stays open
+        elif isinstance(stream, io.TextIOWrapper):
+            # Text that the locale cannot write must not end a command.
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()

@@ -8,6 +8,7 @@ closed; nothing that comes behind it is served.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -44,6 +45,10 @@ _TURNS_TO_ANSWER = 10
 # How long a client has to read why it was refused, before closing makes its kernel forget that (RFC 9112,
 # section 9.6). Until then what it sends is read and dropped.
 _LINGER_SECONDS = 2.0
+# uvicorn's lines say nothing that ours do not say better, and may quote a URL.
+_SILENT = logging.getLogger("mockserver.uvicorn")
+_SILENT.setLevel(logging.CRITICAL)
+_SILENT.propagate = False
 # What a chunk may have around its data; beyond that it counts as extension or trailer.
 _CHUNK_FRAMING = 16
 
@@ -56,6 +61,8 @@ class Connection(HttpToolsProtocol):
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.logger = _SILENT
+        self.access_log = False
         super().connection_made(transport)
         self._mock = cast("App", self.config.app)
         settings = self._mock.engine.settings

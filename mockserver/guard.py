@@ -10,6 +10,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import re
+import secrets
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -31,7 +32,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 # The control API takes whole sets of stubs at once.
 CONTROL_BODY_LIMIT = 64 * 1024 * 1024
 # File descriptors that are left for anything but connections.
-_SPARE_FILES = 24
+SPARE_FILES = 24
 
 
 class Refused(Exception):
@@ -47,15 +48,19 @@ class Refused(Exception):
 class Guard:
     """Judges requests for one server. `refusals` counts what was refused, by reason.
 
-    `connection_limit` is how many connections may be open, so that there are file descriptors for them.
+    `connection_limit` is how many connections may be open, so that there are file descriptors for them;
+    `admin_token` what the control API asks for: the one of the settings or, where others than this machine
+    reach the server, one made now. None where it asks for none.
     """
 
     def __init__(self, settings: Settings, fixtures: Fixtures, refusals: Counter[str]) -> None:
         self._fixtures = fixtures
-        self._token = settings.admin_token.encode("ascii") if settings.admin_token is not None else None
         self._host = settings.host.lower()
         self._allowed = frozenset(host.lower() for host in settings.allowed_host)
         self._is_open = not _is_loopback(self._host)
+        self.admin_token = settings.admin_token
+        if self.admin_token is None and self._is_open:
+            self.admin_token = secrets.token_urlsafe(24)
         self._cors = frozenset(settings.cors_origin)
         self.body_limit = settings.body_limit
         self.connection_limit = min(settings.connection_limit, _affordable_connections())
@@ -111,10 +116,10 @@ class Guard:
         return origin != b"*" and origin.decode("ascii") in self._cors
 
     def _check_token(self, authorizations: list[bytes]) -> None:
-        if self._token is None:
+        if self.admin_token is None:
             return
         scheme, _, token = (authorizations or [b""])[0].strip().partition(b" ")
-        is_right = hmac.compare_digest(token.strip(), self._token)
+        is_right = hmac.compare_digest(token.strip(), self.admin_token.encode("ascii"))
         if not is_right or scheme.lower() != b"bearer" or len(authorizations) != 1:
             given = "is wrong" if authorizations else "is missing"
             hint = f"the admin token {given}; send `Authorization: Bearer <token>` (--admin-token)"
@@ -199,7 +204,7 @@ def _affordable_connections() -> int:
     except ImportError:  # not on Windows
         return sys.maxsize
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return sys.maxsize if limit == resource.RLIM_INFINITY else max(8, limit - _SPARE_FILES)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(8, limit - SPARE_FILES)
 
 
 def _check_encoding(text: bytes, place: str) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import logging
+import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -60,6 +60,8 @@ def bind(host: str, port: int) -> socket.socket:
 
 # How often the event loop goes round before what is still open at the end counts as busy.
 TURNS_TO_END = 100
+# What is busy gets so many seconds to end by itself.
+SECONDS_TO_END = 1.0
 
 
 class Uvicorn(uvicorn.Server):
@@ -71,19 +73,44 @@ class Uvicorn(uvicorn.Server):
             http=Connection,
             ws="none",
             lifespan="off",
+            # uvicorn's loggers belong to the program that we are a part of: they are neither set up nor used.
             log_config=None,
-            access_log=False,
             server_header=False,
             date_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=1,
-            timeout_keep_alive=75,
         )
         super().__init__(config)
         self._mock = app
         self._on_started = on_started
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Let a signal end the server, and the process go on from there. uvicorn would raise the signal once
+        more, and the process would end without its last words."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        names = ["SIGINT", "SIGTERM"]
+        if getattr(signal, "SIGHUP", None) and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # Unless it was started by nohup: the terminal is gone.
+            names.append("SIGHUP")
+        numbers = [getattr(signal, name) for name in names]
+        before = {number: signal.signal(number, self.handle_exit) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        with self.capture_signals():
+            self.config.load()
+            self.lifespan = self.config.lifespan_class(self.config)
+            await self.startup(sockets)
+            await self.main_loop()
+            await self.shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -120,23 +147,27 @@ class Uvicorn(uvicorn.Server):
                 break
             await asyncio.sleep(0)
         else:
-            # Somebody is still served: uvicorn gives it the time of `timeout_graceful_shutdown`.
-            await super().shutdown()
+            await self._end_busy()
         for listener in sockets or ():
             listener.close()
 
+    async def _end_busy(self) -> None:
+        """Give those who are still served a moment, then end them too."""
+        state = self.server_state
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SECONDS_TO_END):
+                while (state.connections or state.tasks) and not self.force_exit:
+                    await asyncio.sleep(0.01)
+        for connection in tuple(state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+        for task in tuple(state.tasks):
+            task.cancel()
+
 
 def run(app: App, listener: socket.socket, on_started: Callable[[], None]) -> None:
-    """Serve in this thread until SIGINT or SIGTERM, then return."""
-    _quiet_uvicorn()
-    server = Uvicorn(app, on_started)
-    with contextlib.suppress(KeyboardInterrupt):
-        server.run(sockets=[listener])
-
-
-def _quiet_uvicorn() -> None:
-    """uvicorn's own lines say nothing that ours do not say better."""
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    """Serve in this thread until SIGINT, SIGTERM or SIGHUP, then return."""
+    Uvicorn(app, on_started).run(sockets=[listener])
 
 
 class ServerThread:
@@ -152,6 +183,11 @@ class ServerThread:
         self._thread = threading.Thread(target=self._run, name="mockserver", daemon=True)
 
     @property
+    def admin_token(self) -> str | None:
+        """What the control API asks for; made where the host is not loopback and none is given."""
+        return self.app.guard.admin_token
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -159,7 +195,6 @@ class ServerThread:
 
     def start(self) -> Self:
         """Start the thread; returns when connections are accepted."""
-        _quiet_uvicorn()
         self._thread.start()
         self._started.wait()
         return self

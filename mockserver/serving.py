@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import gc
-import ipaddress
-import secrets
+import os
 import sys
 from importlib.metadata import version
 from typing import TextIO
@@ -13,18 +12,17 @@ from typing import TextIO
 from mockserver.app import create_app
 from mockserver.catalogue import curl_line, list_operations
 from mockserver.engine import Engine
+from mockserver.guard import SPARE_FILES
+from mockserver.json_codec import dumps
 from mockserver.logs import CallLog, set_up_logging
 from mockserver.server import bind, build_engine, run
 from mockserver.settings import Settings
 
 
 def serve_forever(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM. Raises InvalidInput before anything is served."""
+    """Serve until SIGINT, SIGTERM or SIGHUP, then return. Raises InvalidInput before anything is served."""
     set_up_logging(settings.log_level, settings.log_format)
-    made_token = None
-    if settings.admin_token is None and not is_loopback(settings.host):
-        made_token = secrets.token_urlsafe(24)
-        settings = dataclasses.replace(settings, admin_token=made_token)
+    _allow_files(settings.connection_limit)
     engine = build_engine(settings)
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
@@ -33,30 +31,33 @@ def serve_forever(settings: Settings) -> None:
     if settings.log_level in ("debug", "info"):
         log = CallLog(sys.stdout, is_json=settings.log_format == "json")
     app = create_app(engine, on_call=log)
-    if settings.log_format == "text":
-        welcome(engine, origin, made_token, sys.stdout)
-    else:
-        welcome_machine(origin, made_token, sys.stdout)
+    made_token = app.guard.admin_token if settings.admin_token is None else None
+    greet = welcome if settings.log_format == "text" else welcome_machine
     # A process of our own: what was loaded stays, and calls leave no cycles behind, so the collector may
     # look less often.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     try:
-        run(app, listener, lambda: None)
+        # Whoever reads the welcome may send the first request.
+        run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout))
     finally:
         if log is not None:
             log.close()
+        _let_go(sys.stdout)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on is reached from this machine alone."""
-    if host == "localhost":
-        return True
+def _allow_files(connections: int) -> None:
+    """Have file descriptors for so many connections, as far as that is ours to decide."""
     try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
 
 
 def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
@@ -80,10 +81,8 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
     _print("\n".join(lines), stream)
 
 
-def welcome_machine(origin: str, made_token: str | None, stream: TextIO) -> None:
+def welcome_machine(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
     """The same for a program: one JSON line."""
-    from mockserver.json_codec import dumps
-
     line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
     if made_token is not None:
         line["adminToken"] = made_token
@@ -91,5 +90,15 @@ def welcome_machine(origin: str, made_token: str | None, stream: TextIO) -> None
 
 
 def _print(text: str, stream: TextIO) -> None:
-    stream.write(text + "\n")
-    stream.flush()
+    # Nobody may be reading any more (EPIPE); serving goes on.
+    with contextlib.suppress(OSError):
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def _let_go(stream: TextIO) -> None:
+    """Have the end of the process not complain that nobody reads what is left (Python, note on SIGPIPE)."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
