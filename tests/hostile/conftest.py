@@ -1,0 +1,59 @@
+"""A server that each test attacks, and what must hold after whatever a test did to it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from mockserver.server import ServerThread
+from mockserver.settings import Settings
+from tests.hostile.wire import CANARY, Target, http
+
+
+@pytest.fixture(scope="session")
+def attacked() -> Iterator[ServerThread]:
+    """One server for all of these tests."""
+    with ServerThread(Settings(port=0, journal_limit=1_000)) as server:
+        yield server
+
+
+def begin(server: ServerThread) -> None:
+    """Have a server as if nobody had called it yet."""
+    server.engine.namespaces.reset_all()
+    server.engine.refusals.clear()
+
+
+def end(target: Target, logged: str) -> None:
+    """What every row demands: the process lives, the next request is answered, no secret is anywhere."""
+    thread = target.server._thread
+    assert thread.is_alive() and thread in threading.enumerate()
+    for item in [target.calls(space.name) for space in target.engine.namespaces]:
+        assert CANARY not in repr(item)
+    assert CANARY not in logged
+    # A script of the test must not answer in the place of the API.
+    target.engine.namespaces.reset_all()
+    answer = target.ask(http(key="sk_test_afterwards"))
+    assert answer.outcome == (201, "created"), answer.body
+
+
+@pytest.fixture
+def target(
+    attacked: ServerThread, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Target]:
+    """The server, with an empty journal. Afterwards it must be well, and have logged no error."""
+    begin(attacked)
+    caplog.set_level(logging.DEBUG)
+    # Where uvicorn tells of what went wrong in our own code.
+    uvicorn = logging.getLogger("mockserver.uvicorn")
+    monkeypatch.setattr(uvicorn, "propagate", True)
+    monkeypatch.setattr(uvicorn, "level", logging.DEBUG)
+    with ExitStack() as stack:
+        target = Target(attacked, stack)
+        yield target
+        end(target, caplog.text)
+    errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert errors == []
