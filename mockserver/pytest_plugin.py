@@ -60,11 +60,20 @@ def pytest_configure(config: pytest.Config) -> None:
 # Markers.
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Refuse a misspelt marker before the first test runs."""
+    if hasattr(config, "workerinput"):
+        # pytest-xdist loses what a worker says before its first test.
+        return
     problems = {problem for item in items for problem in _find_problems(item)}
     if problems:
         raise pytest.UsageError("\n".join(sorted(problems)))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse it in a worker of pytest-xdist."""
+    if problems := list(_find_problems(item)):
+        pytest.fail("\n".join(problems), pytrace=False)
 
 
 def _find_problems(item: pytest.Item) -> Iterator[str]:
