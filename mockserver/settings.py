@@ -212,6 +212,12 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
         is_missing = value is None and "None" in option.type
         if option.type.startswith("str") and not (choices or is_missing or isinstance(value, str)):
             refuse(name, "must be a text")
+        if option.type.startswith("Path") and not (is_missing or isinstance(value, Path)):
+            refuse(name, "must be a path")
+        if option.type.startswith("tuple") and not (
+            isinstance(value, tuple) and all(isinstance(item, str) for item in value)
+        ):
+            refuse(name, "must be a list of texts")
     if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
         refuse("port", f"{settings.port} must lie between 0 and 65535")
     for name in _AT_LEAST_ONE:
