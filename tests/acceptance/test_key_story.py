@@ -34,7 +34,7 @@ class Story:
     def create(self, key: str, **body: Any) -> Answer:
         return self.call("createApiKey", "POST", KEYS, key, body)
 
-    def list(self, key: str) -> Answer:
+    def list_keys(self, key: str) -> Answer:
         return self.call("listApiKeys", "GET", KEYS, key)
 
     def regenerate(self, key: str, id: str) -> Answer:
@@ -60,7 +60,7 @@ class Story:
         assert first.outcome == (201, "created")
         secret, created = first.key, first.json["data"]
 
-        [*_, listed] = self.list(KEY).json["data"]
+        [*_, listed] = self.list_keys(KEY).json["data"]
         assert listed == created | {"key": listed["key"]}
         assert listed["key"] not in (None, secret)
 
@@ -69,7 +69,7 @@ class Story:
         assert second.key != secret
         reader = second.key
 
-        page = self.list(reader).json
+        page = self.list_keys(reader).json
         assert [key["name"] for key in page["data"]] == ["Platform", "Checkout", "Onboarding", "Reporting"]
         used = page["data"][2]
         assert (used["last_used_at"], used["last_used_ip"]) == ("2026-01-01T00:00:00.000Z", "127.0.0.1")
@@ -82,18 +82,22 @@ class Story:
             "mode": "frozen",
             "now": "2026-01-01T01:00:00.000Z",
         }
-        assert self.list(secret).outcome == (401, "expired_credential")
-        assert self.list(reader).outcome == (200, "listed")
+        assert self.list_keys(secret).outcome == (401, "expired_credential")
+        assert self.list_keys(reader).outcome == (200, "listed")
 
         platform = self.regenerate(KEY, MANAGED)
         assert platform.outcome == (200, "regenerated")
-        assert self.list(platform.key).outcome == (200, "listed")
+        assert self.list_keys(platform.key).outcome == (200, "listed")
         assert self.regenerate(KEY, created["id"]).outcome == (409, "conflict")
 
         assert self.delete(KEY, second.json["data"]["id"]).outcome == (200, "deleted")
-        assert self.list(reader).outcome == (401, "revoked_credential")
+        assert self.list_keys(reader).outcome == (401, "revoked_credential")
         assert self.delete(KEY, second.json["data"]["id"]).outcome == (404, "api_key_not_found")
-        assert [key["name"] for key in self.list(KEY).json["data"]] == ["Platform", "Checkout", "Onboarding"]
+        assert [key["name"] for key in self.list_keys(KEY).json["data"]] == [
+            "Platform",
+            "Checkout",
+            "Onboarding",
+        ]
 
         calls: list[Any] = self.admin("GET", "/calls")["calls"]
         assert [(call["operation"], call["reason"]) for call in calls] == [

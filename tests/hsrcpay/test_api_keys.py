@@ -59,11 +59,11 @@ class Keys:
         body = {"name": "Reporting", "permissions": {"account:api:key": ["*"]}, **members}
         return self.call("POST", f"/v1/api-keys/?account_id={account}", credential, body)
 
-    def list(self, credential: str = MINE, account: str = "acct_1", query: str = "") -> Answer:
+    def list_keys(self, credential: str = MINE, account: str = "acct_1", query: str = "") -> Answer:
         return self.call("GET", f"/v1/api-keys/?account_id={account}{query}", credential)
 
     def names(self, credential: str = MINE, account: str = "acct_1", query: str = "") -> list[str]:
-        return [key["name"] for key in self.list(credential, account, query).data]
+        return [key["name"] for key in self.list_keys(credential, account, query).data]
 
     def regenerate(self, id: str = MANAGED, credential: str = MINE, prefix: str = "") -> Answer:
         return self.call("POST", f"{prefix}/v1/api-keys/{id}/regenerate", credential)
@@ -90,7 +90,7 @@ def keys() -> Keys:
 
 def test_a_new_key_is_listed_without_its_secret(keys: Keys) -> None:
     created = keys.create(metadata={"team": "finance"}).data
-    listed = keys.list()
+    listed = keys.list_keys()
     assert (listed.status, listed.reason) == (200, "listed")
     assert listed.data == [created | {"key": listed.data[0]["key"]}]
     assert created["key"] not in json.dumps(listed.json)
@@ -98,8 +98,8 @@ def test_a_new_key_is_listed_without_its_secret(keys: Keys) -> None:
 
 def test_a_listed_key_is_called_as_the_journal_calls_it(keys: Keys) -> None:
     secret = keys.create().data["key"]
-    shown = keys.list().data[0]["key"]
-    keys.list(secret)
+    shown = keys.list_keys().data[0]["key"]
+    keys.list_keys(secret)
     assert list(keys.engine.namespaces.default.journal)[-1].credential.display == shown
     assert shown.startswith("sk_test_[") and shown.endswith("]")
 
@@ -110,7 +110,7 @@ def test_members_stand_in_the_order_of_the_reference_page(keys: Keys) -> None:
         "status", "last_used_at", "expires_at", "managed", "deleted", "created_at", "updated_at",
     ]  # fmt: skip
     created = keys.create().data
-    assert list(created) == list(keys.list(created["key"]).data[0]) == order
+    assert list(created) == list(keys.list_keys(created["key"]).data[0]) == order
 
 
 def test_keys_are_listed_oldest_first_after_the_managed_ones(keys: Keys) -> None:
@@ -136,13 +136,13 @@ def test_a_list_comes_in_pages(
 ) -> None:
     for number in range(5):
         keys.create(name=str(number))
-    answer = keys.list(query=query).json
+    answer = keys.list_keys(query=query).json
     assert [key["name"] for key in answer["data"]] == names
     assert (answer["total"], answer["page"], answer["limit"], answer["pages"]) == (5, page, limit, pages)
 
 
 def test_of_no_keys_there_are_no_pages(keys: Keys) -> None:
-    answer = keys.list().json
+    answer = keys.list_keys().json
     assert (answer["data"], answer["total"], answer["page"], answer["pages"]) == ([], 0, 1, 0)
 
 
@@ -160,7 +160,7 @@ def test_of_no_keys_there_are_no_pages(keys: Keys) -> None:
     ],
 )
 def test_bad_paging_is_a_violation(keys: Keys, query: str, pointer: str, keyword: str) -> None:
-    answer = keys.list(query=query)
+    answer = keys.list_keys(query=query)
     assert answer.error == (422, "invalid_request")
     [violation] = answer.json["error"]["details"]["violations"]
     assert (violation["in"], violation["pointer"], violation["keyword"]) == ("query", pointer, keyword)
@@ -179,13 +179,13 @@ def test_the_managed_filter_tells_platform_keys_from_custom_ones(
     keys: Keys, query: str, names: list[str]
 ) -> None:
     keys.create(account=MANAGED_ACCOUNT)
-    answer = keys.list(account=MANAGED_ACCOUNT, query=query).json
+    answer = keys.list_keys(account=MANAGED_ACCOUNT, query=query).json
     assert [key["name"] for key in answer["data"]] == names
     assert answer["total"] == {"": 3, "&managed=false": 1}.get(query, 2)
 
 
 def test_a_managed_key_that_nobody_regenerated_shows_no_secret(keys: Keys) -> None:
-    assert [key["key"] for key in keys.list(account=MANAGED_ACCOUNT).data] == [None, None]
+    assert [key["key"] for key in keys.list_keys(account=MANAGED_ACCOUNT).data] == [None, None]
 
 
 def test_managed_keys_are_in_every_fresh_namespace_and_back_after_a_reset(keys: Keys) -> None:
@@ -232,7 +232,7 @@ def test_keys_of_other_accounts_are_unseen(keys: Keys) -> None:
 
 def test_a_key_can_do_what_its_permission_map_says_and_nothing_else(keys: Keys) -> None:
     secret = keys.create(permissions={"account:api:key": ["read"]}).data["key"]
-    assert keys.list(secret).reason == "listed"
+    assert keys.list_keys(secret).reason == "listed"
     refused = keys.create(secret)
     assert refused.error == (403, "missing_permission")
     assert refused.json["error"]["details"]["permission"] == "account:api:key:create"
@@ -261,7 +261,7 @@ def test_a_permission_is_key_colon_action_however_it_is_split(
 def test_a_key_reaches_its_own_account_only(keys: Keys) -> None:
     secret = keys.create(MINE, "acct_1").data["key"]
     elsewhere = keys.create(MINE, "acct_2").data["id"]
-    assert keys.list(secret, "acct_2").error == (403, "foreign_account")
+    assert keys.list_keys(secret, "acct_2").error == (403, "foreign_account")
     assert keys.create(secret, "acct_2").error == (403, "foreign_account")
     assert keys.delete(elsewhere, secret).error == (404, "api_key_not_found")
     assert keys.regenerate(MANAGED, secret).error == (404, "api_key_not_found")
@@ -270,33 +270,33 @@ def test_a_key_reaches_its_own_account_only(keys: Keys) -> None:
 def test_a_key_ends_with_its_expiry_to_the_millisecond(keys: Keys) -> None:
     secret = keys.create(expires_at="2026-01-01T01:00:00Z").data["key"]
     keys.advance(HOUR - 1)
-    assert keys.list(secret).status == 200
+    assert keys.list_keys(secret).status == 200
     keys.advance(1)
-    assert keys.list(secret).error == (401, "expired_credential")
+    assert keys.list_keys(secret).error == (401, "expired_credential")
     keys.advance(-1)
-    assert keys.list(secret).status == 200
+    assert keys.list_keys(secret).status == 200
 
 
 def test_a_key_may_be_born_expired(keys: Keys) -> None:
     created = keys.create(expires_at="2025-01-01T00:00:00Z")
     assert created.status == 201
-    assert keys.list(created.data["key"]).error == (401, "expired_credential")
+    assert keys.list_keys(created.data["key"]).error == (401, "expired_credential")
 
 
 def test_an_expired_key_stays_listed_as_it_was_created(keys: Keys) -> None:
     keys.create(expires_at="2025-01-01T00:00:00Z")
-    [listed] = keys.list().data
+    [listed] = keys.list_keys().data
     assert (listed["status"], listed["expires_at"]) == ("ACTIVE", "2025-01-01T00:00:00Z")
 
 
 def test_the_last_use_moves_when_a_key_is_accepted(keys: Keys) -> None:
     created = keys.create().data
     assert (created["last_used_at"], created["last_used_ip"]) == (None, None)
-    keys.list(MINE)
-    assert keys.list(MINE).data[0]["last_used_at"] is None
+    keys.list_keys(MINE)
+    assert keys.list_keys(MINE).data[0]["last_used_at"] is None
     keys.advance(1500)
-    keys.list(created["key"])
-    [listed] = keys.list(MINE).data
+    keys.list_keys(created["key"])
+    [listed] = keys.list_keys(MINE).data
     assert (listed["last_used_at"], listed["last_used_ip"]) == ("2026-01-01T00:00:01.500Z", "127.0.0.1")
     assert listed["updated_at"] == START
 
@@ -318,13 +318,13 @@ def test_a_use_is_a_call_that_got_past_the_credential_check(
 ) -> None:
     secret = keys.create().data["key"]
     keys.engine.handle(build_request("GET", path, headers=headers | {"Authorization": f"Bearer {secret}"}))
-    assert (keys.list(MINE).data[0]["last_used_at"] is not None) == is_used
+    assert (keys.list_keys(MINE).data[0]["last_used_at"] is not None) == is_used
 
 
 def test_an_expired_or_deleted_key_is_not_used(keys: Keys) -> None:
     secret = keys.create(expires_at="2025-01-01T00:00:00Z").data["key"]
-    keys.list(secret)
-    assert keys.list(MINE).data[0]["last_used_at"] is None
+    keys.list_keys(secret)
+    assert keys.list_keys(MINE).data[0]["last_used_at"] is None
 
 
 def test_a_key_belongs_to_the_namespace_that_issued_it(keys: Keys) -> None:
@@ -349,8 +349,8 @@ def test_a_deleted_key_is_gone_from_lists_and_as_a_credential(keys: Keys) -> Non
     deleted = keys.delete(created["id"])
     assert (deleted.status, deleted.reason) == (200, "deleted")
     assert deleted.json == {"message": "success", "success": True}
-    assert keys.list().json["total"] == 0
-    assert keys.list(created["key"]).error == (401, "revoked_credential")
+    assert keys.list_keys().json["total"] == 0
+    assert keys.list_keys(created["key"]).error == (401, "revoked_credential")
 
 
 def test_a_key_can_delete_itself(keys: Keys) -> None:
@@ -362,14 +362,14 @@ def test_a_key_can_delete_itself(keys: Keys) -> None:
 def test_a_managed_key_can_be_deleted(keys: Keys) -> None:
     secret = keys.regenerate().data["key"]
     assert keys.delete(MANAGED).reason == "deleted"
-    assert keys.list(secret, MANAGED_ACCOUNT).error == (401, "revoked_credential")
+    assert keys.list_keys(secret, MANAGED_ACCOUNT).error == (401, "revoked_credential")
 
 
 def test_deleting_needs_its_own_permission(keys: Keys) -> None:
     secret = keys.create(permissions={"account:api:key": ["create", "read", "update"]}).data["key"]
     id = keys.create().data["id"]
     assert keys.delete(id, secret).error == (403, "missing_permission")
-    assert keys.list().json["total"] == 2
+    assert keys.list_keys().json["total"] == 2
 
 
 # Regenerating.
@@ -381,8 +381,8 @@ def test_a_regenerated_key_has_a_new_secret_and_the_old_one_ends(keys: Keys) -> 
     keys.advance(1000)
     second = keys.regenerate()
     assert first.data["key"] != second.data["key"]
-    assert keys.list(first.data["key"], MANAGED_ACCOUNT).error == (401, "revoked_credential")
-    assert keys.list(second.data["key"], MANAGED_ACCOUNT).status == 200
+    assert keys.list_keys(first.data["key"], MANAGED_ACCOUNT).error == (401, "revoked_credential")
+    assert keys.list_keys(second.data["key"], MANAGED_ACCOUNT).status == 200
     assert second.data["updated_at"] == "2026-01-01T00:00:01.000Z"
     assert first.data | {"key": "", "updated_at": ""} == second.data | {"key": "", "updated_at": ""}
     assert first.data["managed"] is True and first.data["id"] == MANAGED
@@ -390,14 +390,14 @@ def test_a_regenerated_key_has_a_new_secret_and_the_old_one_ends(keys: Keys) -> 
 
 def test_a_regenerated_key_shows_its_plaintext_once(keys: Keys) -> None:
     secret = keys.regenerate().data["key"]
-    shown = keys.list(account=MANAGED_ACCOUNT).data[0]["key"]
+    shown = keys.list_keys(account=MANAGED_ACCOUNT).data[0]["key"]
     assert shown.startswith("sk_test_[") and secret not in shown
 
 
 def test_a_regenerated_key_has_the_permissions_and_the_account_of_the_managed_one(keys: Keys) -> None:
     secret = keys.regenerate().data["key"]
-    assert keys.list(secret, MANAGED_ACCOUNT).status == 200
-    assert keys.list(secret, "acct_1").error == (403, "foreign_account")
+    assert keys.list_keys(secret, MANAGED_ACCOUNT).status == 200
+    assert keys.list_keys(secret, "acct_1").error == (403, "foreign_account")
     assert keys.create(secret, MANAGED_ACCOUNT).error == (403, "missing_permission")
 
 
@@ -411,7 +411,7 @@ def test_a_regenerated_key_sees_the_data_of_whoever_asked_for_it(keys: Keys) -> 
 def test_a_custom_key_cannot_be_regenerated(keys: Keys) -> None:
     created = keys.create().data
     assert keys.regenerate(created["id"]).error == (409, "conflict")
-    assert keys.list(created["key"]).status == 200
+    assert keys.list_keys(created["key"]).status == 200
 
 
 def test_regenerating_needs_its_own_permission(keys: Keys) -> None:
@@ -487,7 +487,7 @@ def test_two_callers_who_regenerate_one_key_get_different_secrets(keys: Keys) ->
 def test_no_secret_is_kept_in_what_is_remembered(keys: Keys) -> None:
     secrets = [keys.create().data["key"], keys.regenerate().data["key"]]
     for secret in secrets:
-        keys.list(secret, MANAGED_ACCOUNT)
+        keys.list_keys(secret, MANAGED_ACCOUNT)
     namespace = keys.engine.namespaces.default
     kept = repr((namespace.resources.items, namespace.resources.credentials, namespace.resources.answers))
     kept += json.dumps([call.to_json() for call in namespace.journal])
@@ -500,15 +500,15 @@ def test_the_oldest_custom_key_makes_room_and_managed_ones_never_do(
     monkeypatch.setattr("mockserver.resources.MAX_ITEMS", 4)
     secrets = [keys.create(account=MANAGED_ACCOUNT, name=str(number)).data["key"] for number in range(3)]
     assert keys.names(account=MANAGED_ACCOUNT) == ["Platform", "Checkout", "1", "2"]
-    assert keys.list(secrets[0], MANAGED_ACCOUNT).error == (401, "revoked_credential")
-    assert keys.list(secrets[2], MANAGED_ACCOUNT).status == 200
+    assert keys.list_keys(secrets[0], MANAGED_ACCOUNT).error == (401, "revoked_credential")
+    assert keys.list_keys(secrets[2], MANAGED_ACCOUNT).status == 200
 
 
 def test_strict_accounts_hide_the_keys_of_unlisted_accounts(keys: Keys) -> None:
     id = keys.create().data["id"]
     namespace = keys.engine.namespaces.default
     namespace.settings = replace(namespace.settings, strict_accounts=True)
-    assert keys.list().error == (404, "account_not_found")
+    assert keys.list_keys().error == (404, "account_not_found")
     assert keys.delete(id).error == (404, "api_key_not_found")
 
 
@@ -516,7 +516,7 @@ def test_a_keys_file_may_say_only_what_matters(tmp_path: Path) -> None:
     keys = Keys(engine_with_a_live_key(tmp_path))
     namespace = keys.engine.namespaces.default
     namespace.settings = replace(namespace.settings, allow_live=True)
-    [listed] = keys.list("sk_live_not_a_real_key", "acct_live_main").data
+    [listed] = keys.list_keys("sk_live_not_a_real_key", "acct_live_main").data
     assert (listed["name"], listed["managed"], listed["key"], listed["created_at"]) == (
         "Live",
         True,
