@@ -81,6 +81,8 @@ DOORS = SHELVES["doors"]
 
 # Where a library may be imported. A folder stands for one module in it, whichever that is.
 LIBRARIES: dict[str, tuple[str, ...]] = {
+    # What httpx runs on, whichever event loop there is.
+    "anyio": ("transports",),
     "click": ("cli",),
     "cryptography": ("tokens",),
     "faker": ("synthesis.formats",),
