@@ -468,7 +468,7 @@ def test_who_may_not_act_is_told_so_where_the_key_exists(keys: Keys, operation: 
 def test_the_same_requests_get_the_same_keys_whatever_else_happens() -> None:
     quiet, busy = (Keys(build_engine(Settings(clock=START))) for _ in range(2))
     busy.create(YOURS)
-    busy.list()
+    busy.list_keys()
     busy.create(name="another")
     assert quiet.create().data == busy.create().data
     assert quiet.regenerate().data == busy.regenerate().data
