@@ -23,10 +23,14 @@ from mockserver.validation import Violation
 
 
 class Outcome(NamedTuple):
-    """What carrying an operation out gave: the envelope's value and the reason slug of the success."""
+    """What carrying an operation out gave: the envelope's value and the reason slug of the success.
+
+    `secret` is one that the value holds and, beside it, as what that may be shown.
+    """
 
     value: Json
     reason: str
+    secret: tuple[bytes, bytes] | None = None
 
     def __repr__(self) -> str:
         # The value may hold a secret that was just issued.

@@ -157,7 +157,16 @@ class Engine:
             if namespace.journal.failed_writes or response.status >= 429 or is_faulted:
                 watch_retries(situation, response.status, number, is_faulted=is_faulted)
             call = _make_call(
-                situation, decision, response, reason, number, call_id, started, real_millis(), effect
+                situation,
+                decision,
+                outcome,
+                response,
+                reason,
+                number,
+                call_id,
+                started,
+                real_millis(),
+                effect,
             )
             waiting = None
             if response.delivery is not PROMPT:
@@ -257,6 +266,7 @@ def _note_use(situation: Situation, decision: Decision) -> None:
 def _make_call(
     situation: Situation,
     decision: Decision | None,
+    outcome: Outcome | None,
     response: Response,
     reason: str,
     number: int,
@@ -288,7 +298,7 @@ def _make_call(
         tenant=situation.principal.tenant,
         effect=effect,
     )
-    call.answer_with(response)
+    call.answer_with(response, outcome.secret if outcome is not None else None)
     return call
 
 

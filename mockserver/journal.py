@@ -140,12 +140,14 @@ class Call:
     def __repr__(self) -> str:
         return f"<Call {self.number} {self.request.method} {self.request.path} {self.status} {self.reason}>"
 
-    def answer_with(self, response: Response) -> None:
-        """Keep the answer, redacted, before it leaves."""
+    def answer_with(self, response: Response, secret: tuple[bytes, bytes] | None = None) -> None:
+        """Keep the answer, redacted, before it leaves. `secret` is one that it is known to hold, and as what
+        that is shown: finding it again would cost more than all the rest."""
         self.status = response.status
         self.response_headers = response.headers
         self.response_truncated = len(response.body) > MAX_BODY_BYTES
-        self.response_body = redact_bytes(response.body[:MAX_BODY_BYTES])
+        body = response.body if secret is None else response.body.replace(*secret)
+        self.response_body = redact_bytes(body[:MAX_BODY_BYTES])
         self.size += len(self.response_body)
 
     @property
@@ -191,7 +193,7 @@ class Call:
             if self.status is None
             else {
                 "status": self.status,
-                "headers": write_headers(self.response_headers),
+                "headers": redact_json(write_headers(self.response_headers)),
                 "body": write_body(self.response_body),
                 "bodyTruncated": self.response_truncated,
             },

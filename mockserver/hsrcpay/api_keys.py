@@ -133,7 +133,8 @@ def issue_secret(situation: Situation, seed: Seed, item: Item, reason: str) -> O
     key, resources = item.value, situation.namespace.resources
     secret = make_secret_key(seed.at("/data/key"), situation.namespace.name)
     digest = digest_secret(secret)
-    item = item._replace(value=key | {"key": display(secret, digest)}, credential=digest)
+    shown = display(secret, digest)
+    item = item._replace(value=key | {"key": shown}, credential=digest)
     expires_at = key["expires_at"]
     credential = IssuedCredential(
         key["id"],
@@ -145,7 +146,8 @@ def issue_secret(situation: Situation, seed: Seed, item: Item, reason: str) -> O
     )
     resources.put_item(key["id"], item)
     resources.add_credential(digest, credential)
-    return Outcome({"message": "success", "success": True, "data": show(item) | {"key": secret}}, reason)
+    value = {"message": "success", "success": True, "data": show(item) | {"key": secret}}
+    return Outcome(value, reason, (secret.encode("ascii"), shown.encode("ascii")))
 
 
 def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:
