@@ -1,0 +1,107 @@
+"""An answer in its parts, and the variant: a named pure change of it."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from mockserver.json_codec import dumps
+from mockserver.types import Headers, Json, JsonObject
+
+CONTENT_TYPE = b"content-type"
+
+
+class Answer(NamedTuple):
+    """An answer before it is written: the JSON value of its body (or its bytes, where it is no JSON) and how
+    it becomes bytes.
+
+    `is_json` says which; `has_upper_case_headers`, `is_chunked` and `is_compressed` how it travels.
+    """
+
+    status: int
+    headers: Headers
+    value: Json
+    is_json: bool = True
+    write: Callable[[Json], bytes] = dumps
+    is_chunked: bool = False
+    is_compressed: bool = False
+    has_upper_case_headers: bool = False
+
+    def __repr__(self) -> str:
+        # The value may hold a secret that was just issued.
+        return f"<Answer {self.status}>"
+
+
+class Written(NamedTuple):
+    """An answer as bytes: `body` as it is sent, `plain` as it was before it was compressed."""
+
+    headers: Headers
+    body: bytes
+    plain: bytes
+
+
+def write_answer(answer: Answer) -> Written:
+    """The bytes of an answer."""
+    plain = answer.write(answer.value)
+    if not answer.is_compressed or not plain:
+        return Written(answer.headers, plain, plain)
+    # The same bytes at any time: the header of gzip (RFC 1952, section 2.3.1) would hold the hour.
+    body = gzip.compress(plain, mtime=0)
+    return Written((*answer.headers, (b"content-encoding", b"gzip")), body, plain)
+
+
+def keep(body: Json) -> bytes:
+    """How a body that is no JSON, but bytes already, is written."""
+    return bytes(body)
+
+
+Alter: TypeAlias = Callable[[Answer], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way in which an answer may differ from the plain one of its operation and status.
+
+    `deviation` says in words what differs; `is_legal` whether the contract allows it; `needs_gzip` that only
+    a client that asks for gzip can read it. `alter` is pure; an answer that has no place for the deviation
+    stays as it is.
+    """
+
+    name: str
+    operation: str
+    status: int
+    deviation: str
+    is_legal: bool
+    alter: Alter
+    needs_gzip: bool = False
+
+    def to_json(self) -> JsonObject:
+        """`{"name", "operation", "status", "deviation", "legal"}`."""
+        return {
+            "name": self.name,
+            "operation": self.operation,
+            "status": self.status,
+            "deviation": self.deviation,
+            "legal": self.is_legal,
+        }
+
+
+def combine(first: Variant, second: Variant) -> Variant:
+    """Both deviations at once, named `first+second`."""
+    return Variant(
+        f"{first.name}+{second.name}",
+        first.operation,
+        first.status,
+        f"{first.deviation}; and {second.deviation}",
+        first.is_legal and second.is_legal,
+        lambda answer: second.alter(first.alter(answer)),
+        first.needs_gzip or second.needs_gzip,
+    )
+
+
+def replace_header(headers: Headers, name: bytes, value: bytes | None) -> Headers:
+    """Headers with another value under a name, or with None without it."""
+    others = tuple(header for header in headers if header[0] != name)
+    return others if value is None else (*others, (name, value))
