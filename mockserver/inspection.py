@@ -241,11 +241,20 @@ def read_cookies(request: Request) -> dict[str, list[str]]:
 def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:
     if members is None or not isinstance(body, dict) or body.keys() <= members:
         return body
-    for name in body:
-        if name not in members:
-            text = f"the contract does not name the body member {redact(name)!r}; it is dropped"
-            warnings.append(CallWarning("unknown_member", text))
+    unknown = [name for name in body if name not in members]
+    for name in unknown[:_MAX_NAMED]:
+        shown = redact(name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…")
+        text = f"the contract does not name the body member {shown!r}; it is dropped"
+        warnings.append(CallWarning("unknown_member", text))
+    if len(unknown) > _MAX_NAMED:
+        text = (
+            f"the contract does not name {len(unknown) - _MAX_NAMED} further body members; they are dropped"
+        )
+        warnings.append(CallWarning("unknown_member", text))
     return {name: value for name, value in body.items() if name in members}
 
 
+# The journal keeps these warnings, and a body can have a hundred thousand members or one long name.
+_MAX_NAMED = 20
+_MAX_SHOWN = 200
 _TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})

@@ -92,9 +92,12 @@ def _convert(text: str, types: frozenset[str]) -> Json:
     return text
 
 
+# Possessive, so that no header takes long to be refused.
 _MEDIA_TYPE = re.compile(
-    r"\s*([\w!#$&^.+-]+/[\w!#$&^.+-]+)\s*((?:;\s*[\w!#$&^.+-]+=(?:[^\s;\",]+|\"[^\"]*\")\s*)*);?\s*"
+    r"\s*+([\w!#$&^.+-]++/[\w!#$&^.+-]++)\s*+"
+    r"((?:;\s*+[\w!#$&^.+-]++=(?:[^\s;\",]++|\"[^\"]*+\")\s*+)*+);?\s*+"
 )
+_PARAMETER = re.compile(r";\s*+([\w!#$&^.+-]++)=([^\s;\",]++|\"[^\"]*+\")")
 
 
 def find_media_type(body: RequestBody, content_type: str | None) -> CompiledSchema | Violation:
@@ -110,8 +113,8 @@ def find_media_type(body: RequestBody, content_type: str | None) -> CompiledSche
     match = _MEDIA_TYPE.fullmatch(content_type)
     if match:
         schema = body.schemas.get(match.group(1).lower()) or _find_range(body.schemas, match.group(1).lower())
-        charset = re.search(r";\s*charset=\"?([^\s;\"]+)", match.group(2), re.IGNORECASE)
-        if schema is not None and (charset is None or charset.group(1).lower() in ("utf-8", "utf8")):
+        parameters = {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(match.group(2))}
+        if schema is not None and parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8"):
             return schema
         if schema is not None:
             return Violation("header", "/content-type", "enum", "charset must be utf-8")
