@@ -404,9 +404,9 @@ class Connection(HttpToolsProtocol):
 
     def _expire_unread(self, now: float) -> None:
         size = self.transport.get_write_buffer_size()
-        if not size or size < self._unread_bytes:
+        if not self._unread_bytes or size < self._unread_bytes:
             self._unread_since = now
-        elif self._unread_bytes and now - self._unread_since > WRITE_TIMEOUT_SECONDS:
+        elif now - self._unread_since > WRITE_TIMEOUT_SECONDS:
             self.transport.abort()
         self._unread_bytes = size
 
