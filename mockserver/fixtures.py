@@ -241,12 +241,20 @@ def _read_stubs(folder: Path, contract: Contract) -> tuple[Stub, ...]:
         return ()
     stubs: list[Stub] = []
     problems: list[Problem] = []
+    places: dict[str, Path] = {}
     for path in sorted(folder.glob("*.json")):
         series, count = UuidSeries(Seed("stub", path.name)), iter(range(2**48))
         try:
             document = read_document(path, error=FixtureError)
             new_id = lambda series=series, count=count: series.number(next(count))  # noqa: E731
-            stubs += read_stubs(document, contract, new_id=new_id, file=str(path))
+            read = read_stubs(document, contract, new_id=new_id, file=str(path))
+            for stub in read:
+                other = places.setdefault(stub.id, path)
+                if other != path:
+                    problems.append(
+                        Problem(f"{stub.id!r} is the id of a stub in {other.name} as well", file=str(path))
+                    )
+            stubs += read
         except InvalidInput as error:
             problems += error.problems
     if problems and folder == packaged_folder("fixtures") / "stubs":

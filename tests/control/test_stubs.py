@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mockserver.control import Control, ControlAnswer
 from mockserver.engine import Engine
+from mockserver.exceptions import FixtureError
 from mockserver.fixtures import load_fixtures
 from mockserver.hsrcpay import BEHAVIOURS
 from mockserver.messages import Response, build_request
@@ -500,6 +501,14 @@ def test_outcomes_of_a_file_are_used_up_in_order(engine: Engine, tmp_path: Path)
         assert used == ["first", "second", "third", None]
         admin.ask("POST", "/mappings/reset")
         admin.namespace.journal.clear()
+
+
+def test_an_id_belongs_to_one_stub_of_all_files(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "stubs").mkdir()
+    for name in ("a.json", "b.json"):
+        (tmp_path / "stubs" / name).write_text(json.dumps(stub("s", id="same")))
+    with pytest.raises(FixtureError, match=r"b\.json: 'same' is the id of a stub in a\.json as well"):
+        load_fixtures(tmp_path, engine.contract)
 
 
 # Scenarios
