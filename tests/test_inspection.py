@@ -1,0 +1,204 @@
+"""Inspection: all that is known of a request before anybody decides."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mockserver.contract import Contract
+from mockserver.headers import HeaderReader
+from mockserver.inspection import Inspection, Inspector, read_cookies, read_query
+from mockserver.messages import Request, build_request
+from mockserver.tokens import TokenAuthority
+from mockserver.types import UNSET
+from tests.doors import BODY, CREATE, make_jwt
+
+
+@pytest.fixture(scope="module")
+def inspector(contract: Contract) -> Inspector:
+    return Inspector(contract, HeaderReader(TokenAuthority("seed")))
+
+
+def inspect(inspector: Inspector, method: str = "POST", url: str = CREATE, **more: Any) -> Inspection:
+    more.setdefault("headers", {"Authorization": "Bearer sk_test_x"})
+    if "body" not in more:
+        more.setdefault("json", BODY)
+    return inspector.inspect(build_request(method, url, **more))
+
+
+def test_a_sound_request_is_known_whole(inspector: Inspector) -> None:
+    body = BODY | {"colour": "red"}
+    found = inspect(inspector, url=f"{CREATE}&x=1", json=body)
+    assert found.operation is not None
+    assert found.operation.id == "createApiKey"
+    assert (found.namespace, found.path, found.credential.kind) == ("default", "/v1/api-keys/", "secret")
+    assert found.arguments == {"account_id": "acct_1"}
+    assert found.query == {"account_id": ["acct_1"], "x": ["1"]}
+    assert (found.body, found.full_body, found.malformed) == (BODY, body, None)
+    assert found.object() == BODY
+    assert found.violations == []
+    assert [warning.to_json() for warning in found.warnings] == [
+        {
+            "code": "unknown_member",
+            "message": "the contract does not name the body member 'colour'; it is dropped",
+        }
+    ]
+
+
+def test_parameters_are_converted_and_have_their_defaults(inspector: Inspector) -> None:
+    found = inspect(inspector, "GET", f"{CREATE}&limit=5&managed=true", body=b"")
+    assert found.arguments == {"account_id": "acct_1", "page": 1, "limit": 5, "managed": True}
+    found = inspect(inspector, "DELETE", "/v1/api-keys/a%2Fb%20c", body=b"")
+    assert found.path_parameters == found.arguments == {"id": "a/b c"}
+
+
+def test_a_body_that_nobody_asks_for_is_not_read(inspector: Inspector) -> None:
+    found = inspect(inspector, "GET", body=b"{ no json")
+    assert (found.body, found.full_body, found.malformed, found.violations) == (UNSET, UNSET, None, [])
+
+
+def test_what_is_no_json_says_why(inspector: Inspector) -> None:
+    found = inspect(inspector, body=b"[1,", headers={"Content-Type": "application/json"})
+    assert found.malformed == "Expecting value at line 1 column 4"
+    assert (found.body, found.full_body, found.violations) == (UNSET, UNSET, [])
+
+
+def test_no_operation_is_a_hint_at_the_nearest(inspector: Inspector) -> None:
+    found = inspect(inspector, url="/v1/api-key")
+    assert (found.operation, found.path_item) == (None, None)
+    assert "createApiKey (POST /api-keys/)" in found.warnings[0].message
+    found = inspect(inspector, "PUT")
+    assert found.operation is None
+    assert found.path_item is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "expected"),
+    [
+        ("/v1/x", "sk_test_x", ("default", "/v1/x", [])),
+        ("/~a/v1/x", "sk_test_x", ("a", "/v1/x", [])),
+        ("/~a", "sk_test_x", ("a", "/", [])),
+        ("/~a/", "sk_test_x", ("a", "/", [])),
+        ("/~a//v1", "sk_test_x", ("a", "//v1", [])),
+        ("/~a/~b/v1", "sk_test_x", ("a", "/~b/v1", [])),
+        ("/~a.b/v1", "sk_test_x", ("default", "/~a.b/v1", [])),
+        ("/~A/v1", "sk_test_ns-b_x", ("b", "/~A/v1", [])),
+        ("/x/~a", "sk_test_x", ("default", "/x/~a", [])),
+        ("/v1", "sk_test_ns-b_x", ("b", "/v1", [])),
+        ("/v1", make_jwt({"ns": "b"}), ("b", "/v1", [])),
+        ("/~b/v1", "sk_test_ns-b_x", ("b", "/v1", [])),
+        ("/~a/v1", "sk_test_ns-b_x", ("a", "/v1", ["namespace_conflict"])),
+        ("/~a/v1", make_jwt({"ns": "b"}), ("a", "/v1", ["namespace_conflict"])),
+    ],
+)
+def test_path_and_credential_name_the_namespace(
+    inspector: Inspector, path: str, key: str, expected: tuple[str, str, list[str]]
+) -> None:
+    found = inspect(inspector, url=path, headers={"Authorization": f"Bearer {key}"})
+    codes = [warning.code for warning in found.warnings if warning.code != "unknown_operation"]
+    assert (found.namespace, found.path, codes) == expected
+    assert found.recorded.path == expected[1]
+
+
+def test_what_is_recorded_is_redacted(inspector: Inspector) -> None:
+    secret = "sk_test_very_secret"
+    found = inspect(
+        inspector,
+        url=f"/~a/v1/{secret}?key={secret}",
+        headers={"Authorization": f"Bearer {secret}", "X-Other": secret},
+        json={secret: secret},
+    )
+    assert "very_secret" not in str(tuple(found.recorded))
+    assert found.request.header(b"x-other") == secret.encode()
+    assert "very_secret" not in repr(found) + repr(found.request) + repr(found.recorded)
+
+
+@pytest.mark.parametrize("name", ["access_token", "api_key", "token", "other"])
+def test_a_credential_in_the_query_is_a_warning(inspector: Inspector, name: str) -> None:
+    value = "sk_test_secret" if name == "other" else "anything"
+    found = inspect(inspector, url=f"{CREATE}&{name}={value}")
+    assert [warning.code for warning in found.warnings] == ["credential_in_query"]
+
+
+def test_of_many_unknown_members_the_first_are_named_and_the_rest_counted(inspector: Inspector) -> None:
+    found = inspect(inspector, json=BODY | {f"m{index}": 0 for index in range(100_000)})
+    assert len(found.warnings) == 21
+    assert "99980 further" in found.warnings[-1].message
+    found = inspect(inspector, json=BODY | {"m" * 100_000: 0})
+    assert len(found.warnings[0].message) < 300
+
+
+# Canonical requests
+
+
+SPELT = b' {"name":"x","permissions":{"account:api:key":["read"]},"name":"Report\\u0069ng"}'
+
+
+def canonical(inspector: Inspector, **change: Any) -> bytes:
+    return inspect(inspector, **change).canonical()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"url": "/v1/api-keys?account_id=acct_1"}, id="trailing slash"),
+        pytest.param({"url": "/~other/v1/api-keys/?account_id=acct_1"}, id="namespace"),
+        pytest.param({"url": "/v1/api%2Dkeys/?account%5Fid=acct%5f1"}, id="percent-encoding"),
+        pytest.param({"json": dict(reversed(BODY.items()))}, id="order of members"),
+        pytest.param({"body": SPELT, "headers": {"content-type": "application/json"}}, id="spelling of JSON"),
+        pytest.param({"headers": {"Authorization": "Bearer sk_test_other", "X-A": "1"}}, id="headers"),
+        pytest.param({"client": "10.0.0.1"}, id="client"),
+    ],
+)  # fmt: skip
+def test_equal_requests_are_canonically_equal(inspector: Inspector, change: dict[str, Any]) -> None:
+    assert canonical(inspector, **change) == canonical(inspector)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"url": CREATE + "0"},
+        {"url": f"{CREATE}&x="},
+        {"url": f"{CREATE}&account_id=acct_1"},
+        {"json": BODY | {"name": "reporting"}},
+        {"json": BODY | {"metadata": {}}},
+        {"json": BODY | {"unknown": 1}},
+        {"method": "GET"},
+    ],
+    ids=str,
+)
+def test_different_requests_are_canonically_different(inspector: Inspector, change: dict[str, Any]) -> None:
+    assert canonical(inspector, **change) != canonical(inspector)
+
+
+def test_the_order_of_different_parameters_does_not_matter_that_of_equal_ones_does(
+    inspector: Inspector,
+) -> None:
+    assert canonical(inspector, url="/v1/api-keys?b=1&a=2&b=3") == canonical(
+        inspector, url="/v1/api-keys?a=2&b=1&b=3"
+    )
+    assert canonical(inspector, url="/v1/api-keys?b=1&b=3") != canonical(
+        inspector, url="/v1/api-keys?b=3&b=1"
+    )
+
+
+# Query and cookies
+
+
+@given(st.text(st.sampled_from("ab=&+%2053FüéÿC;"), max_size=20))
+@settings(deadline=None)
+def test_a_query_is_read_as_forms_are(query: str) -> None:
+    found = [(name, value) for name, values in read_query(query).items() for value in values]
+    pairs = parse_qsl(query, keep_blank_values=True, encoding="latin-1")
+    read = [tuple(text.encode("latin-1").decode("utf-8", "replace") for text in pair) for pair in pairs]
+    assert sorted(found) == sorted(read)
+
+
+def test_cookies_are_read_by_name() -> None:
+    headers = ((b"cookie", b"a=1; b=2;a=3"), (b"x", b"c=9"), (b"cookie", b"flag"))
+    request = Request("GET", "/", "", headers, b"")
+    assert read_cookies(request) == {"a": ["1", "3"], "b": ["2"], "flag": [""]}
