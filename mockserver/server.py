@@ -21,7 +21,7 @@ from mockserver.connection import Connection, expire_all
 from mockserver.contract import load_contract
 from mockserver.control import ControlAnswer, Question
 from mockserver.engine import Engine
-from mockserver.exceptions import MockServerError, SettingsError
+from mockserver.exceptions import MockFailure, MockServerError, SettingsError
 from mockserver.fixtures import load_fixtures
 from mockserver.hsrcpay import BEHAVIOURS
 from mockserver.journal import Call
@@ -197,12 +197,18 @@ class ServerThread:
         """Start the thread; returns when connections are accepted."""
         self._thread.start()
         self._started.wait()
+        if not self._thread.is_alive():
+            raise MockFailure("the server ended while it was starting; the traceback of its thread says why")
         return self
 
     def _run(self) -> None:
         config = self._server.config
-        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-            runner.run(self._server.serve(sockets=[self._listener]))
+        try:
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(self._server.serve(sockets=[self._listener]))
+        finally:
+            # Whoever waits for the start of a server that failed must not wait for ever.
+            self._started.set()
 
     def stop(self) -> None:
         """End the server and its thread. Safe to call twice."""
