@@ -64,7 +64,7 @@ def redact_bytes(data: bytes) -> bytes:
 def _unescape(match: re.Match[bytes]) -> bytes:
     """The character itself if it can be a part of a key. Others could change what the text means."""
     byte = int(match.group(1), 16)
-    return bytes((byte,)) if byte in _WORD_BYTES else match.group()
+    return bytes((byte,)) if byte in _WORD_BYTES or byte in b".~" else match.group()
 
 
 def _redact(data: bytes) -> bytes:

@@ -124,8 +124,7 @@ def test_a_plain_text_is_left_as_it_is(text: str) -> None:
 def test_escapes_do_not_hide_a_secret_nor_change_its_fingerprint(
     secret: str, hidden: Callable[[str], str]
 ) -> None:
-    # A point that is percent-encoded is no part of a key's shape.
-    text = ".".join(map(hidden, secret.split(".")))
+    text = hidden(secret)
     for before, after in (
         ('{"a":"', '"}'),
         ("/v1/?a=", "&b=%20"),

@@ -22,6 +22,10 @@ class Preferences(NamedTuple):
     variant: str | None = None
     problem: str | None = None
 
+    def __repr__(self) -> str:
+        # The rest is text of the request.
+        return f"<Preferences code={self.code} dynamic={self.dynamic}>"
+
 
 def read_preferences(header: str) -> Preferences | None:
     """Preferences of ours in the header's text; None if it holds none of them."""
