@@ -88,11 +88,19 @@ class Example(NamedTuple):
     is_dynamic: bool = False
     seed: str | None = None
 
+    def __repr__(self) -> str:
+        # Name and seed are texts of the request.
+        return f"<Example dynamic={self.is_dynamic}>"
+
 
 class Literal(NamedTuple):
     """Answer with these bytes."""
 
     body: bytes
+
+    def __repr__(self) -> str:
+        # A script may answer with a secret.
+        return f"<Literal {len(self.body)} bytes>"
 
 
 class CarryOut(NamedTuple):
