@@ -10,6 +10,7 @@ from mockserver.clocks import read_instant
 from mockserver.engine import Engine
 from mockserver.exceptions import BadQuestion, Problem
 from mockserver.namespaces import Namespace
+from mockserver.redaction import redact
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 MAX_WAIT_SECONDS = 300.0
@@ -24,6 +25,10 @@ class ControlCall(NamedTuple):
     query: Mapping[str, list[str]]
     body: Json | UnsetType
     origin: str
+
+    def __repr__(self) -> str:
+        # Path, query and body can hold a secret.
+        return f"<ControlCall in {self.namespace.name}>"
 
     def option(self, name: str) -> str | None:
         """The last value of a query parameter."""
@@ -71,6 +76,10 @@ class ControlAnswer(NamedTuple):
     text: str | None = None
     media_type: str = "application/json"
 
+    def __repr__(self) -> str:
+        # A token that was just made is in the value.
+        return f"<ControlAnswer {self.status} {self.media_type}>"
+
 
 class Question(NamedTuple):
     """An answer that calls yet to come may give. `ask` returns None until it is known; `give_up` always
@@ -110,13 +119,13 @@ def refuse(status: int, text: str) -> ControlAnswer:
 
 
 def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
-    """WireMock's error shape (WireMock admin API, `Errors`)."""
+    """WireMock's error shape (WireMock admin API, `Errors`). What a text quotes of the call is redacted."""
     errors = [
         {
             "code": 10,
-            "source": {"pointer": problem.pointer},
-            "title": problem.message,
-            "detail": str(problem),
+            "source": {"pointer": redact(problem.pointer)},
+            "title": redact(problem.message),
+            "detail": redact(str(problem)),
         }
         for problem in problems
     ]

@@ -25,8 +25,8 @@ class ResponseDefinition:
 
     status: int | None = None
     status_message: str | None = None
-    headers: Headers = ()
-    body: bytes | None = None
+    headers: Headers = field(default=(), repr=False)
+    body: bytes | None = field(default=None, repr=False)
     delay: Delay | None = None
     dribble: Dribble | None = None
     fault: Fault | None = None
