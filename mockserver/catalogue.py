@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Operation, Parameter
+from mockserver.exceptions import Problem
 from mockserver.faults import Fault
 from mockserver.fixtures import Fixtures
 from mockserver.json_codec import dumps
+from mockserver.synthesis.layers import NoValue
 from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Json, JsonObject
@@ -27,7 +30,8 @@ def list_operations(contract: Contract) -> Iterator[Operation]:
 
 
 def example_body(contract: Contract, operation: Operation) -> Json:
-    """A body that the operation takes: its first example or a value of its schema; None if it takes none."""
+    """A body that the operation takes: its first example or a value of its schema; None if it takes none, or
+    none can be made."""
     body = operation.body
     if body is None:
         return None
@@ -36,7 +40,26 @@ def example_body(contract: Contract, operation: Operation) -> Json:
     schemas = contract.schemas
     schema = schemas.resolve(f"#{body.schema_pointer}") if body.schema_pointer else True
     seed = Seed("example", operation.id)
-    return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
+    with suppress(NoValue):
+        return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
+    return None
+
+
+def find_unmakeable(contract: Contract) -> Iterator[Problem]:
+    """The answers for which the contract has no example, and of whose schema no value can be made."""
+    schemas = contract.schemas
+    for operation in contract.operations.values():
+        for status, envelope in operation.envelopes.items():
+            if envelope.schema is None or envelope.examples:
+                continue
+            pointer = envelope.schema_pointer
+            try:
+                schema = schemas.resolve(f"#{pointer}")
+                seed = Seed("check", operation.id, status)
+                make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
+            except NoValue as error:
+                text = f"{operation.id} cannot answer {status}, as no value can be made: {error}"
+                yield Problem(text, pointer)
 
 
 def example_url(contract: Contract, operation: Operation, account: str = TEST_ACCOUNT) -> str:
@@ -189,10 +212,13 @@ def _find_cause(contract: Contract, operation: Operation, reason: str, origin: s
         return curl_line(contract, operation, origin, credential="sk_test_bound")
     if reason == "api_key_not_found" and "{id}" in operation.path:
         return curl_line(contract, operation, origin).replace(MANAGED_KEY, "key_mock_unknown")
-    if reason == "idempotency_conflict" and operation.body is not None and operation.method == "POST":
+    if reason == "idempotency_conflict" and operation.method == "POST":
+        example = example_body(contract, operation)
+        if not isinstance(example, dict):
+            return None
         header = ("Idempotency-Key: used-twice",)
         first = curl_line(contract, operation, origin, headers=header)
-        other = example_body(contract, operation) | {"name": "another body"}
+        other = example | {"name": "another body"}
         second = curl_line(contract, operation, origin, headers=header, body=dumps(other).decode("utf-8"))
         return f"{first} && {second}"
     return None

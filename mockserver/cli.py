@@ -98,6 +98,7 @@ def serve(**given: Any) -> None:
 @_options("contract", "fixtures")
 def check(**given: Any) -> None:
     """Check contract, fixtures and stubs; exit with 1 and every problem if there is one."""
+    from mockserver.catalogue import find_unmakeable
     from mockserver.contract import load_contract
     from mockserver.fixtures import load_fixtures
 
@@ -107,6 +108,8 @@ def check(**given: Any) -> None:
         contract = load_contract(settings.contract)
         for warning in contract.warnings:
             click.echo(f"warning: {warning}", err=True)
+        for warning in find_unmakeable(contract):
+            click.echo(f"warning: {settings.contract.name}{warning}", err=True)
         fixtures = load_fixtures(settings.fixtures, contract)
     except InvalidInput as error:
         problems += error.problems

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from importlib.metadata import version
+from itertools import islice
 from typing import TextIO
 
 from mockserver.app import create_app
@@ -17,6 +18,9 @@ from mockserver.json_codec import dumps
 from mockserver.logs import CallLog, set_up_logging
 from mockserver.server import bind, build_engine, run
 from mockserver.settings import Settings
+
+# So many operations are shown with a line to try each.
+_SHOWN = 10
 
 
 def serve_forever(settings: Settings) -> None:
@@ -74,9 +78,11 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
             f"Admin token  {made_token}  (Authorization: Bearer; made now, as the host is not loopback)"
         )
     lines.append("")
-    for operation in list_operations(contract):
+    for operation in islice(list_operations(contract), _SHOWN):
         lines.append(f"# {operation.id}: {operation.summary}")
         lines.append(curl_line(contract, operation, origin))
+    if len(contract.operations) > _SHOWN:
+        lines.append(f"# and {len(contract.operations) - _SHOWN} more: {origin}/openapi.json")
     lines.append("")
     _print("\n".join(lines), stream)
 

@@ -327,7 +327,11 @@ def test_h13_the_control_side_takes_more(target: Target) -> None:
 
 @pytest.mark.parametrize(
     "loose",
-    [b"3;" + b"x" * 2_000_000, b"0\r\n" + b"X-Trailer: " + b"x" * 2_000_000, b"0\r\n" + b"X: y\r\n" * 400_000],
+    [
+        b"3;" + b"x" * 2_000_000,
+        b"0\r\n" + b"X-Trailer: " + b"x" * 2_000_000,
+        b"0\r\n" + b"X: y\r\n" * 400_000,
+    ],
     ids=["chunk-extension", "trailer", "trailers"],
 )
 def test_h13_what_surrounds_a_body_is_bounded_too(target: Target, loose: bytes) -> None:
