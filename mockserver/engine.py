@@ -27,6 +27,7 @@ from mockserver.headers import HeaderReader
 from mockserver.identity import identify
 from mockserver.inspection import Inspection, Inspector
 from mockserver.journal import Call, State, StubUse
+from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, Request, Response
 from mockserver.namespaces import Namespace, Namespaces, Waiting
 from mockserver.redaction import redact
@@ -235,7 +236,9 @@ class Engine:
             return None
         body, headers = self.renderer.success(operation, status, outcome)
         request = digest_request(situation.inspection)
-        answer = StoredAnswer(request, status, headers, body, situation.now_millis, call_id, in_flight=True)
+        answer = StoredAnswer(
+            request, status, headers, trim(body), situation.now_millis, call_id, in_flight=True
+        )
         situation.namespace.resources.keep_answer(key, answer)
         return key
 

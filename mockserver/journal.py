@@ -10,13 +10,14 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias
 
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson, Unanswerable
 from mockserver.inspection import CallWarning, read_query
-from mockserver.json_codec import loads
+from mockserver.json_codec import loads, trim
 from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes, redact_json
 from mockserver.scripting.subjects import Subject
@@ -29,8 +30,9 @@ CountKey: TypeAlias = tuple[str | None, int | None, str]
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
-# What a call takes beside its texts, measured.
-_CALL_OVERHEAD = 1_500
+# What a call, and a header of it, take beside their texts, measured.
+_CALL_OVERHEAD = 1_700
+_HEADER_OVERHEAD = 130
 
 
 class StubUse(NamedTuple):
@@ -74,14 +76,14 @@ class Call:
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
     journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
     `tenant` whose data the call saw; `effect` what was carried out (`created`, `deleted` …), whatever was
-    answered, None where nothing was; `retry` is noted by `audits`.
+    answered, None where nothing was; `retry` is noted by `audits`; `variant` the name of the answer's.
     """
 
     __slots__ = (
         "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "fault", "id",
         "namespace", "number", "operation", "path_parameters", "phase", "reason", "received_millis",
         "request", "response_body", "response_headers", "response_truncated", "retry", "size", "started",
-        "state", "status", "stub", "tenant", "violations", "warnings",
+        "state", "status", "stub", "tenant", "variant", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -129,6 +131,7 @@ class Call:
         self.effect = effect
         self.retry: Retry | None = None
         self.status: int | None = None
+        self.variant: str | None = None
         self.response_headers: Headers = ()
         self.response_body = b""
         self.response_truncated = False
@@ -144,10 +147,13 @@ class Call:
         """Keep the answer, redacted, before it leaves. `secret` is one that it is known to hold, and as what
         that is shown: finding it again would cost more than all the rest."""
         self.status = response.status
+        self.variant = response.variant
         self.response_headers = response.headers
-        self.response_truncated = len(response.body) > MAX_BODY_BYTES
-        body = response.body if secret is None else response.body.replace(*secret)
-        self.response_body = redact_bytes(body[:MAX_BODY_BYTES])
+        body = response.body if response.plain is None else response.plain
+        self.response_truncated = len(body) > MAX_BODY_BYTES
+        if secret is not None:
+            body = body.replace(*secret)
+        self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
         self.size += len(self.response_body)
 
     @property
@@ -200,6 +206,7 @@ class Call:
             "state": self.state,
             "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
             **({"retry": self.retry.to_json()} if self.retry else {}),
+            **({"variant": self.variant} if self.variant else {}),
         }
 
 
@@ -329,6 +336,7 @@ class Journal:
         self._budget = budget
         self._lock = threading.RLock() if lock is None else lock
         self._calls: deque[Call] = deque()
+        self._headers: Headers | None = None
         self.bytes = 0
         self.era = 0
         self.revision = 0
@@ -370,6 +378,11 @@ class Journal:
         self.counts[key] = self.counts.get(key, 0) + 1
         if call.warnings:
             self.warned += 1
+        headers = call.request.headers
+        if headers is not self._headers:
+            # Equal headers that come again are one object, which is kept once.
+            self._headers = headers
+            call.size += _HEADER_OVERHEAD * len(headers) + sum(map(len, chain.from_iterable(headers)))
         budget = self._budget
         self.bytes += call.size
         budget.used += call.size

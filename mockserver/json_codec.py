@@ -63,6 +63,11 @@ def dumps(value: Json) -> bytes:
     return orjson.dumps(value, default=_default)
 
 
+def trim(data: bytes) -> bytes:
+    """The same bytes without the 4 KB that orjson leaves allocated behind its own: for what is kept."""
+    return b"%b" % data
+
+
 def dumps_canonical(value: Json) -> bytes:
     """The same bytes for equal values: members sorted, no white space."""
     return orjson.dumps(value, default=_default, option=orjson.OPT_SORT_KEYS)
