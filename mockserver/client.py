@@ -331,6 +331,12 @@ class RecordedCall:
         return stub
 
     @property
+    def variant(self) -> str | None:
+        """The name of the variant that the answer was; None for a plain one."""
+        variant: str | None = self.raw.get("variant")
+        return variant
+
+    @property
     def fault(self) -> str | None:
         """The fault that the answer met on its way."""
         fault: str | None = self.raw["fault"]
@@ -607,6 +613,28 @@ class Sandbox:
         """
         errors: list[JsonObject] = self._ask("GET", "/errors")["errors"]
         return errors
+
+    def variant(self, name: str | None) -> None:
+        """Let every answer that has a variant of this name be it, until another is named or None.
+
+        The operation is carried out as ever; two deviations at once are `"first+second"`. Raises BadQuestion,
+        with the nearest, for a name that no answer has.
+
+            sandbox.variant("null-expires_at")
+        """
+        self._ask("PUT", "/variant", {"name": name})
+
+    def variants(
+        self, operation: str | None = None, *, status: int | None = None, pairs: bool = False
+    ) -> list[JsonObject]:
+        """The variants of answers: `name`, `operation`, `status`, `deviation`, and `legal`, false for those
+        that break the contract; with `pairs` any two legal ones at once. Raises BadQuestion.
+
+            for variant in sandbox.variants("createApiKey", status=201): print(variant["name"])
+        """
+        question = {"operation": operation, "status": status, "pairs": "true" if pairs else None}
+        variants: list[JsonObject] = self._ask("GET", f"/variants?{urlencode(_given(question))}")["variants"]
+        return variants
 
     # Ask what came.
 

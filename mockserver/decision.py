@@ -12,7 +12,9 @@ from mockserver.faults import Fault, Phase
 from mockserver.identity import Principal
 from mockserver.inspection import CallWarning, Inspection, read_query
 from mockserver.journal import make_subject
+from mockserver.messages import Request
 from mockserver.namespaces import Namespace
+from mockserver.redaction import redact
 from mockserver.resources import StoredAnswer
 from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import Stub
@@ -20,6 +22,7 @@ from mockserver.scripting.subjects import Subject
 from mockserver.synthesis.seeds import Seed
 from mockserver.types import Headers, Json, JsonObject
 from mockserver.validation import Violation
+from mockserver.variants import Variant, VariantBook, combine
 
 
 class Outcome(NamedTuple):
@@ -75,6 +78,7 @@ class Situation(NamedTuple):
     principal: Principal
     now_millis: int
     behaviour: Behaviour | None
+    variants: VariantBook
 
     def subject(self) -> Subject:
         """The request as patterns see it."""
@@ -114,7 +118,8 @@ class Decision(NamedTuple):
     """What shall be answered, and why.
 
     `commits` says that the operation is carried out, whatever is answered; `stub` is the one that decided;
-    `headers` come on top of those that the content brings.
+    `headers` come on top of those that the content brings; `variant` changes what comes of all that, and
+    `is_variant_preferred` says that the request asked for it.
     """
 
     reason: str
@@ -124,7 +129,8 @@ class Decision(NamedTuple):
     headers: Headers = ()
     stub: Stub | None = None
     preference: str | None = None
-    variant: str | None = None
+    variant: Variant | None = None
+    is_variant_preferred: bool = False
 
     @property
     def fault(self) -> Fault | None:
@@ -141,7 +147,14 @@ Decider = Callable[[Situation], Decision | None]
 
 
 def decide(situation: Situation) -> Decision:
-    """The first decider with an answer wins; otherwise the operation's success."""
+    """The first decider with an answer wins; otherwise the operation's success. It may be varied then."""
+    decision = _ask_deciders(situation)
+    if situation.namespace.is_varied or situation.inspection.preferences is not None:
+        return vary(situation, decision)
+    return decision
+
+
+def _ask_deciders(situation: Situation) -> Decision:
     for decider in DECIDERS:
         decision = decider(situation)
         if decision is not None:
@@ -503,6 +516,72 @@ def choose_success(situation: Situation, operation: Operation) -> int:
         return statuses[-1 - done % len(statuses)]
     status = int(wanted)
     return status if status in statuses else statuses[0]
+
+
+def vary(situation: Situation, decision: Decision) -> Decision:
+    """The same decision with the variant that the request prefers, else that of the namespace's settings.
+
+    What a script wrote word by word, or damages, stays as it is.
+    """
+    inspection = situation.inspection
+    operation, wish = inspection.operation, inspection.preferences
+    if operation is None:
+        return decision
+    is_fixed = isinstance(decision.content, Literal) or decision.fault is not None
+    name = wish.variant if wish is not None and wish.problem is None else None
+    if name is None:
+        variant = None if is_fixed else _next_variant(situation, operation, decision.status)
+        return decision if variant is None else decision._replace(variant=variant)
+    variant, problem = None, "the answer is scripted word by word"
+    if not is_fixed:
+        variant, problem = _find_preferred(situation, operation, decision.status, name)
+    if variant is None:
+        inspection.warnings.append(CallWarning("preference_ignored", problem))
+        return decision
+    reason = "preferred" if decision.reason == "answered" else decision.reason
+    return decision._replace(reason=reason, variant=variant, is_variant_preferred=True)
+
+
+def _find_preferred(
+    situation: Situation, operation: Operation, status: int, name: str
+) -> tuple[Variant | None, str]:
+    """The variant of a name; None, and why not, where the answer has none that this client can read."""
+    variant = situation.variants.find(operation, status, name)
+    if variant is None:
+        near = situation.variants.find_nearest(name, operation)
+        hint = f"did you mean {' or '.join(near)}?" if near else "GET /__admin/variants lists them"
+        return None, f"the answer {status} of {operation.id} has no variant {redact(name[:100])!r}; {hint}"
+    if variant.needs_gzip and not accepts_gzip(situation.inspection.request):
+        return None, f"the variant {variant.name} needs a request with Accept-Encoding: gzip"
+    return variant, ""
+
+
+def _next_variant(situation: Situation, operation: Operation, status: int) -> Variant | None:
+    """What the namespace makes of an answer. Asking in a cycle takes the turn, as one step."""
+    namespace, book = situation.namespace, situation.variants
+    is_gzip_read = accepts_gzip(situation.inspection.request)
+    variant: Variant | None = None
+    if namespace.variant is not None:
+        variant = book.find(operation, status, namespace.variant)
+        if variant is not None and variant.needs_gzip and not is_gzip_read:
+            variant = None
+    elif namespace.settings.variants == "cycle":
+        choice = book.legal(operation, status, accepts_gzip=is_gzip_read)
+        if choice:
+            variant = choice[namespace.resources.take_turn(operation.id, status) % len(choice)]
+    if namespace.settings.tolerant_reader and 200 <= status < 300:
+        extra = book.extra_members(operation, status)
+        variant = combine(variant, extra) if variant is not None and extra is not None else variant or extra
+    return variant
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether Accept-Encoding names gzip, and not with `q=0` (RFC 9110, section 12.5.3)."""
+    for item in (request.header(b"accept-encoding") or b"").lower().split(b","):
+        coding, _, weight = item.partition(b";")
+        if coding.strip() in (b"gzip", b"x-gzip"):
+            return weight.replace(b" ", b"").rstrip(b"0.") != b"q="
+    return False
 
 
 REQUIREMENTS: tuple[Decider, ...] = (

@@ -259,7 +259,7 @@ def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes
         REASON_PHRASES.get(response.status, b"") if phrase is None else phrase.encode("latin-1", "replace"),
         b"\r\n",
     ]
-    for name, value in response.headers:
+    for name, value in response.sent_headers:
         lines += (name, b": ", value, b"\r\n")
     lines.append(framing)
     lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")

@@ -37,6 +37,7 @@ from mockserver.settings import Settings
 from mockserver.suspicions import find_duplicate, watch_retries
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
+from mockserver.variants import VariantBook
 
 logger = logging.getLogger("mockserver")
 
@@ -107,6 +108,7 @@ class Engine:
         self.namespaces = Namespaces(settings, fixtures, on_reset=self.headers.forget)
         self._inspector = Inspector(contract, self.headers)
         self.renderer = Renderer(contract, fixtures)
+        self.variants = VariantBook(contract)
 
     def handle(self, request: Request) -> Response:
         """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
@@ -128,6 +130,7 @@ class Engine:
                 identify(inspection.credential, namespace, now_millis),
                 now_millis,
                 self.behaviours.get(operation.id) if operation is not None else None,
+                self.variants,
             )
             number, call_id = namespace.next_call()
             key = None

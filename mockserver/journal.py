@@ -76,14 +76,14 @@ class Call:
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
     journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
     `tenant` whose data the call saw; `effect` what was carried out (`created`, `deleted` …), whatever was
-    answered, None where nothing was; `retry` is noted by `audits`.
+    answered, None where nothing was; `retry` is noted by `audits`; `variant` the name of the answer's.
     """
 
     __slots__ = (
         "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "fault", "id",
         "namespace", "number", "operation", "path_parameters", "phase", "reason", "received_millis",
         "request", "response_body", "response_headers", "response_truncated", "retry", "size", "started",
-        "state", "status", "stub", "tenant", "violations", "warnings",
+        "state", "status", "stub", "tenant", "variant", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -131,6 +131,7 @@ class Call:
         self.effect = effect
         self.retry: Retry | None = None
         self.status: int | None = None
+        self.variant: str | None = None
         self.response_headers: Headers = ()
         self.response_body = b""
         self.response_truncated = False
@@ -146,9 +147,12 @@ class Call:
         """Keep the answer, redacted, before it leaves. `secret` is one that it is known to hold, and as what
         that is shown: finding it again would cost more than all the rest."""
         self.status = response.status
+        self.variant = response.variant
         self.response_headers = response.headers
-        self.response_truncated = len(response.body) > MAX_BODY_BYTES
-        body = response.body if secret is None else response.body.replace(*secret)
+        body = response.body if response.plain is None else response.plain
+        self.response_truncated = len(body) > MAX_BODY_BYTES
+        if secret is not None:
+            body = body.replace(*secret)
         self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
         self.size += len(self.response_body)
 
@@ -202,6 +206,7 @@ class Call:
             "state": self.state,
             "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
             **({"retry": self.retry.to_json()} if self.retry else {}),
+            **({"variant": self.variant} if self.variant else {}),
         }
 
 

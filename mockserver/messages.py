@@ -80,7 +80,7 @@ class Delivery:
     """How an answer travels: `delay_seconds` first, then whole, dribbled or damaged.
 
     `held_by` is the id of the stub that holds the answer until it is released, or None.
-    `chunked` sends a body without Content-Length. `raw_header_case` sends header names as they are written.
+    `chunked` sends a body without Content-Length, `upper_case_headers` the names of headers in capitals.
     """
 
     delay_seconds: float = 0.0
@@ -88,7 +88,7 @@ class Delivery:
     fault: Fault | None = None
     held_by: str | None = None
     chunked: bool = False
-    raw_header_case: bool = False
+    upper_case_headers: bool = False
 
 
 PROMPT = Delivery()
@@ -98,7 +98,8 @@ class Response(NamedTuple):
     """One answer: status, headers, the bytes of the body, the way in which it travels.
 
     `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to whoever
-    writes it out. `closes` ends the connection behind it.
+    writes it out. `closes` ends the connection behind it. `variant` is the name of the one that it is;
+    `plain` what the body was before it was compressed, None where it was not.
     """
 
     status: int
@@ -107,6 +108,15 @@ class Response(NamedTuple):
     status_message: str | None = None
     delivery: Delivery = PROMPT
     closes: bool = False
+    variant: str | None = None
+    plain: bytes | None = None
+
+    @property
+    def sent_headers(self) -> Headers:
+        """The headers with their names as they are sent."""
+        if not self.delivery.upper_case_headers:
+            return self.headers
+        return tuple((name.upper(), value) for name, value in self.headers)
 
     def __repr__(self) -> str:
         return f"<Response {self.status} {len(self.body)} bytes>"

@@ -119,9 +119,19 @@ class Namespace:
         self.settings = settings
         self.clock: Clock = read_clock(settings.clock)
         self.rate: RateLimit | None = settings.rate
+        self._note_variation()
         self.seed = Seed(settings.seed, self.name)
         self._call_ids = UuidSeries(self.seed.at("call"))
         self._stub_ids = UuidSeries(self.seed.at("stub"))
+
+    def _note_variation(self) -> None:
+        settings = self.settings
+        self.is_varied = self.variant is not None or settings.variants != "off" or settings.tolerant_reader
+
+    def choose_variant(self, name: str | None) -> None:
+        """Let every answer that has a variant of this name be it; None lets all be plain again."""
+        self.variant = name
+        self._note_variation()
 
     @property
     def fixtures(self) -> Fixtures:
@@ -210,12 +220,12 @@ class Namespace:
 
     def restore(self, snapshot: Snapshot) -> None:
         """Hold what a snapshot held. The journal goes on."""
+        self.variant = snapshot.variant
         self._apply(snapshot.settings)
         self.stubs = snapshot.stubs.copy()
         self.resources = snapshot.resources.copy()
         self.clock = Clock(snapshot.clock_mode, snapshot.clock_value)
         self.global_delay = snapshot.global_delay
-        self.variant = snapshot.variant
 
 
 class Namespaces:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from statistics import NormalDist
+from typing import TypeGuard
 
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.decision import (
@@ -21,13 +23,15 @@ from mockserver.decision import (
 from mockserver.exceptions import MockFailure
 from mockserver.faults import Delay, Fault
 from mockserver.fixtures import Fixtures
-from mockserver.json_codec import dumps
+from mockserver.inspection import CallWarning
+from mockserver.json_codec import dumps, loads
 from mockserver.messages import PROMPT, Delivery, Response
 from mockserver.resources import StoredAnswer
 from mockserver.scripting.stubs import Stub
 from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Headers, Json, JsonObject
+from mockserver.variants import Answer, Variant, keep, write_answer
 
 JSON_TYPE = (b"content-type", b"application/json")
 _HTML_TYPE = (b"content-type", b"text/html")
@@ -48,29 +52,70 @@ class Renderer:
         Raises MockFailure when the answer would break the contract.
         """
         operation = situation.inspection.operation
-        body, headers = self._body(decision, outcome, operation, situation)
+        answer = (
+            None if decision.variant is None else self._vary(decision.variant, decision, outcome, situation)
+        )
+        if answer is None:
+            body, headers = self._body(decision, outcome, operation, situation)
+            if decision.headers:
+                headers = _merge(headers, decision.headers)
+        else:
+            headers, body = write_answer(answer)
         reason = outcome.reason if decision.reason == "answered" and outcome is not None else decision.reason
         own: list[tuple[bytes, bytes]] = [
             (b"mockserver-reason", reason.encode("ascii")),
             (b"mockserver-call-id", call_id.encode("ascii")),
         ]
-        if decision.preference is not None:
+        if answer is not None:
+            own += _variant_fields(decision)
+        elif decision.preference is not None:
             own.append((b"preference-applied", decision.preference.encode("ascii")))
-        if decision.headers:
-            headers = _merge(headers, decision.headers)
         if situation.namespace.rate is not None and not decision.is_scripted:
             own += rate_limit_fields(situation)
         stub = decision.stub
         delivery = PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
             delivery = self._delivery(stub, situation, number)
-        return Response(
+        response = Response(
             decision.status,
             (*headers, *own),
             body,
             stub.response.status_message if stub is not None else None,
             delivery,
         )
+        return response if answer is None else _dress(response, answer, decision.variant)
+
+    def _vary(
+        self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
+    ) -> Answer | None:
+        """The variant of the answer; None where the contract would refuse it, so that it must stay plain."""
+        operation = situation.inspection.operation
+        assert operation is not None, "only answers of operations are varied"
+        answer = variant.alter(self._plain(decision, outcome, operation, situation))
+        if not variant.is_legal or not answer.is_json:
+            return answer
+        envelope = operation.envelope(answer.status)
+        if envelope is None or envelope.schema is None or envelope.schema.is_valid(answer.value):
+            return answer
+        text = f"the variant {variant.name} would break the contract here; the answer is plain"
+        situation.inspection.warnings.append(CallWarning("variant_ignored", text))
+        return None
+
+    def _plain(
+        self, decision: Decision, outcome: Outcome | None, operation: Operation, situation: Situation
+    ) -> Answer:
+        """The plain answer in its parts."""
+        envelope = operation.envelope(decision.status)
+        if outcome is not None and isinstance(decision.content, CarryOut) and _is_json(envelope):
+            # As `success`, without writing what is read again at once.
+            headers: Headers = (_content_type(envelope),)
+            return Answer(decision.status, _merge(headers, decision.headers), outcome.value)
+        body, headers = self._body(decision, outcome, operation, situation)
+        if decision.headers:
+            headers = _merge(headers, decision.headers)
+        if b"json" in dict(headers).get(b"content-type", b""):
+            return Answer(decision.status, headers, loads(body)[0])
+        return Answer(decision.status, headers, body, is_json=False, write=keep)
 
     def _body(
         self, decision: Decision, outcome: Outcome | None, operation: Operation | None, situation: Situation
@@ -162,6 +207,30 @@ class Renderer:
         )
 
 
+def _variant_fields(decision: Decision) -> Headers:
+    """What tells a client which variant it got, and whether it had asked for it."""
+    assert decision.variant is not None, "only variants have a name"
+    name = decision.variant.name
+    fields: Headers = ((b"mockserver-variant", name.encode("ascii")),)
+    wishes = [decision.preference, f"variant={name}" if decision.is_variant_preferred else None]
+    applied = ", ".join(wish for wish in wishes if wish is not None)
+    return (*fields, (b"preference-applied", applied.encode("ascii"))) if applied else fields
+
+
+def _dress(response: Response, answer: Answer, variant: Variant | None) -> Response:
+    """A response with what a variant asks for beside its headers and body."""
+    if answer.is_chunked or answer.has_upper_case_headers:
+        delivery = replace(
+            response.delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
+        )
+        response = response._replace(delivery=delivery)
+    return response._replace(
+        status=answer.status,
+        variant=variant.name if variant is not None else None,
+        plain=answer.write(answer.value) if answer.is_compressed else None,
+    )
+
+
 def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
     """The error envelope (reference page, Response Body of the eight errors)."""
     return {
@@ -181,6 +250,10 @@ def draw_delay(delay: Delay, seed: Seed) -> float:
     # The inverse of the distribution function at a point inside (0, 1).
     normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
     return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
+
+
+def _is_json(envelope: Envelope | None) -> TypeGuard[Envelope]:
+    return envelope is not None and envelope.media_type is not None and "json" in envelope.media_type
 
 
 def _content_type(envelope: Envelope) -> tuple[bytes, bytes]:

@@ -118,12 +118,13 @@ class Resources:
         self.answers: OrderedDict[bytes, StoredAnswer] = OrderedDict()
         self.buckets: OrderedDict[bytes, Bucket] = OrderedDict()
         self.successes: dict[str, int] = {}
+        self.turns: dict[tuple[str, int], int] = {}
         self.forgotten = 0
 
     def copy(self) -> Resources:
         """An independent copy; for snapshots. Nothing is in flight in it: no call will ever land there."""
         copy = Resources()
-        for name in ("items", "credentials", "repetitions", "successes", "answers", "buckets"):
+        for name in ("items", "credentials", "repetitions", "successes", "turns", "answers", "buckets"):
             getattr(copy, name).update(getattr(self, name))
         for key, answer in self.answers.items():
             if answer.in_flight:
@@ -188,6 +189,12 @@ class Resources:
             self.repetitions.popitem(last=False)
         self.repetitions[request] = self.repetitions.get(request, 0) + 1
         self.successes[operation] = self.successes.get(operation, 0) + 1
+
+    def take_turn(self, operation: str, status: int) -> int:
+        """How many answers of an operation with a status were varied before; counts one more."""
+        turn = self.turns.get((operation, status), 0)
+        self.turns[operation, status] = turn + 1
+        return turn
 
     # Idempotency
 

@@ -61,6 +61,9 @@ class Settings:
     clock: str = _option("real", "real, an instant (frozen there) or a shift such as +90d.")
     success_status: str = _option("201", "Status of a success where the contract documents both.",
                                   choices=("200", "201", "alternate"))  # fmt: skip
+    variants: str = _option("off", "What answers are: plain, or each the next legal variant.",
+                            choices=("off", "cycle"))  # fmt: skip
+    tolerant_reader: bool = _option(False, "Add members that the contract does not name to every success.")
     strict_accounts: bool = _option(False, "Know only the accounts of the fixtures.")
     journal_limit: int = _option(10_000, "Calls that a namespace remembers.")
     admin_token: str | None = _option(None, "Bearer token that the control API asks for.", shown=False)

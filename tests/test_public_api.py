@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 VERBS = [
     "base_url", "calls", "clock", "configure", "curl", "errors", "fail_next", "find_calls", "forget", "jwt",
     "last_call", "namespace", "origin", "publishable_key", "queue", "release", "remove_stub",
-    "requests_adapter", "reset", "restore", "secret_key", "snapshot", "stub", "stubs", "transport", "verify",
-    "verify_in_order", "verify_no_duplicates", "verify_retry_after", "wait_for",
+    "requests_adapter", "reset", "restore", "secret_key", "snapshot", "stub", "stubs", "transport", "variant",
+    "variants", "verify", "verify_in_order", "verify_no_duplicates", "verify_retry_after", "wait_for",
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from mockserver.contract.path_templates import PathTemplates
-from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs
+from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs, variants
 from mockserver.control.exchange import (
     BadRequest,
     ControlAnswer,
@@ -38,6 +38,7 @@ ROUTES: tuple[Route, ...] = (
     *sandbox.ROUTES,
     *server.ROUTES,
     *stubs.ROUTES,
+    *variants.ROUTES,
 )
 
 

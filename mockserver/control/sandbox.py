@@ -56,7 +56,10 @@ def put_clock(call: ControlCall) -> ControlAnswer:
 
 
 # The options that a namespace can have of its own; all others are the server's.
-_OPTIONS = ("seed", "clock", "success_status", "strict_accounts", "rate_limit", "idempotency")
+_OPTIONS = (
+    "seed", "clock", "success_status", "variants", "tolerant_reader", "strict_accounts", "rate_limit",
+    "idempotency",
+)  # fmt: skip
 
 
 def patch_settings(call: ControlCall) -> ControlAnswer:

@@ -143,7 +143,7 @@ def _write(
     stream: _Dribble | _Broken | None = None,
 ) -> httpx.Response:
     """An answer as httpx hands it out; `framing` and `stream` stand for what is not plain about its body."""
-    headers = list(response.headers)
+    headers = list(response.sent_headers)
     has_body = response.status not in (204, 304)
     if has_body and framing is None:
         is_chunked = response.delivery.chunked

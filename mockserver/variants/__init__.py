@@ -4,7 +4,7 @@
 and `breaking` which there are; `book` derives those of an operation and status and finds them by name.
 """
 
-from mockserver.variants.answers import Answer, Variant, write_answer
-from mockserver.variants.book import VariantBook
+from mockserver.variants.answers import Answer, Variant, combine, keep, write_answer
+from mockserver.variants.book import VariantBook, list_statuses
 
-__all__ = ["Answer", "Variant", "VariantBook", "write_answer"]
+__all__ = ["Answer", "Variant", "VariantBook", "combine", "keep", "list_statuses", "write_answer"]

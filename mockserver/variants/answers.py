@@ -34,22 +34,13 @@ class Answer(NamedTuple):
         return f"<Answer {self.status}>"
 
 
-class Written(NamedTuple):
-    """An answer as bytes: `body` as it is sent, `plain` as it was before it was compressed."""
-
-    headers: Headers
-    body: bytes
-    plain: bytes
-
-
-def write_answer(answer: Answer) -> Written:
-    """The bytes of an answer."""
-    plain = answer.write(answer.value)
-    if not answer.is_compressed or not plain:
-        return Written(answer.headers, plain, plain)
+def write_answer(answer: Answer) -> tuple[Headers, bytes]:
+    """The headers and the bytes of an answer."""
+    body = answer.write(answer.value)
+    if not answer.is_compressed:
+        return answer.headers, body
     # The same bytes at any time: the header of gzip (RFC 1952, section 2.3.1) would hold the hour.
-    body = gzip.compress(plain, mtime=0)
-    return Written((*answer.headers, (b"content-encoding", b"gzip")), body, plain)
+    return (*answer.headers, (b"content-encoding", b"gzip")), gzip.compress(body, mtime=0)
 
 
 def keep(body: Json) -> bytes:

@@ -64,6 +64,9 @@ class VariantBook:
 
         A success also has those of the operation's other successes, such as the one that is its own status.
         """
+        exact = self._derived(operation, status).get(name)
+        if exact is not None:
+            return exact
         statuses = [status]
         if 200 <= status < 300:
             statuses += (other for other in operation.success_statuses if other != status)
@@ -102,11 +105,9 @@ class VariantBook:
             )
         )
 
-    def suggest(self, name: str, operation: Operation | None = None) -> str:
-        """What to say about a name that nothing has: the nearest, else all."""
-        names = self.names(operation)
-        near = get_close_matches(name[:100], names, n=3)
-        return f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(names) or 'none'}"
+    def find_nearest(self, name: str, operation: Operation | None = None) -> list[str]:
+        """The names most like one that nothing has; empty where none is like it."""
+        return get_close_matches(name[:100], self.names(operation), n=3)
 
     # Deriving.
 

@@ -133,6 +133,8 @@ def test_options_of_a_namespace_are_changed_and_read(admin: Admin) -> None:
         "seed": "hsrcpay",
         "clock": FROZEN,
         "successStatus": "201",
+        "variants": "off",
+        "tolerantReader": False,
         "strictAccounts": False,
         "rateLimit": None,
         "idempotency": "on",
