@@ -25,7 +25,6 @@ import pytest
 
 if TYPE_CHECKING:
     from mockserver.client import DocumentedError, RecordedCall, Sandbox
-    from mockserver.settings import Settings
 
 SECTION = "mockserver calls"
 MAX_CALLS_SHOWN = 30
@@ -120,27 +119,25 @@ class Servers:
 
     def find(self, changes: Mapping[str, Any]) -> Sandbox:
         """The default sandbox of a server with these settings. Raises InvalidInput."""
-        from mockserver.settings import Settings
-
-        settings = Settings(port=0).with_changes(changes)
-        # Its repr leaves secrets out, and this is only kept in memory.
-        key = repr([(name, getattr(settings, name)) for name in Settings.__dataclass_fields__])
-        if key not in self._sandboxes:
-            self._sandboxes[key] = (
-                self._join(settings) if self._run and _can_share() else self._start(changes)
-            )
-        return self._sandboxes[key]
+        key = repr(sorted(changes.items()))
+        sandbox = self._sandboxes.get(key)
+        if sandbox is None:
+            sandbox = self._join(changes) if self._run and _can_share() else self._start(changes)
+            self._sandboxes[key] = sandbox
+        return sandbox
 
     def _start(self, changes: Mapping[str, Any]) -> Sandbox:
         from mockserver.server import MockServer
 
         return self._ending.enter_context(MockServer(**changes))
 
-    def _join(self, settings: Settings) -> Sandbox:
+    def _join(self, changes: Mapping[str, Any]) -> Sandbox:
         from mockserver.client import connect
+        from mockserver.settings import Settings
         from mockserver.sharing import join
 
         assert self._run is not None
+        settings = Settings(port=0).with_changes(changes)
         membership = join(self._run, settings)
         self._ending.callback(membership.leave)
         return connect(membership.origin, admin_token=settings.admin_token)
