@@ -178,7 +178,7 @@ class Call:
             "request": {
                 "method": request.method,
                 "path": request.path,
-                "query": redact_json(read_query(request.query)),
+                "query": _read_redacted(request.query),
                 "headers": write_headers(request.headers),
                 "body": write_body(request.body),
                 "bodyTruncated": self.body_truncated,
@@ -218,7 +218,7 @@ def make_subject(request: Request, path_parameters: dict[str, str] | None) -> Su
     return Subject(
         request.method,
         request.path,
-        redact_json(read_query(request.query)),
+        _read_redacted(request.query),
         headers,
         request.body,
         url=f"{request.path}?{request.query}" if request.query else request.path,
@@ -241,14 +241,22 @@ def write_headers(headers: Headers) -> dict[str, str | list[str]]:
     return written
 
 
+def _read_redacted(query: str) -> dict[str, list[str]]:
+    """A redacted query, decoded."""
+    values: dict[str, list[str]] = read_query(query)
+    # Where nothing is escaped, every text stands in the query as it is, and that has been redacted.
+    return redact_json(values) if "%" in query else values
+
+
 def write_body(body: bytes) -> Json:
-    """A body as JSON if it is that, else as text; None where there is none."""
+    """A redacted body as JSON if it is that, else as text; None where there is none."""
     if not body:
         return None
     try:
-        return redact_json(loads(body)[0])
+        value, _ = loads(body)
     except MalformedJson:
         return body.decode("utf-8", "backslashreplace")
+    return redact_json(value) if b"\\" in body else value
 
 
 class CallFilter(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +16,17 @@ from mockserver.credentials import NO_CREDENTIAL
 from mockserver.engine import Engine
 from mockserver.exceptions import Unanswerable
 from mockserver.inspection import CallWarning
-from mockserver.journal import MAX_BODY_BYTES, ByteBudget, Call, CallFilter, Journal
+from mockserver.journal import (
+    MAX_BODY_BYTES,
+    ByteBudget,
+    Call,
+    CallFilter,
+    Journal,
+    make_subject,
+    write_body,
+)
 from mockserver.messages import Response, build_request
+from mockserver.redaction import redact, redact_bytes, redact_json
 from tests.desk import Desk
 from tests.doors import BODY
 
@@ -302,6 +313,22 @@ def test_a_body_is_json_or_text_or_nothing(desk: Desk) -> None:
     for body in (b'{"a": 1}', b"no json", b"", b"\xff"):
         desk.api.send("GET", "/nowhere", body=body)
     assert [call["request"]["body"] for call in desk.api.calls()] == [{"a": 1}, "no json", None, "\\xff"]
+
+
+texts = st.text(st.sampled_from('sk_test_pkeyJ.\\u0073%5F"/ +ab'), max_size=30)
+
+
+@settings(deadline=None, max_examples=300)
+@given(value=st.recursive(texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner)))
+def test_what_is_read_of_a_redacted_request_needs_no_redaction(value: Any) -> None:
+    """Reading again what was redacted as bytes brings no secret to light, however it was escaped."""
+    for body in (json.dumps(value).encode(), json.dumps(value, ensure_ascii=False).encode()):
+        shown = write_body(redact_bytes(body))
+        assert shown == redact_json(shown)
+    query = redact(urlencode({"a": json.dumps(value)}))
+    request = build_request("GET", f"/?{query}")
+    seen = make_subject(request, None).query
+    assert seen == redact_json(seen)
 
 
 # Requests that never arrive whole.
