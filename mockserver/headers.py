@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
 from mockserver.leaks import find_leaking_headers
-from mockserver.redaction import redact_header
+from mockserver.redaction import redact_bytes, redact_header
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
@@ -142,7 +142,7 @@ class HeaderReader:
 def _record(name: bytes, value: bytes, authorization: bytes | None) -> tuple[bytes, bytes]:
     if authorization is not None and name == b"authorization":
         return name, authorization
-    return name, redact_header(name, value)
+    return redact_bytes(name), redact_header(name, value)
 
 
 def accepts_json(accept: str) -> bool:

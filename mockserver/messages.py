@@ -34,7 +34,7 @@ class Request(NamedTuple):
         """The same request as it may be kept and shown, with `path` (without `/~name`) for its path and
         `headers`, which are redacted already."""
         return Request(
-            self.method,
+            redact(self.method),
             redact(path),
             redact(self.query),
             headers,
