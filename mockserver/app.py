@@ -22,7 +22,7 @@ from mockserver.control import Control, ControlAnswer, Question, Stream, split_p
 from mockserver.control.exchange import refuse
 from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, send_response
 from mockserver.engine import Engine, Exchange, mock_failure
-from mockserver.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
+from mockserver.guard import CONTROL_BODY_LIMIT, CONTROL_HEADERS, Guard, Refused, too_large
 from mockserver.headers import HeaderFacts
 from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty
@@ -231,6 +231,7 @@ class ControlDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(HttpRequest(scope, receive))
+        response.raw_headers.extend(CONTROL_HEADERS)
         await response(scope, receive, send)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
@@ -363,9 +364,11 @@ def _write_dropped(count: int, last: int | None) -> bytes:
 
 
 def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
+    content: str | bytes = b""
     if answer.text is not None:
-        return HttpResponse(answer.text, answer.status, media_type=answer.media_type)
-    if answer.value is UNSET:
-        return HttpResponse(b"", answer.status)
-    content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
-    return HttpResponse(content, answer.status, media_type=answer.media_type)
+        content = answer.text
+    elif answer.value is not UNSET:
+        content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
+    response = HttpResponse(content, answer.status, media_type=answer.media_type if content else None)
+    response.raw_headers.extend(answer.headers)
+    return response

