@@ -26,10 +26,13 @@ from mockserver.contract.operations import (
 )
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import (
+    DATA_KEYWORDS,
     DIALECT,
+    SCHEMA_MAPS,
     CompiledSchema,
     SchemaRegistry,
     check_schema,
+    find_loops,
     find_pointer,
 )
 from mockserver.exceptions import ContractError, Problem
@@ -39,6 +42,11 @@ from mockserver.types import Json, JsonObject
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 PROVENANCES = ("documented", "inferred", "invented")
 _MAX_REFERENCES = 10_000
+# Members of a document whose own members are named by whoever wrote it.
+_MAPS = frozenset({
+    "callbacks", "content", "encoding", "examples", "headers", "links", "parameters", "pathItems", "paths",
+    "requestBodies", "responses", "securitySchemes", "variables", "webhooks",
+})  # fmt: skip
 _MEDIA_TYPE = re.compile(r"[!#$%&'*+.^_`|~\w/-]+(?:\s*;[ -~]*)?", re.ASCII)
 
 
@@ -49,10 +57,14 @@ def load_contract(path: Path) -> Contract:
     every problem, each with its file and JSON pointer.
     """
     bundler = _Bundler(path)
-    document = bundler.bundle()
-    if bundler.problems:
-        raise ContractError(bundler.problems)
-    return _Reader(document, path.name).read()
+    try:
+        document = bundler.bundle()
+        if bundler.problems:
+            raise ContractError(bundler.problems)
+        return _Reader(document, path.name).read()
+    except RecursionError:
+        text = "references or schemas are nested too deeply"
+        raise ContractError([Problem(text, file=path.name)]) from None
 
 
 class _Bundler:
@@ -89,16 +101,29 @@ class _Bundler:
         if self._schemas:
             own = copy.setdefault("components", {}).setdefault("schemas", {})
             own.update({name: schema for name, schema in self._schemas.items() if schema is not None})
+        if not self.problems:
+            for pointer in find_loops(copy):
+                self._problem("leads back to itself", *self._find_origin(pointer))
         return copy
 
-    def _copy(self, value: Json, file: str, pointer: str, inlined: tuple[str, ...]) -> Json:
-        """A part of the document that is no schema."""
+    def _find_origin(self, pointer: str) -> tuple[str, str]:
+        """Pointer and file from which a place of the copy was taken."""
+        for (file, place), component in self._components.items():
+            start = component.removeprefix("#")
+            if pointer == start or pointer.startswith(f"{start}/"):
+                return place + pointer.removeprefix(start), file
+        return pointer, self._root
+
+    def _copy(
+        self, value: Json, file: str, pointer: str, inlined: tuple[str, ...], *, has_names: bool = False
+    ) -> Json:
+        """A part of the document that is no schema. `has_names`: its members are named by whoever wrote it."""
         if isinstance(value, list):
             return [self._copy(item, file, f"{pointer}/{index}", inlined) for index, item in enumerate(value)]
         if not isinstance(value, dict):
             return value
         reference = value.get("$ref")
-        if isinstance(reference, str) and not pointer.endswith("/examples"):
+        if isinstance(reference, str) and not has_names:
             if file == self._root and reference.startswith("#"):
                 return {"$ref": reference}
             found = self._follow(reference, file, f"{pointer}/$ref")
@@ -112,17 +137,19 @@ class _Bundler:
         copy: JsonObject = {}
         for key, item in value.items():
             place = f"{pointer}/{escape_pointer(key)}"
-            if key == "schema" and isinstance(item, dict | bool):
+            if has_names:
+                copy[key] = self._copy(item, file, place, inlined)
+            elif key == "schema":
                 copy[key] = self._schema(item, file, place)
             elif place == "/components/schemas" and isinstance(item, dict):
                 copy[key] = {
                     name: self._schema(schema, file, f"{place}/{escape_pointer(name)}")
                     for name, schema in item.items()
                 }
-            elif key in ("example", "value", "default") or key.startswith("x-"):
+            elif key in ("example", "value") or key.startswith("x-"):
                 copy[key] = item
             else:
-                copy[key] = self._copy(item, file, place, inlined)
+                copy[key] = self._copy(item, file, place, inlined, has_names=key in _MAPS)
         return copy
 
     def _schema(self, schema: Json, file: str, pointer: str) -> Json:
@@ -140,16 +167,17 @@ class _Bundler:
         copy: JsonObject = {}
         for key, item in value.items():
             place = f"{pointer}/{escape_pointer(key)}"
-            if (
-                key in ("$ref", "$dynamicRef")
-                and isinstance(item, str)
-                and not pointer.endswith("/properties")
-            ):
+            if key in SCHEMA_MAPS and isinstance(item, dict):
+                copy[key] = {
+                    name: self._schema_part(part, file, f"{place}/{escape_pointer(name)}")
+                    for name, part in item.items()
+                }
+            elif key in ("$ref", "$dynamicRef") and isinstance(item, str):
                 copy["$ref"] = self._schema_reference(item, file, place)
             elif key in ("$id", "$schema", "$anchor", "$dynamicAnchor") and isinstance(item, str):
                 # Places are by file and pointer here; a second address would only confuse a validator.
                 continue
-            elif key in ("const", "enum", "default", "example", "examples"):
+            elif key in DATA_KEYWORDS:
                 copy[key] = item
             else:
                 copy[key] = self._schema_part(item, file, place)
@@ -218,10 +246,12 @@ def _upgrade(schema: Json) -> Json:
         return schema
     if isinstance(schema.get("$ref"), str):
         return {"$ref": schema["$ref"]}
-    copy = {
-        key: item if key in ("enum", "default", "example", "const") else _upgrade(item)
-        for key, item in schema.items()
-    }
+    copy: JsonObject = {}
+    for key, item in schema.items():
+        if key in SCHEMA_MAPS and isinstance(item, dict):
+            copy[key] = {name: _upgrade(part) for name, part in item.items()}
+        else:
+            copy[key] = item if key in DATA_KEYWORDS else _upgrade(item)
     for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if isinstance(copy.get(exclusive), bool) and copy.pop(exclusive) and bound in copy:
             copy[exclusive] = copy.pop(bound)

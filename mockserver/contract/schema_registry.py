@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import jsonschema_rs
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# Keywords whose members are named by whoever wrote the schema, each with a schema; and those that hold data.
+SCHEMA_MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+DATA_KEYWORDS = frozenset({"const", "default", "enum", "example", "examples"})
 # The name under which a document's schemas refer to each other; nothing is ever fetched from it.
 _DOCUMENT = "urn:mockserver:contract"
 
@@ -217,7 +221,10 @@ def _patterns(schema: Any, pointer: str) -> Iterator[tuple[str, str]]:
             elif key == "patternProperties" and isinstance(item, Mapping):
                 for pattern in item:
                     yield f"{place}/{escape_pointer(str(pattern))}", str(pattern)
-            if key not in ("const", "enum", "default", "example", "examples"):
+            if key in SCHEMA_MAPS and isinstance(item, Mapping):
+                for name, part in item.items():
+                    yield from _patterns(part, f"{place}/{escape_pointer(str(name))}")
+            elif key not in DATA_KEYWORDS:
                 yield from _patterns(item, place)
     elif isinstance(schema, list):
         for index, item in enumerate(schema):
@@ -226,6 +233,8 @@ def _patterns(schema: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 def find_pointer(document: Json, pointer: str) -> Json:
     """The value at a JSON pointer (RFC 6901), or None where it leads nowhere."""
+    if pointer and not pointer.startswith("/"):
+        return None
     found = document
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
@@ -236,6 +245,53 @@ def find_pointer(document: Json, pointer: str) -> Json:
         else:
             return None
     return found
+
+
+def find_loops(document: JsonObject) -> Iterator[str]:
+    """Where a schema of a document is applied to the very value that it is being applied to, without end.
+
+    A schema that contains itself further down, in a member or an item, is no loop. Yields one pointer for each.
+    """
+    pointers = dict(_list_pointers(document, ""))
+    done: set[int] = set()
+    for start in _objects(document):
+        # The way from `start`: each object on it with the parts that are still to be followed.
+        way: dict[int, Iterator[JsonObject]] = {}
+        following: JsonObject | None = start
+        while way or following is not None:
+            if following is None:
+                last, parts = next(reversed(way.items()))
+                following = next(parts, None)
+                if following is None:
+                    del way[last]
+                    done.add(last)
+            elif id(following) in way:
+                yield pointers[id(following)]
+                following = None
+            elif id(following) in done:
+                following = None
+            else:
+                way[id(following)] = _find_parts_in_place(following, document)
+                following = None
+
+
+def _objects(value: Json) -> Iterator[JsonObject]:
+    if isinstance(value, dict):
+        yield value
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _objects(item)
+
+
+def _find_parts_in_place(schema: JsonObject, document: JsonObject) -> Iterator[JsonObject]:
+    """The schemas that are applied to the same value as a schema is (JSON Schema core, section 10.2)."""
+    parts: list[Json] = [schema.get(key) for key in ("not", "if", "then", "else")]
+    for key in ("allOf", "anyOf", "oneOf"):
+        parts += schema[key] if isinstance(schema.get(key), list) else ()
+    if isinstance(schema.get("dependentSchemas"), dict):
+        parts += schema["dependentSchemas"].values()
+    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
+        parts.append(find_pointer(document, unquote(reference.removeprefix("#"))))
+    return (part for part in parts if isinstance(part, dict))
 
 
 def _list_pointers(value: Json, pointer: str) -> Iterator[tuple[int, str]]:
