@@ -250,7 +250,7 @@ def find_pointer(document: Json, pointer: str) -> Json:
 def find_loops(document: JsonObject) -> Iterator[str]:
     """Where a schema of a document is applied to the very value that it is being applied to, without end.
 
-    A schema that contains itself further down, in a member or an item, is no loop. Yields one pointer for each.
+    A schema that contains itself further down, in a member or an item, is no loop. Yields a pointer for each.
     """
     pointers = dict(_list_pointers(document, ""))
     done: set[int] = set()
