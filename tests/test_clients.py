@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import http.client
+import importlib
 import json
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -220,3 +224,35 @@ def test_a_client_of_asyncio_gives_up_what_hangs(sandbox: Sandbox, library: str)
     with pytest.raises((httpx.TimeoutException, TimeoutError)):
         asyncio.run(with_httpx_in_time() if library == "httpx" else with_aiohttp_in_time())
     assert sandbox.last_call.fault == "HANG"
+
+
+def test_a_client_generated_from_the_served_contract_works(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = tmp_path / "openapi.json"
+    document.write_bytes(httpx.get(f"{sandbox.origin}/openapi.json").content)
+    target = tmp_path / "generated"
+    command = [sys.executable, "-m", "openapi_python_client", "generate", "--meta", "none"]
+    run = subprocess.run(
+        [*command, "--path", str(document), "--output-path", str(target)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    monkeypatch.syspath_prepend(str(tmp_path))
+    client_of = importlib.import_module("generated").AuthenticatedClient
+    models = importlib.import_module("generated.models")
+    create = importlib.import_module("generated.api.default.create_api_key").sync_detailed
+    listing = importlib.import_module("generated.api.default.list_api_keys").sync
+
+    with client_of(base_url=sandbox.base_url, token=sandbox.secret_key) as client:
+        body = models.CreateAPIKeyRequest.from_dict(BODY)
+        created = create(client=client, account_id="acct_1", body=body)
+        sandbox.fail_next(429)
+        refused = create(client=client, account_id="acct_1", body=body)
+        listed = listing(client=client, account_id="acct_1")
+    assert (created.status_code, created.parsed.data.name) == (201, "Reporting")
+    assert (refused.status_code, refused.parsed.error.details["reason"]) == (429, "rate_limited")
+    assert [item.id for item in listed.data] == [created.parsed.data.id]
+    sandbox.verify_in_order("createApiKey", "listApiKeys", nothing_else=True)
