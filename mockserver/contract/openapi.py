@@ -117,7 +117,7 @@ class _Bundler:
     def _copy(
         self, value: Json, file: str, pointer: str, inlined: tuple[str, ...], *, has_names: bool = False
     ) -> Json:
-        """A part of the document that is no schema. `has_names`: who wrote it gave its members their names."""
+        """A part of the document that is no schema. `has_names`: its author gave its members their names."""
         if isinstance(value, list):
             return [self._copy(item, file, f"{pointer}/{index}", inlined) for index, item in enumerate(value)]
         if not isinstance(value, dict):
