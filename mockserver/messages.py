@@ -27,8 +27,8 @@ class Request(NamedTuple):
     client: str | None = None
 
     def __repr__(self) -> str:
-        # Headers, query and body can hold a credential: a repr ends in logs and tracebacks.
-        return f"<Request {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
+        # All of it can hold a credential: a repr ends in logs and tracebacks.
+        return f"<Request {redact(self.method)} {len(self.headers)} headers, {len(self.body)} bytes>"
 
     def redacted(self, path: str, headers: Headers) -> Request:
         """The same request as it may be kept and shown, with `path` (without `/~name`) for its path and

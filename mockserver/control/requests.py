@@ -16,7 +16,7 @@ from mockserver.exceptions import BadQuestion, UnknownItem
 from mockserver.journal import Call, CountKey, make_subject, write_headers
 from mockserver.messages import Request
 from mockserver.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
-from mockserver.redaction import redact, redact_header
+from mockserver.redaction import redact, redact_header, redact_json
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading
 from mockserver.scripting.subjects import JsonContent, Subject
@@ -87,12 +87,12 @@ def describe_event(call: Call, origin: str) -> JsonObject:
         },
         "subEvents": [],
     }
-    return event | ({} if call.stub is None else {"stubMapping": call.stub.document})
+    return event | ({} if call.stub is None else {"stubMapping": redact_json(call.stub.document)})
 
 
 def _describe_definition(call: Call) -> JsonObject:
     if call.stub is not None:
-        definition: JsonObject = call.stub.document.get("response", {})
+        definition: JsonObject = redact_json(call.stub.document.get("response", {}))
         return definition
     if was_matched(call):
         response = _describe_response(call)
@@ -271,7 +271,11 @@ def _near_stubs(
     call: ControlCall, subject: Subject, operation: str | None, request: JsonObject
 ) -> list[JsonObject]:
     return [
-        {"request": request, "stubMapping": near.stub.document, "matchResult": {"distance": near.distance}}
+        {
+            "request": request,
+            "stubMapping": redact_json(near.stub.document),
+            "matchResult": {"distance": near.distance},
+        }
         for near in find_nearest_stubs(call.namespace.stubs, subject, operation)
     ]
 

@@ -20,7 +20,7 @@ from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
-from mockserver.redaction import redact
+from mockserver.redaction import redact, redact_json
 from mockserver.scripting.judgement import judge
 from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
 from mockserver.scripting.reading import Reading, name_kind
@@ -199,10 +199,13 @@ def _read_stub(
     if matcher is None:
         return None
     id = new_id() if given_id is None else given_id
-    shown = {**mapping.values, "id": id, "uuid": id, "request": matcher.to_json(), "response": answer.values}
+    # The answer stays as it is: it is what a client gets.
+    hidden = {member: redact_json(mapping.values[member]) for member in _NOTES if member in mapping.values}
+    shown = mapping.values | hidden
+    shown |= {"id": id, "uuid": id, "request": matcher.to_json(), "response": answer.values}
     stub = Stub(
         id,
-        name,
+        None if name is None else redact(name),
         matcher,
         response,
         DEFAULT_PRIORITY if priority is None else priority,
@@ -621,6 +624,8 @@ _SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState"
 _STUB_MEMBERS = (
     "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent", "metadata",
 )  # fmt: skip
+# What people write for people.
+_NOTES = ("name", "metadata")
 _OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold")
 _RESPONSE_MEMBERS = (
     "status", "statusMessage", "headers", "body", "jsonBody", "base64Body", "fixedDelayMilliseconds",
