@@ -15,7 +15,7 @@ from mockserver.types import Headers, JsonObject
 
 # The newest so many of each kind are remembered in a namespace.
 MAX_ITEMS = 10_000
-MAX_COUNTED_REQUESTS = 1_000_000
+MAX_COUNTED_REQUESTS = 200_000
 IDEMPOTENCY_MILLIS = 24 * 3_600_000
 
 
