@@ -30,7 +30,7 @@ SECTION = "mockserver calls"
 MAX_CALLS_SHOWN = 30
 # What a test can have of its own in its namespace, as marker argument and as ini option.
 _NAMESPACE_OPTIONS = ("seed", "clock", "success_status")
-_INI_OPTIONS = {
+INI_OPTIONS = {
     "strict": ("bool", "fail tests whose calls break the contract, and the like"),
     "contract": ("string", "OpenAPI file to answer from, relative to the root of the run"),
     "fixtures": ("string", "folder of credentials, accounts, error texts and stubs, relative to the root"),
@@ -38,16 +38,16 @@ _INI_OPTIONS = {
     "clock": ("string", "real, an instant or a shift such as +90d"),
     "success_status": ("string", "200, 201 or alternate"),
 }
-_MARKER_ARGUMENTS = ("strict", "fail_next", "queue", "contract", *_NAMESPACE_OPTIONS)
+MARKER_ARGUMENTS = ("strict", "fail_next", "queue", "contract", *_NAMESPACE_OPTIONS)
 _MARKERS = (
-    f"mockserver({', '.join(f'{name}=' for name in _MARKER_ARGUMENTS)}): "
+    f"mockserver({', '.join(f'{name}=' for name in MARKER_ARGUMENTS)}): "
     "options of the mockserver fixture for one test",
     "mockserver_errors(*operations): run a test once for each documented error of the operations",
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    for name, (kind, text) in _INI_OPTIONS.items():
+    for name, (kind, text) in INI_OPTIONS.items():
         parser.addini(f"mockserver_{name}", f"mockserver: {text}", type=kind, default=None)  # type: ignore[arg-type]
 
 
@@ -78,10 +78,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _find_problems(item: pytest.Item) -> Iterator[str]:
     for mark in item.iter_markers("mockserver"):
         if mark.args:
-            yield f"{item.nodeid}: the marker mockserver takes named arguments: {_list(_MARKER_ARGUMENTS)}"
+            yield f"{item.nodeid}: the marker mockserver takes named arguments: {_list(MARKER_ARGUMENTS)}"
         for name in mark.kwargs:
-            if name not in _MARKER_ARGUMENTS:
-                hint = _unknown(name, _MARKER_ARGUMENTS)
+            if name not in MARKER_ARGUMENTS:
+                hint = _unknown(name, MARKER_ARGUMENTS)
                 yield f"{item.nodeid}: the marker mockserver has no argument {hint}"
 
 
@@ -214,7 +214,7 @@ def mockserver(
 def _read_ini(config: pytest.Config) -> dict[str, Any]:
     """The options of the server that the ini file sets."""
     options: dict[str, Any] = {}
-    for name in _INI_OPTIONS:
+    for name in INI_OPTIONS:
         value = config.getini(f"mockserver_{name}")
         if value is not None and name != "strict":
             options[name] = config.rootpath / value if name in ("contract", "fixtures") else value

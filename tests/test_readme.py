@@ -66,8 +66,9 @@ def test_its_python_without_pytest_runs(capfd: pytest.CaptureFixture[str]) -> No
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/~t1/v1\n", run.stdout)
 
 
-def test_its_test_passes_in_an_empty_folder(tmp_path: Path) -> None:
-    source = next(text for kind, text in BLOCKS if kind == "python" and "def test_" in text)
+def test_its_tests_pass_in_an_empty_folder(tmp_path: Path) -> None:
+    # They are one file in pieces.
+    source = "\n\n".join(text for kind, text in BLOCKS if kind == "python" and "def test_" in text)
     (tmp_path / "test_keys.py").write_text(source, "utf-8")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
@@ -77,7 +78,20 @@ def test_its_test_passes_in_an_empty_folder(tmp_path: Path) -> None:
         cwd=tmp_path,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert "1 passed" in run.stdout
+    assert re.search(r"(?m)^\d\d passed in", run.stdout), run.stdout
+
+
+def test_every_verb_and_every_marker_argument_is_named() -> None:
+    from mockserver import Sandbox, SandboxClock
+    from mockserver.pytest_plugin import INI_OPTIONS, MARKER_ARGUMENTS
+
+    section = README[README.index("## In a test") : README.index("## Apart and in time")]
+    verbs = [name for name in vars(Sandbox) if not name.startswith("_")]
+    verbs += [f"clock.{name}" for name in ("freeze", "advance", "now", "run_real")]
+    assert set(vars(SandboxClock)) >= {"freeze", "advance", "now", "run_real"}
+    assert [verb for verb in verbs if not re.search(rf"`{verb}[`(.]", section)] == []
+    assert [name for name in MARKER_ARGUMENTS if f"`{name}=" not in section] == []
+    assert [name for name in INI_OPTIONS if f"`mockserver_{name}`" not in section] == []
 
 
 def test_every_command_of_the_command_line_is_named() -> None:
