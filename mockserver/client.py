@@ -781,6 +781,15 @@ class Sandbox:
         self.verify(what, at_least=times, timeout=timeout)
         return self.calls(what) if isinstance(what, str) else self.find_calls(what)
 
+    def coverage(self, *, all_namespaces: bool = False) -> JsonObject:
+        """How much of the contract the calls touched: `operations`, each with its items and their hits, and a
+        `summary`; with `all_namespaces` by all calls since the server started.
+
+            assert sandbox.coverage()["summary"]["percent"] > 90
+        """
+        coverage: JsonObject = self._ask("GET", "/coverage?all=true" if all_namespaces else "/coverage")
+        return coverage
+
     # Time and state.
 
     @property

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from mockserver.audits import note_retry
 from mockserver.clocks import real_millis
 from mockserver.contract import Contract
+from mockserver.coverage import FacetReader
 from mockserver.decision import (
     Behaviour,
     CarryOut,
@@ -109,6 +110,7 @@ class Engine:
         self._inspector = Inspector(contract, self.headers)
         self.renderer = Renderer(contract, fixtures)
         self.variants = VariantBook(contract)
+        self.facets = FacetReader(contract)
 
     def handle(self, request: Request) -> Response:
         """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
@@ -172,6 +174,8 @@ class Engine:
                 real_millis(),
                 effect,
             )
+            if decision is not None:
+                call.facets = self.facets.read(inspection, decision, response, effect)
             waiting = None
             if response.delivery is not PROMPT:
                 # Before anybody can know of the call: who releases it then must not be too early.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
@@ -27,6 +27,15 @@ from mockserver.validation import Violation
 State = Literal["in_flight", "answered", "faulted", "disconnected"]
 # What calls are counted by, for good: operation, status and reason.
 CountKey: TypeAlias = tuple[str | None, int | None, str]
+
+
+class Facet(NamedTuple):
+    """Something of an operation that a call touched: `kind` says what, such as a credential or a member."""
+
+    operation: str
+    kind: str
+    name: str
+
 
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
@@ -76,14 +85,15 @@ class Call:
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
     journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
     `tenant` whose data the call saw; `effect` what was carried out (`created`, `deleted` …), whatever was
-    answered, None where nothing was; `retry` is noted by `audits`; `variant` the name of the answer's.
+    answered, None where nothing was; `retry` is noted by `audits`; `variant` the name of the answer's;
+    `facets` what the call touched of its operation.
     """
 
     __slots__ = (
-        "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "fault", "id",
-        "namespace", "number", "operation", "path_parameters", "phase", "reason", "received_millis",
-        "request", "response_body", "response_headers", "response_truncated", "retry", "size", "started",
-        "state", "status", "stub", "tenant", "variant", "violations", "warnings",
+        "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "facets",
+        "fault", "id", "namespace", "number", "operation", "path_parameters", "phase", "reason",
+        "received_millis", "request", "response_body", "response_headers", "response_truncated", "retry",
+        "size", "started", "state", "status", "stub", "tenant", "variant", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -130,6 +140,7 @@ class Call:
         self.tenant = tenant
         self.effect = effect
         self.retry: Retry | None = None
+        self.facets: tuple[Facet, ...] = ()
         self.status: int | None = None
         self.variant: str | None = None
         self.response_headers: Headers = ()
@@ -138,7 +149,8 @@ class Call:
         self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
-        self.size = _CALL_OVERHEAD + len(request.body) + len(request.query)
+        # Headers are counted where it is known whether they are shared (see Journal.record).
+        self.size = _CALL_OVERHEAD + len(request.body) + len(request.query) + len(request.path)
 
     def __repr__(self) -> str:
         return f"<Call {self.number} {self.request.method} {self.request.path} {self.status} {self.reason}>"
@@ -333,6 +345,29 @@ class ByteBudget:
             self.used = sum(journal.bytes for journal in journals)
 
 
+class Past:
+    """What calls touched that no journal counts any more, as their namespace was reset or forgotten."""
+
+    __slots__ = ("_counts", "_lock", "_touched")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[CountKey] = Counter()
+        self._touched: Counter[Facet] = Counter()
+
+    def take_in(self, counts: dict[CountKey, int], touched: dict[Facet, int]) -> None:
+        """A journal forgets."""
+        with self._lock:
+            self._counts.update(counts)
+            self._touched.update(touched)
+
+    def add_to(self, counts: Counter[CountKey], touched: Counter[Facet]) -> None:
+        """Add what was forgotten to counters."""
+        with self._lock:
+            counts.update(self._counts)
+            touched.update(self._touched)
+
+
 class Journal:
     """The calls of one namespace, under the namespace's lock.
 
@@ -340,12 +375,20 @@ class Journal:
     them had the number `last_evicted`; their counts remain. `revision` changes when calls are taken out or
     forgotten: what somebody counted before holds no longer; `era` only when all are forgotten and numbers
     start again. `listeners` are told of each call. `failed_writes` is kept by `suspicions`,
-    `waiting` by `audits`.
+    `waiting` by `audits`. `touched` counts facets as `counts` counts calls; `past` takes both in when they
+    are forgotten.
     """
 
     option = "--journal-limit"
 
-    def __init__(self, limit: int, budget: ByteBudget, lock: threading.RLock | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        budget: ByteBudget,
+        lock: threading.RLock | None = None,
+        past: Past | None = None,
+    ) -> None:
+        self._past = past
         self._limit = limit
         self._budget = budget
         self._lock = threading.RLock() if lock is None else lock
@@ -356,6 +399,7 @@ class Journal:
         self.revision = 0
         self.last_number = 0
         self.counts: dict[CountKey, int] = {}
+        self.touched: dict[Facet, int] = {}
         self.warned = 0
         self.evicted = 0
         self.last_evicted = 0
@@ -390,6 +434,9 @@ class Journal:
         call.era = self.era
         key = (call.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
+        touched = self.touched
+        for facet in call.facets:
+            touched[facet] = touched.get(facet, 0) + 1
         if call.warnings:
             self.warned += 1
         headers = call.request.headers
@@ -509,6 +556,8 @@ class Journal:
                 continue
             call.era = -1
             _take_one(self.counts, call.key)
+            for facet in call.facets:
+                _take_one(self.touched, facet)
             self.warned -= bool(call.warnings)
             self.bytes -= call.size
             self._budget.used -= call.size
@@ -517,10 +566,13 @@ class Journal:
 
     def clear(self) -> None:
         """Forget all calls and counts; numbers start from 1 again."""
+        if self._past is not None:
+            self._past.take_in(self.counts, self.touched)
         self._budget.used -= self.bytes
         self.bytes = 0
         self._calls.clear()
         self.counts.clear()
+        self.touched.clear()
         self.evicted_counts.clear()
         self.failed_writes.clear()
         self.waiting.clear()
@@ -533,9 +585,15 @@ class Journal:
         """The namespace is forgotten: what is still recorded here, by whoever came too late, is nobody's."""
         self._budget.leave(self)
         self._budget = ByteBudget()
+        if self._past is not None:
+            self._past.take_in(self.counts, self.touched)
+            self._past = None
 
 
-def _take_one(counts: dict[CountKey, int], key: CountKey) -> None:
+Key = TypeVar("Key")
+
+
+def _take_one(counts: dict[Key, int], key: Key) -> None:
     counts[key] -= 1
     if not counts[key]:
         del counts[key]

@@ -11,7 +11,7 @@ from mockserver.clocks import Clock, Mode, read_clock
 from mockserver.exceptions import UnknownItem
 from mockserver.faults import Delay
 from mockserver.fixtures import Fixtures
-from mockserver.journal import ByteBudget, Journal
+from mockserver.journal import ByteBudget, Journal, Past
 from mockserver.resources import Item, Resources
 from mockserver.scripting.stubs import StubBook
 from mockserver.settings import DEFAULT_NAMESPACE, RateLimit, Settings
@@ -98,6 +98,7 @@ class Namespace:
         fixtures: Fixtures,
         budget: ByteBudget,
         on_reset: Callable[[], None] = lambda: None,
+        past: Past | None = None,
     ) -> None:
         self.name = name
         self._on_reset = on_reset
@@ -105,7 +106,7 @@ class Namespace:
         self._initial = settings
         self._fixtures = fixtures
         self.stubs = StubBook()
-        self.journal = Journal(settings.journal_limit, budget, self.lock)
+        self.journal = Journal(settings.journal_limit, budget, self.lock, past)
         self.resources = self._new_resources()
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
@@ -229,7 +230,10 @@ class Namespace:
 
 
 class Namespaces:
-    """The namespaces of one server. They appear on first use; the least recently used idle one makes room."""
+    """The namespaces of one server. They appear on first use; the least recently used idle one makes room.
+
+    `past` is what calls touched in those that were reset or forgotten.
+    """
 
     def __init__(
         self,
@@ -245,6 +249,7 @@ class Namespaces:
         self._limit = limit
         self._lock = threading.Lock()
         self._budget = ByteBudget()
+        self.past = Past()
         self._known: dict[str, Namespace] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._snapshot_ids = UuidSeries(Seed("snapshot", settings.seed))
@@ -266,7 +271,9 @@ class Namespaces:
             known = self._known
             namespace = known.pop(name, None)
             if namespace is None:
-                namespace = Namespace(name, self._settings, self._fixtures, self._budget, self._on_reset)
+                namespace = Namespace(
+                    name, self._settings, self._fixtures, self._budget, self._on_reset, self.past
+                )
                 self._make_room()
             # Last in the order of the dict is most recently used.
             known[name] = namespace

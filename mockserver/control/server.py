@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from mockserver.catalogue import list_errors, list_faults
+from mockserver.contract import Assumption
 from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.coverage import (
+    report_assumptions,
+    report_coverage,
+    write_html,
+    write_markdown,
+    write_text,
+)
+from mockserver.journal import CountKey, Facet
 from mockserver.types import JsonObject
 
 
@@ -37,12 +49,56 @@ def contract(call: ControlCall) -> ControlAnswer:
 
 
 def assumptions(call: ControlCall) -> ControlAnswer:
-    """`GET /assumptions`: what of the contract is inferred or invented, with its source."""
+    """`GET /assumptions`: what of the contract is inferred or invented, with its source.
+
+    With `run=true` only what the calls touched, and under `untold` how many rules there are of which no
+    counter can tell; `all=true` asks for the calls of all namespaces.
+    """
+    contract = call.engine.contract
+    answer: JsonObject = {}
+    assumptions: Sequence[Assumption] = contract.assumptions
+    if call.flag("run"):
+        assumptions, answer["untold"] = report_assumptions(contract, *count_calls(call))
     found = [
-        {"what": item.what, "provenance": item.provenance, "source": item.source}
-        for item in call.engine.contract.assumptions
+        {"what": item.what, "provenance": item.provenance, "source": item.source} for item in assumptions
     ]
-    return ControlAnswer(200, {"assumptions": found})
+    return ControlAnswer(200, {"assumptions": found, **answer})
+
+
+def coverage(call: ControlCall) -> ControlAnswer:
+    """`GET /coverage`: what of the contract the calls touched, and what not.
+
+    `all=true` counts the calls of all namespaces since the server started, those that were reset or forgotten
+    too. `format` is json, text, markdown or html.
+    """
+    engine = call.engine
+    document = report_coverage(engine.contract, engine.facets, engine.variants, *count_calls(call))
+    match call.option("format"):
+        case None | "json":
+            return ControlAnswer(200, document)
+        case "text":
+            return ControlAnswer(200, text=write_text(document), media_type="text/plain")
+        case "markdown":
+            return ControlAnswer(200, text=write_markdown(document), media_type="text/markdown")
+        case "html":
+            return ControlAnswer(200, text=write_html(document), media_type="text/html")
+        case other:
+            raise BadRequest(f"format={other!r} must be json, text, markdown or html")
+
+
+def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
+    """The counters of the namespace, or with `all=true` of the whole server."""
+    namespaces = call.engine.namespaces
+    counts: Counter[CountKey] = Counter()
+    touched: Counter[Facet] = Counter()
+    is_whole = call.flag("all")
+    for namespace in namespaces if is_whole else (call.namespace,):
+        with namespace.lock:
+            counts.update(namespace.journal.counts)
+            touched.update(namespace.journal.touched)
+    if is_whole:
+        namespaces.past.add_to(counts, touched)
+    return counts, touched
 
 
 def errors(call: ControlCall) -> ControlAnswer:
@@ -64,6 +120,8 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/version", version),
     Route("POST", "/reset", reset),
     Route("GET", "/contract", contract),
-    Route("GET", "/assumptions", assumptions),
+    # Both may take the locks of other namespaces: under one of their own, two could wait for each other.
+    Route("GET", "/assumptions", assumptions, is_locked=False),
+    Route("GET", "/coverage", coverage, is_locked=False),
     Route("GET", "/errors", errors),
 )

@@ -1,0 +1,14 @@
+"""Coverage: how much of a contract the calls touched.
+
+`facets` says what one call touches, `documents` what all of them did, in the shape of
+`GET /__admin/coverage`, `writing` shows that to people.
+"""
+
+from mockserver.coverage.documents import measure, merge_coverage, report_assumptions, report_coverage
+from mockserver.coverage.facets import FacetReader
+from mockserver.coverage.writing import write_html, write_markdown, write_text
+
+__all__ = [
+    "FacetReader", "measure", "merge_coverage", "report_assumptions", "report_coverage", "write_html",
+    "write_markdown", "write_text",
+]  # fmt: skip

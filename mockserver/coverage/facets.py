@@ -1,0 +1,142 @@
+"""What one call touches of its operation, beside its status: read when the call is recorded."""
+
+from __future__ import annotations
+
+from mockserver.contract import Contract, Operation
+from mockserver.decision import CarryOut, Decision, Example, Literal, Refusal
+from mockserver.inspection import Inspection, read_cookies
+from mockserver.journal import Facet
+from mockserver.json_codec import dumps
+from mockserver.messages import Response
+from mockserver.variants.places import expand, list_named
+
+CREDENTIAL_KINDS = ("jwt", "secret", "publishable", "none", "malformed")
+
+
+class OperationFacets:
+    """All that a call can touch of one operation. Each facet is made once, and shared by all calls."""
+
+    def __init__(self, operation: Operation, contract: Contract) -> None:
+        def facet(kind: str, name: str) -> Facet:
+            return Facet(operation.id, kind, name)
+
+        errors = [
+            (status, name, value)
+            for status in operation.statuses
+            if status >= 400 and (envelope := operation.envelope(status)) is not None
+            for name, value in envelope.examples.items()
+        ]
+        self.operation = operation.id
+        self.reasons = {name: facet("reason", name) for _, name, _ in errors}
+        # An error that was scripted with a body is the one whose example it is.
+        self.bodies = {(status, dumps(value)): self.reasons[name] for status, name, value in errors}
+        self.defaults = {status: self.reasons[name] for status, name, _ in reversed(errors)}
+        kinds = CREDENTIAL_KINDS if operation.requires_credential else ()
+        self.credentials = {kind: facet("credential", kind) for kind in kinds}
+        self.body = {name: facet("member", f"body {name}") for name in _list_members(operation, contract)}
+        self.query = _list_parameters(operation, "query")
+        self.path = tuple(_list_parameters(operation, "path").values())
+        self.headers = {
+            name.encode("latin-1", "replace"): known
+            for name, known in _list_parameters(operation, "header").items()
+        }
+        self.cookies = _list_parameters(operation, "cookie")
+
+    @property
+    def members(self) -> tuple[Facet, ...]:
+        """What a request may have: parameters, then members of the body."""
+        return (
+            *self.path, *self.query.values(), *self.headers.values(), *self.cookies.values(),
+            *self.body.values(),
+        )  # fmt: skip
+
+
+def _list_parameters(operation: Operation, place: str) -> dict[str, Facet]:
+    return {
+        parameter.name: Facet(operation.id, "member", f"{place} {parameter.name}")
+        for parameter in operation.parameters
+        if parameter.place == place
+    }
+
+
+def _list_members(operation: Operation, contract: Contract) -> list[str]:
+    body = operation.body
+    if body is None or not body.schema_pointer:
+        return []
+    resolve = contract.schemas.resolve
+    return list_named(expand([resolve(f"#{body.schema_pointer}")], resolve))
+
+
+class FacetReader:
+    """Reads what calls touch of the operations of one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._known: dict[str, OperationFacets] = {}
+
+    def of(self, operation: Operation) -> OperationFacets:
+        """All that a call can touch of an operation."""
+        known = self._known.get(operation.id)
+        if known is None:
+            known = self._known[operation.id] = OperationFacets(operation, self._contract)
+        return known
+
+    def read(
+        self, inspection: Inspection, decision: Decision, response: Response, effect: str | None
+    ) -> tuple[Facet, ...]:
+        """What one call touched: its credential, the members of its request, its error, its variants.
+
+        `effect` is the reason of the success that was carried out, if any was.
+        """
+        operation = inspection.operation
+        if operation is None:
+            return ()
+        known = self.of(operation)
+        touched = [*known.path]
+        credential = known.credentials.get(inspection.credential.kind)
+        if credential is not None:
+            touched.append(credential)
+        body = inspection.full_body
+        if type(body) is dict:
+            touched += [known.body[name] for name in body if name in known.body]
+        if inspection.query:
+            touched += [known.query[name] for name in inspection.query if name in known.query]
+        if known.headers:
+            sent = {name for name, _ in inspection.request.headers}
+            touched += [facet for name, facet in known.headers.items() if name in sent]
+        if known.cookies:
+            cookies = read_cookies(inspection.request)
+            touched += [facet for name, facet in known.cookies.items() if name in cookies]
+        if not isinstance(decision.content, CarryOut):
+            error = _find_error(known, decision)
+            if error is not None:
+                touched.append(error)
+        if effect is not None and effect != decision.reason:
+            # The call's own reason is counted by the journal.
+            touched.append(Facet(operation.id, "effect", effect))
+        if response.variant is not None:
+            answer = name_answer(decision.status)
+            # `a+b` is both.
+            touched += [
+                Facet(operation.id, "variant", f"{answer} {name}") for name in response.variant.split("+")
+            ]
+        return tuple(touched)
+
+
+def name_answer(status: int) -> str:
+    """Which kind of answer a variant is one of: the same deviations of all errors are counted as one."""
+    return "success" if status < 400 else "error"
+
+
+def _find_error(known: OperationFacets, decision: Decision) -> Facet | None:
+    """The documented error that was answered."""
+    content = decision.content
+    if isinstance(content, Refusal):
+        return known.reasons.get(content.reason)
+    if isinstance(content, Example) and decision.status >= 400:
+        if content.name is not None:
+            return known.reasons.get(content.name)
+        return known.defaults.get(decision.status)
+    if isinstance(content, Literal) and decision.status >= 400:
+        return known.bodies.get((decision.status, content.body))
+    return None
