@@ -46,14 +46,17 @@ class PathTemplates(Generic[Target]):
             raise ValueError("has the same shape as another path")
         node.end = (target, tuple(names))
         if not names:
-            bare = template.rstrip("/")
-            self._literal[bare] = self._literal[bare + "/"] = target
+            bare = template.removesuffix("/")
+            self._literal[bare or "/"] = self._literal[bare + "/"] = target
 
     def find(self, path: str) -> tuple[Target, dict[str, str]] | None:
         """The target whose template fits a percent-encoded path, with its parameters decoded; else None."""
         target = self._literal.get(path)
         if target is not None:
             return target, {}
+        if not path.startswith("/"):
+            # The asterisk form `*` and the absolute form of a request line are no paths (RFC 9112, section 3.2).
+            return None
         values: list[str] = []
         end = self._root.find([unquote(segment, errors="replace") for segment in _segments(path)], 0, values)
         if end is None:
