@@ -1,0 +1,113 @@
+"""Which path template a path fits."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mockserver.contract.path_templates import PathTemplates
+
+TEMPLATES = (
+    "/",
+    "/keys",
+    "/keys/",
+    "/keys/{id}",
+    "/keys/all",
+    "/keys/{id}/parts/{part}",
+    "/keys/all/parts",
+    "/{kind}/all/{rest}",
+    "/a b/ü",
+    "/v1/~x",
+)
+
+
+@pytest.fixture(scope="module")
+def templates() -> PathTemplates[str]:
+    found: PathTemplates[str] = PathTemplates()
+    for template in TEMPLATES:
+        if template != "/keys/":
+            found.add(template, template)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ("/", {})),
+        ("/keys", ("/keys", {})),
+        ("/keys/", ("/keys", {})),
+        ("/k%65ys", ("/keys", {})),
+        ("/keys/1", ("/keys/{id}", {"id": "1"})),
+        ("/keys/1/", ("/keys/{id}", {"id": "1"})),
+        ("/keys/all", ("/keys/all", {})),
+        ("/keys/%61ll", ("/keys/all", {})),
+        ("/keys/a%2Fb%20c%25", ("/keys/{id}", {"id": "a/b c%"})),
+        ("/keys/%2E%2E", ("/keys/{id}", {"id": ".."})),
+        ("/keys/{id}", ("/keys/{id}", {"id": "{id}"})),
+        ("/keys/%FF", ("/keys/{id}", {"id": "\N{REPLACEMENT CHARACTER}"})),
+        ("/keys/1/parts/2", ("/keys/{id}/parts/{part}", {"id": "1", "part": "2"})),
+        # The literal way leads nowhere, so the parameter is tried.
+        ("/keys/all/parts/2", ("/keys/{id}/parts/{part}", {"id": "all", "part": "2"})),
+        ("/keys/all/parts", ("/keys/all/parts", {})),
+        ("/keys/all/more", ("/{kind}/all/{rest}", {"kind": "keys", "rest": "more"})),
+        ("/x/all/parts", ("/{kind}/all/{rest}", {"kind": "x", "rest": "parts"})),
+        ("/a%20b/%C3%BC", ("/a b/ü", {})),
+        ("/v1/%7Ex", ("/v1/~x", {})),
+        ("", None),
+        ("//", None),
+        ("keys", None),
+        ("x/keys", None),
+        ("*/keys", None),
+        ("*", None),
+        ("http://h/keys", None),
+        ("/keys//", None),
+        ("//keys", None),
+        ("/KEYS", None),
+        ("/keys/1/parts", None),
+        ("/keys/1/parts/2/3", None),
+        ("/keys/1//parts/2", None),
+        ("/keys;x=1", None),
+        ("/keys%2F1", None),
+        ("/keys/./", ("/keys/{id}", {"id": "."})),
+    ],
+)
+def test_a_path_fits_the_template_that_is_most_literal(
+    templates: PathTemplates[str], path: str, expected: tuple[str, dict[str, str]] | None
+) -> None:
+    assert templates.find(path) == expected
+
+
+@pytest.mark.parametrize(
+    "template", ["/keys", "/keys/", "/k%65ys", "/keys/{other}", "/keys/{a}/parts/{b}/", "/"]
+)
+def test_a_template_of_a_known_shape_is_refused(templates: PathTemplates[str], template: str) -> None:
+    with pytest.raises(ValueError, match="has the same shape as another path"):
+        templates.add(template, "again")
+
+
+@pytest.mark.parametrize("template", ["/a-{id}", "/{id}.json", "/{a}{b", "/a{}"])
+def test_a_parameter_fills_a_whole_segment(template: str) -> None:
+    with pytest.raises(ValueError, match="does not fill a whole segment"):
+        PathTemplates[str]().add(template, "x")
+
+
+segments = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+
+
+@settings(deadline=None)
+@given(segments, segments, st.booleans())
+def test_every_value_of_a_parameter_comes_back(first: str, second: str, has_slash: bool) -> None:
+    templates: PathTemplates[int] = PathTemplates()
+    templates.add("/x/{a}/y/{b}", 1)
+    path = f"/x/{quote(first, safe='')}/y/{quote(second, safe='')}{'/' if has_slash else ''}"
+    assert templates.find(path) == (1, {"a": first, "b": second})
+
+
+@settings(deadline=None)
+@given(st.text(max_size=30))
+def test_any_text_is_a_path_that_fits_or_does_not(templates: PathTemplates[str], path: str) -> None:
+    found = templates.find(path)
+    assert found is None or (path.startswith("/") and found[0] in TEMPLATES)
