@@ -55,7 +55,7 @@ class PathTemplates(Generic[Target]):
         if target is not None:
             return target, {}
         if not path.startswith("/"):
-            # The asterisk form `*` and the absolute form of a request line are no paths (RFC 9112, section 3.2).
+            # Asterisk form and absolute form of a request line are no paths (RFC 9112, section 3.2).
             return None
         values: list[str] = []
         end = self._root.find([unquote(segment, errors="replace") for segment in _segments(path)], 0, values)
