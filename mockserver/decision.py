@@ -561,14 +561,16 @@ def _next_variant(situation: Situation, operation: Operation, status: int) -> Va
     namespace, book = situation.namespace, situation.variants
     is_gzip_read = accepts_gzip(situation.inspection.request)
     variant: Variant | None = None
-    if namespace.variant is not None:
-        variant = book.find(operation, status, namespace.variant)
+    choice = namespace.variant
+    if choice is not None:
+        if choice.fits(operation.id, status):
+            variant = book.find(operation, status, choice.name)
         if variant is not None and variant.needs_gzip and not is_gzip_read:
             variant = None
     elif namespace.settings.variants == "cycle":
-        choice = book.legal(operation, status, accepts_gzip=is_gzip_read)
-        if choice:
-            variant = choice[namespace.resources.take_turn(operation.id, status) % len(choice)]
+        legal = book.legal(operation, status, accepts_gzip=is_gzip_read)
+        if legal:
+            variant = legal[namespace.resources.take_turn(operation.id, status) % len(legal)]
     if namespace.settings.tolerant_reader and 200 <= status < 300:
         extra = book.extra_members(operation, status)
         variant = combine(variant, extra) if variant is not None and extra is not None else variant or extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from mockserver.clocks import Clock, Mode, read_clock
 from mockserver.exceptions import UnknownItem
@@ -24,6 +24,19 @@ MAX_SNAPSHOTS = 1_000
 MAX_KEPT = 2_000_000
 
 
+class VariantChoice(NamedTuple):
+    """Which answers are varied: those that have a variant of this name, of one operation and status only
+    where they are given."""
+
+    name: str
+    operation: str | None = None
+    status: int | None = None
+
+    def fits(self, operation: str, status: int) -> bool:
+        """Whether an answer is meant."""
+        return self.operation in (None, operation) and self.status in (None, status)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """A namespace at one moment: all that a test can change but the journal."""
@@ -34,7 +47,7 @@ class Snapshot:
     clock_value: int
     settings: Settings
     global_delay: Delay | None
-    variant: str | None
+    variant: VariantChoice | None
 
     @property
     def size(self) -> int:
@@ -111,7 +124,7 @@ class Namespace:
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
         self._stub_number = 0
-        self.variant: str | None = None
+        self.variant: VariantChoice | None = None
         self._apply(settings)
         self.stubs.add(fixtures.stubs)
 
@@ -129,9 +142,9 @@ class Namespace:
         settings = self.settings
         self.is_varied = self.variant is not None or settings.variants != "off" or settings.tolerant_reader
 
-    def choose_variant(self, name: str | None) -> None:
-        """Let every answer that has a variant of this name be it; None lets all be plain again."""
-        self.variant = name
+    def choose_variant(self, choice: VariantChoice | None) -> None:
+        """Let the answers that are meant be varied from now on; None lets all be plain again."""
+        self.variant = choice
         self._note_variation()
 
     @property

@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[1]
 
 # Each verb that a test can use, whatever the door.
 VERBS = [
-    "base_url", "calls", "clock", "configure", "coverage", "curl", "errors", "fail_next", "find_calls",
-    "forget", "jwt", "last_call", "namespace", "origin", "publishable_key", "queue", "release", "remove_stub",
-    "requests_adapter", "reset", "restore", "secret_key", "snapshot", "stub", "stubs", "transport", "variant",
-    "variants", "verify", "verify_in_order", "verify_no_duplicates", "verify_retry_after", "wait_for",
+    "assumptions", "base_url", "calls", "clock", "configure", "coverage", "curl", "errors", "fail_next",
+    "find_calls", "forget", "jwt", "last_call", "namespace", "origin", "publishable_key", "queue",
+    "release", "remove_stub", "requests_adapter", "reset", "restore", "secret_key", "snapshot", "stub",
+    "stubs", "transport", "variant", "variants", "verify", "verify_in_order", "verify_no_duplicates",
+    "verify_retry_after", "wait_for",
 ]  # fmt: skip
 
 

@@ -2,31 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from mockserver.contract import Operation
 from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.control.sandbox import read_members
 from mockserver.exceptions import BadQuestion, Problem
+from mockserver.namespaces import VariantChoice
 from mockserver.redaction import redact
 from mockserver.types import Json
-from mockserver.variants import list_statuses
+from mockserver.variants import Variant, VariantBook, list_statuses
 
 
 def list_variants(call: ControlCall) -> ControlAnswer:
     """`GET /variants`: every legal answer by name, and with `legal: false` those that break the contract.
 
-    `operation` and `status` choose among them; `pairs=true` lists any two legal ones at once instead.
+    `operation`, `status` and `name` choose among them; `pairs=true` lists any two legal ones at once instead;
+    `diff=true` adds how each differs from the plain answer, line by line.
     """
     book = call.engine.variants
-    wanted, is_paired = call.integer("status"), call.flag("pairs")
-    variants = [
-        variant.to_json()
-        for operation in _find_operations(call)
+    wanted, is_paired, is_shown = call.integer("status"), call.flag("pairs"), call.flag("diff")
+    name = call.option("name")
+    operations = _find_operations(call)
+    found = [
+        variant.to_json() | ({"diff": book.show(operation, variant)} if is_shown else {})
+        for operation in operations
         for status in list_statuses(operation)
         if wanted in (None, status)
-        for variant in (book.pairs(operation, status) if is_paired else book.of(operation, status))
+        for variant in _choose(book, operation, status, name, is_paired=is_paired)
     ]
-    return ControlAnswer(200, {"variants": variants})
+    if name is not None and not found:
+        raise BadRequest(_explain_unknown(book, name, operations))
+    return ControlAnswer(200, {"variants": found})
+
+
+def _choose(
+    book: VariantBook, operation: Operation, status: int, name: str | None, *, is_paired: bool
+) -> Iterable[Variant]:
+    if name is not None:
+        variant = book.find(operation, status, name)
+        return () if variant is None or variant.status != status else (variant,)
+    return book.pairs(operation, status) if is_paired else book.of(operation, status)
 
 
 def _find_operations(call: ControlCall) -> list[Operation]:
@@ -36,53 +53,70 @@ def _find_operations(call: ControlCall) -> list[Operation]:
     if name is None:
         return list(operations.values())
     if name not in operations:
-        near = get_close_matches(name, operations, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        known = ", ".join(operations)
-        raise BadRequest(f"operation={redact(name)!r} is not in the contract; {hint}known: {known}")
+        raise BadRequest(f"operation={_explain_unknown_operation(name, operations)}")
     return [operations[name]]
 
 
+def _explain_unknown_operation(name: str, operations: Iterable[str]) -> str:
+    near = get_close_matches(name, operations, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{redact(name[:100])!r} is not in the contract; {hint}known: {', '.join(operations)}"
+
+
+def _explain_unknown(book: VariantBook, name: str, operations: Iterable[Operation]) -> str:
+    known = list(dict.fromkeys(each for operation in operations for each in book.names(operation)))
+    near = get_close_matches(name[:100], known, n=3)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{redact(name[:100])!r} is the variant of no such answer; {hint}known: {', '.join(known)}"
+
+
 def get_variant(call: ControlCall) -> ControlAnswer:
-    """`GET /variant`: the name of the variant that answers are, null where they are plain."""
-    return ControlAnswer(200, {"name": call.namespace.variant})
+    """`GET /variant`: the variant that answers are, `name` null where they are plain."""
+    choice = call.namespace.variant
+    names = ("name", "operation", "status")
+    return ControlAnswer(200, dict.fromkeys(names) if choice is None else choice._asdict())
 
 
 def put_variant(call: ControlCall) -> ControlAnswer:
     """`PUT /variant`: let every answer that has a variant of this `{"name"}` be it; null ends that.
 
-    Two at once are `"first+second"`.
+    Two at once are `"first+second"`. `operation` and `status`, if given, mean the answers of these alone.
     """
-    body = call.object()
-    problems = [
-        Problem("is unknown here; known: name", f"/{redact(member)}") for member in body if member != "name"
+    given = read_members(call.object(), {"name": _read_name, "operation": _read_name, "status": _read_status})
+    if "name" not in given:
+        raise BadQuestion([Problem("is missing; must be the name of a variant, or null", "/name")])
+    choice = VariantChoice(given["name"], given.get("operation"), given.get("status"))
+    contract, book = call.engine.contract, call.engine.variants
+    if choice.operation is not None and choice.operation not in contract.operations:
+        text = _explain_unknown_operation(choice.operation, contract.operations)
+        raise BadQuestion([Problem(text, "/operation")])
+    if choice.name is None:
+        call.namespace.choose_variant(None)
+        return get_variant(call)
+    operations = [
+        operation for operation in contract.operations.values() if choice.operation in (None, operation.id)
     ]
-    name: Json = body.get("name")
-    if "name" not in body:
-        problems.append(Problem("is missing; must be the name of a variant, or null", "/name"))
-    elif name is not None and not isinstance(name, str):
-        problems.append(Problem("must be the name of a variant, or null", "/name"))
-    elif name is not None:
-        problems += _judge_name(call, name)
-    if problems:
-        raise BadQuestion(problems)
-    call.namespace.choose_variant(name)
+    if not any(
+        book.find(operation, status, choice.name)
+        for operation in operations
+        for status in list_statuses(operation)
+        if choice.status in (None, status)
+    ):
+        raise BadQuestion([Problem(_explain_unknown(book, choice.name, operations), "/name")])
+    call.namespace.choose_variant(choice)
     return get_variant(call)
 
 
-def _judge_name(call: ControlCall, name: str) -> list[Problem]:
-    """What is wrong with a name that no answer has a variant of."""
-    book = call.engine.variants
-    if any(
-        book.find(operation, status, name) is not None
-        for operation in call.engine.contract.operations.values()
-        for status in list_statuses(operation)
-    ):
-        return []
-    near = book.find_nearest(name)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    known = ", ".join(book.names())
-    return [Problem(f"{redact(name[:100])!r} is the variant of no answer; {hint}known: {known}", "/name")]
+def _read_name(value: Json) -> str | None:
+    if value is not None and (not isinstance(value, str) or not value):
+        raise ValueError("must be a text that is not empty, or null")
+    return value
+
+
+def _read_status(value: Json) -> int | None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
+        raise ValueError("must be a status such as 201, or null")
+    return value
 
 
 ROUTES: tuple[Route, ...] = (

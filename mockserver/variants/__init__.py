@@ -1,7 +1,8 @@
 """Variants: every answer that the contract allows, and some that it does not, each with one deviation.
 
 `answers` says what a variant is and how it changes an answer, `places` where in a body it can do so, `legal`
-and `breaking` which there are; `book` derives those of an operation and status and finds them by name.
+and `breaking` which there are; `book` derives those of an operation and status and finds them by name,
+`showing` shows what differs.
 """
 
 from mockserver.variants.answers import Answer, Variant, combine, keep, write_answer

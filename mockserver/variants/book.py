@@ -23,6 +23,7 @@ from mockserver.variants.legal import (
     list_written_candidates,
 )
 from mockserver.variants.places import Place, find_places
+from mockserver.variants.showing import show_difference
 
 MAX_VARIANTS = 500  # of one operation and status
 MAX_SAMPLES = 2
@@ -92,6 +93,15 @@ class VariantBook:
                 for result, first, second in results
             ) and all(self._is_legal(operation, result) for result, _, _ in results):
                 yield both
+
+    def show(self, operation: Operation, variant: Variant) -> str:
+        """How a variant differs from the plain answer: a diff of an example that it changes."""
+        # The fullest ones come last, and show the most.
+        for answer in reversed(self._samples(operation, variant.status)):
+            varied = variant.alter(answer)
+            if _identify(varied) != _identify(answer):
+                return show_difference(answer, varied, variant.name)
+        return ""
 
     def names(self, operation: Operation | None = None) -> list[str]:
         """Every name there is, of one operation or of all, each once."""
