@@ -614,25 +614,36 @@ class Sandbox:
         errors: list[JsonObject] = self._ask("GET", "/errors")["errors"]
         return errors
 
-    def variant(self, name: str | None) -> None:
+    def variant(self, name: str | None, *, operation: str | None = None, status: int | None = None) -> None:
         """Let every answer that has a variant of this name be it, until another is named or None.
 
-        The operation is carried out as ever; two deviations at once are `"first+second"`. Raises BadQuestion,
-        with the nearest, for a name that no answer has.
+        `operation` and `status` mean the answers of these alone. The operation is carried out as ever; two
+        deviations at once are `"first+second"`. Raises BadQuestion, with the nearest, for a name that no such
+        answer has.
 
             sandbox.variant("null-expires_at")
         """
-        self._ask("PUT", "/variant", {"name": name})
+        self._ask("PUT", "/variant", {"name": name, "operation": operation, "status": status})
 
     def variants(
-        self, operation: str | None = None, *, status: int | None = None, pairs: bool = False
+        self,
+        operation: str | None = None,
+        *,
+        status: int | None = None,
+        name: str | None = None,
+        pairs: bool = False,
+        diff: bool = False,
     ) -> list[JsonObject]:
         """The variants of answers: `name`, `operation`, `status`, `deviation`, and `legal`, false for those
-        that break the contract; with `pairs` any two legal ones at once. Raises BadQuestion.
+        that break the contract.
+
+        `pairs` lists any two legal ones at once instead; `diff` adds how each differs from the plain answer.
+        Raises BadQuestion for an operation or a name that there is not.
 
             for variant in sandbox.variants("createApiKey", status=201): print(variant["name"])
         """
-        question = {"operation": operation, "status": status, "pairs": "true" if pairs else None}
+        question = {"operation": operation, "status": status, "name": name}
+        question |= {"pairs": "true" if pairs else None, "diff": "true" if diff else None}
         variants: list[JsonObject] = self._ask("GET", f"/variants?{urlencode(_given(question))}")["variants"]
         return variants
 
@@ -780,6 +791,16 @@ class Sandbox:
         __tracebackhide__ = True
         self.verify(what, at_least=times, timeout=timeout)
         return self.calls(what) if isinstance(what, str) else self.find_calls(what)
+
+    def assumptions(self, *, touched: bool = False) -> list[JsonObject]:
+        """What of the contract is inferred or invented: `what`, `provenance` and `source` each; with
+        `touched` only what the calls came upon, as far as counters can tell.
+
+            assert all(each["provenance"] != "invented" for each in sandbox.assumptions(touched=True))
+        """
+        answer = self._ask("GET", "/assumptions?run=true" if touched else "/assumptions")
+        assumptions: list[JsonObject] = answer["assumptions"]
+        return assumptions
 
     def coverage(self, *, all_namespaces: bool = False) -> JsonObject:
         """How much of the contract the calls touched: `operations`, each with its items and their hits, and a
