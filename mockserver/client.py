@@ -73,6 +73,10 @@ class Door(Protocol):
         """
         ...
 
+    def close(self) -> None:
+        """Give up what is kept open for the next call, which opens it anew."""
+        ...
+
     def open_transport(self, namespace: str) -> HttpxTransport:
         """A transport of httpx that leads into a namespace."""
         ...
@@ -462,7 +466,7 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return None
+        self._door.close()
 
     # Where it is, and who may come in.
 

@@ -17,9 +17,8 @@ import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -156,8 +155,7 @@ def _can_share() -> bool:
 # Fixtures.
 
 
-@dataclass(slots=True)
-class Play:
+class Play(NamedTuple):
     """What is going on in one test: its sandbox, and what is checked at its end."""
 
     sandbox: Sandbox

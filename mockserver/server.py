@@ -259,6 +259,9 @@ class LocalDoor:
         # As it would come over a wire: plain JSON, and nobody else's.
         return Reply(answer.status, None if answer.value is UNSET else loads(dumps(answer.value))[0])
 
+    def close(self) -> None:
+        """Nothing is kept open."""
+
     def open_transport(self, namespace: str) -> HttpxTransport:
         """A transport of httpx that leads straight to the application, into a namespace."""
         from mockserver.transports.httpx_transport import LocalTransport

@@ -142,9 +142,11 @@ def test_connections_go_with_the_sandbox(server: MockServer) -> None:
         gc.collect()
 
 
-def test_closing_is_not_the_end(server: MockServer) -> None:
+def test_the_end_of_a_context_closes_its_connections(server: MockServer) -> None:
     door = HttpDoor(server.origin, TOKEN)
     with Sandbox(door) as sandbox:
         assert sandbox.calls() == []
-    door.close()
+        assert len(door._idle) == 1
+    assert door._idle == []
     assert sandbox.calls() == []
+    door.close()
