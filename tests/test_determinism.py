@@ -184,6 +184,31 @@ def test_requests_have_the_same_keys_in_any_order_and_never_those_of_another(
         assert len(set(part)) == len(sent)
 
 
+def test_each_part_of_a_request_changes_the_key(make_api: MakeApi) -> None:
+    requests = [
+        vary(),
+        vary(name="reporting"),
+        vary(name=""),
+        vary(permissions={}),
+        vary(permissions={"account:api:key": ["read", "read"]}),
+        vary(permissions={"account:api:key:read": []}),
+        vary(metadata={}),
+        vary(metadata={"a": 1}),
+        vary(metadata={"a": "1"}),
+        vary(metadata={"a": 1.5}),
+        vary(metadata={"a": True}),
+        vary(metadata={"a": None}),
+        vary(metadata={"a": [1]}),
+        vary(metadata={"a": {"b": 1}}),
+        vary(account="acct_2"),
+        vary(credential="sk_test_other"),
+    ]
+    # Each is the first that its server sees.
+    issued = [create(make_api(), request) for request in requests]
+    for part in zip(*issued, strict=True):
+        assert len(set(part)) == len(requests)
+
+
 def test_a_repeated_request_has_a_new_key_each_time_and_the_same_ones_in_every_run(
     make_api: MakeApi,
 ) -> None:
