@@ -159,10 +159,13 @@ def _read_credentials(path: Path) -> dict[bytes, KnownCredential]:
 
 def _read_accounts(path: Path) -> dict[str, CredentialMode]:
     accounts: dict[str, CredentialMode] = {}
+    problems: list[Problem] = []
     for index, item in enumerate((_read(path, _ACCOUNTS) or {}).get("accounts", ())):
         if item["id"] in accounts:
-            raise FixtureError([Problem("is listed twice", f"/accounts/{index}/id", str(path))])
+            problems.append(Problem("is listed twice", f"/accounts/{index}/id", str(path)))
         accounts[item["id"]] = cast(CredentialMode, item["mode"])
+    if problems:
+        raise FixtureError(problems)
     return accounts
 
 
