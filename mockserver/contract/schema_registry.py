@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from mockserver.exceptions import ContractError, Problem
-from mockserver.json_codec import escape_pointer
+from mockserver.json_codec import dumps, escape_pointer
 from mockserver.regexes import compile_regex
 from mockserver.types import Json, JsonObject, Schema
 
@@ -535,8 +535,8 @@ def _message(error: Any) -> str:
     rule = error.validator_value
     texts: dict[str, Callable[[], str]] = {
         "type": lambda: f"must be {_words(rule)}, is {name_type(error.instance)}",
-        "enum": lambda: f"must be one of {_words([repr(item) for item in rule])}",
-        "const": lambda: f"must be {rule!r}",
+        "enum": lambda: f"must be one of {_words([_show(item) for item in rule])}",
+        "const": lambda: f"must be {_show(rule)}",
         "format": lambda: f"must be a {rule}",
         "minLength": lambda: f"must have at least {rule} characters",
         "maxLength": lambda: f"must have at most {rule} characters",
@@ -562,6 +562,11 @@ def _message(error: Any) -> str:
 
 
 _OWN_TEXT = frozenset({"required", "dependentRequired", "additionalProperties", "pattern", "multipleOf"})
+
+
+def _show(value: Json) -> str:
+    """A value of a schema as its author wrote it: `null`, not None."""
+    return repr(value) if isinstance(value, str) else dumps(value).decode("utf-8")
 
 
 def _words(rule: Any) -> str:
