@@ -207,7 +207,7 @@ def by_stub(situation: Situation) -> Decision | None:
     recorded = inspection.recorded
     # The book knows secrets by their redacted form only, as the recorded request does.
     query = inspection.query if recorded.query is inspection.request.query else read_query(recorded.query)
-    for stub in namespace.stubs.candidates(recorded.path, query, operation):
+    for stub in namespace.stubs.candidates(recorded.method, recorded.path, query, operation):
         if subject is None:
             subject = situation.subject()
         if namespace.stubs.accepts(stub, subject, operation):

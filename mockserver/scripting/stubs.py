@@ -77,7 +77,7 @@ def _bucket_key(stub: Stub) -> BucketKey:
     if stub.matcher.literal_query is not None:
         return ("query", *stub.matcher.literal_query)
     if stub.matcher.literal_path is not None:
-        return ("path", unquote(stub.matcher.literal_path), "")
+        return ("path", unquote(stub.matcher.literal_path), stub.matcher.method or "")
     if stub.operation is not None:
         return ("operation", stub.operation, "")
     return _ANY
@@ -178,7 +178,9 @@ class StubBook:
         self._next_number = 1
         self.scenarios.reset()
 
-    def candidates(self, path: str, query: dict[str, list[str]], operation: str | None) -> Iterator[Stub]:
+    def candidates(
+        self, method: str, path: str, query: dict[str, list[str]], operation: str | None
+    ) -> Iterator[Stub]:
         """The stubs that may answer a request, in order; what they match has still to be asked."""
         buckets = self._buckets
         if not buckets:
@@ -190,6 +192,8 @@ class StubBook:
             found.append(bucket)
         plain = unquote(path) if "%" in path else path
         if (bucket := buckets.get(("path", plain, ""))) is not None:
+            found.append(bucket)
+        if (bucket := buckets.get(("path", plain, method))) is not None:
             found.append(bucket)
         for name, values in query.items():
             for value in values:

@@ -36,7 +36,9 @@ def ask(book: StubBook, url: str, method: str = "GET", operation: str | None = N
     """The ids of the stubs that accept a request, in the order in which they are asked."""
     subject, path, query = read(url, method)
     found = [
-        stub for stub in book.candidates(path, query, operation) if book.accepts(stub, subject, operation)
+        stub
+        for stub in book.candidates(method, path, query, operation)
+        if book.accepts(stub, subject, operation)
     ]
     return list(dict.fromkeys(stub.id for stub in found))
 
