@@ -97,11 +97,11 @@ def test_a_report_says_in_words_what_would_be_right() -> None:
         "properties": {
             "a": {"type": ["string", "null"]}, "b": {"enum": ["x", "y"]}, "c": {"minimum": 5},
             "d": {"format": "date"}, "e": {"minLength": 2}, "f": {"multipleOf": 0.5}, "g": {"const": "z"},
-            "h": {"maxItems": 1},
+            "h": {"maxItems": 1}, "j": {"const": None}, "k": {"enum": [True, 1.5, ["x"]]},
         },
         "required": ["i"],
     }  # fmt: skip
-    value = {"a": 1.5, "b": "z", "c": 1, "d": "x", "e": "x", "f": 0.7, "g": 1, "h": [1, 2]}
+    value = {"a": 1.5, "b": "z", "c": 1, "d": "x", "e": "x", "f": 0.7, "g": 1, "h": [1, 2], "j": 1, "k": 1}
     assert {found.pointer: found.message for found in compile_schema(schema).violations(value)} == {
         "/a": "must be string or null, is number",
         "/b": "must be one of 'x' or 'y'",
@@ -112,6 +112,8 @@ def test_a_report_says_in_words_what_would_be_right() -> None:
         "/g": "must be 'z'",
         "/h": "must have at most 1 items",
         "/i": "is missing",
+        "/j": "must be null",
+        "/k": 'must be one of true, 1.5 or ["x"]',
     }
 
 
