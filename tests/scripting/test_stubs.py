@@ -161,9 +161,10 @@ def test_a_scenario_is_forgotten_with_the_last_stub_that_names_it(contract: Cont
 @pytest.mark.parametrize("url", ["/other", "/a?p=9", "/v1/api-keys/?account_id=acct_2"])
 def test_of_many_stubs_only_few_are_asked(contract: Contract, url: str) -> None:
     requests = [{"urlPath": f"/{index}"} for index in range(50)]
+    requests += [{"method": "PUT", "urlPath": path} for path in ("/other", "/a", "/v1/api-keys/")]
     requests += [{"queryParameters": {"p": {"equalTo": str(index)}}} for index in range(100, 150)]
     book = StubBook()
     book.add(make(contract, str(index), request) for index, request in enumerate(requests))
     book.add(make(contract, name, operation=name) for name in itertools.islice(contract.operations, 2))
     _, path, query = read(url, "GET")
-    assert list(book.candidates(path, query, None)) == []
+    assert list(book.candidates("GET", path, query, None)) == []
