@@ -34,6 +34,7 @@ from mockserver.contract.schema_registry import (
     check_schema,
     find_loops,
     find_pointer,
+    write_fragment,
 )
 from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import escape_pointer
@@ -109,7 +110,7 @@ class _Bundler:
     def _find_origin(self, pointer: str) -> tuple[str, str]:
         """Pointer and file from which a place of the copy was taken."""
         for (file, place), component in self._components.items():
-            start = component.removeprefix("#")
+            start = unquote(component.removeprefix("#"))
             if pointer == start or pointer.startswith(f"{start}/"):
                 return place + pointer.removeprefix(start), file
         return pointer, self._root
@@ -189,10 +190,11 @@ class _Bundler:
             return "#"
         where, place, target = found
         if where == self._root:
-            return f"#{place}"
+            return f"#{write_fragment(place)}"
         if (where, place) not in self._components:
             name = self._free_name(where, place)
-            self._components[where, place] = f"#/components/schemas/{escape_pointer(name)}"
+            fragment = write_fragment(f"/components/schemas/{escape_pointer(name)}")
+            self._components[where, place] = f"#{fragment}"
             self._schemas[name] = {}
             self._schemas[name] = self._schema(target, where, place)
         return self._components[where, place]
@@ -549,7 +551,7 @@ class _Reader:
             and reference not in seen
         ):
             seen.add(reference)
-            schema = find_pointer(self._document, reference.removeprefix("#"))
+            schema = find_pointer(self._document, unquote(reference.removeprefix("#")))
         return schema if isinstance(schema, dict) else {}
 
     def _object(self, value: Json, pointer: str) -> tuple[JsonObject, str] | None:

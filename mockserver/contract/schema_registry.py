@@ -132,7 +132,7 @@ class SchemaRegistry:
         Raises ContractError when it is no schema or refers to something that is not there.
         """
         if pointer not in self._compiled:
-            schema = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#{_fragment(pointer)}"}
+            schema = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#{write_fragment(pointer)}"}
             self._compiled[pointer] = _compile(schema, pointer, self._registry, self._document)
         return self._compiled[pointer]
 
@@ -147,7 +147,7 @@ class SchemaRegistry:
 
     def resolve(self, reference: str) -> Schema:
         """The schema that a `#/…` reference of the document names. Raises ContractError."""
-        found = find_pointer(self._document, reference.removeprefix("#"))
+        found = find_pointer(self._document, unquote(reference.removeprefix("#")))
         if not isinstance(found, dict | bool):
             raise ContractError([Problem(f"{reference!r} leads to nothing", reference)])
         return found
@@ -304,7 +304,7 @@ def _list_pointers(value: Json, pointer: str) -> Iterator[tuple[int, str]]:
             yield from _list_pointers(item, f"{pointer}/{index}")
 
 
-def _fragment(pointer: str) -> str:
+def write_fragment(pointer: str) -> str:
     """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
     return re.sub(r"[^A-Za-z0-9\-._~/!$&'()*+,;=:@?]", lambda match: _percent(match.group()), pointer)
 
