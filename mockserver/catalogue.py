@@ -38,7 +38,7 @@ def example_body(contract: Contract, operation: Operation) -> Json:
     if body.examples:
         return next(iter(body.examples.values()))
     schemas = contract.schemas
-    schema = schemas.resolve(f"#{body.schema_pointer}") if body.schema_pointer else True
+    schema = schemas.at(body.schema_pointer) if body.schema_pointer else True
     seed = Seed("example", operation.id)
     with suppress(NoValue):
         return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
@@ -54,7 +54,7 @@ def find_unmakeable(contract: Contract) -> Iterator[Problem]:
                 continue
             pointer = envelope.schema_pointer
             try:
-                schema = schemas.resolve(f"#{pointer}")
+                schema = schemas.at(pointer)
                 seed = Seed("check", operation.id, status)
                 make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
             except NoValue as error:

@@ -185,7 +185,7 @@ class Renderer:
         if envelope.schema is None:
             return {}
         schemas = self._contract.schemas
-        schema = schemas.resolve(f"#{envelope.schema_pointer}")
+        schema = schemas.at(envelope.schema_pointer)
         value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
         if not envelope.schema.is_valid(value):
             raise MockFailure(f"no value can be made for the schema at #{envelope.schema_pointer}")

@@ -147,9 +147,13 @@ class SchemaRegistry:
 
     def resolve(self, reference: str) -> Schema:
         """The schema that a `#/…` reference of the document names. Raises ContractError."""
-        found = find_pointer(self._document, unquote(reference.removeprefix("#")))
+        return self.at(unquote(reference.removeprefix("#")))
+
+    def at(self, pointer: str) -> Schema:
+        """The schema at a JSON pointer of the document. Raises ContractError."""
+        found = find_pointer(self._document, pointer)
         if not isinstance(found, dict | bool):
-            raise ContractError([Problem(f"{reference!r} leads to nothing", reference)])
+            raise ContractError([Problem("there is no schema", pointer)])
         return found
 
 

@@ -178,7 +178,7 @@ class VariantBook:
         if not envelope.schema_pointer or not answers[0].is_json:
             return []
         schemas = self._contract.schemas
-        schema = schemas.resolve(f"#{envelope.schema_pointer}")
+        schema = schemas.at(envelope.schema_pointer)
         return find_places(schema, (answer.value for answer in answers), schemas.resolve)
 
     def _is_legal(self, operation: Operation, answer: Answer) -> bool:
@@ -218,7 +218,7 @@ class VariantBook:
         if envelope.schema is None:
             return [{}]
         schemas = self._contract.schemas
-        schema = schemas.resolve(f"#{envelope.schema_pointer}")
+        schema = schemas.at(envelope.schema_pointer)
         seed = Seed("sample", operation.id, str(status))
         return [make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)]
 
