@@ -8,7 +8,7 @@ from itertools import combinations, islice
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Envelope, Operation
-from mockserver.exceptions import MalformedJson, Problem
+from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import dumps, loads
 from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import NoValue, make_value
@@ -221,25 +221,6 @@ class VariantBook:
         schema = schemas.at(envelope.schema_pointer)
         seed = Seed("sample", operation.id, str(status))
         return [make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)]
-
-    def find_unanswerable(self) -> Iterator[Problem]:
-        """The schemas of answers from which no legal value can be made, each with its pointer."""
-        seen: set[str] = set()
-        for operation in self._contract.operations.values():
-            for status in list_statuses(operation):
-                envelope = operation.envelope(status)
-                if envelope is None or not envelope.schema_pointer or envelope.schema_pointer in seen:
-                    continue
-                seen.add(envelope.schema_pointer)
-                try:
-                    values = self._sample_values(operation, status, envelope)
-                except NoValue as error:
-                    text = f"no answer can be made for {operation.id} {status}: {error.reason}"
-                    yield Problem(text, f"{envelope.schema_pointer}{error.pointer}")
-                    continue
-                if envelope.schema is not None and not all(map(envelope.schema.is_valid, values)):
-                    text = f"no answer can be made for {operation.id} {status}: none that was tried is valid"
-                    yield Problem(text, envelope.schema_pointer)
 
 
 def list_statuses(operation: Operation) -> list[int]:
