@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from mockserver.contract import Contract, Operation, load_contract
 from mockserver.contract.schema_registry import SchemaViolation
+from mockserver.engine import Engine
 from mockserver.exceptions import ContractError, Problem
+from mockserver.fixtures import Fixtures
+from mockserver.settings import Settings
+from tests.doors import UNSENT, engine_api
 
 HEAD = {"openapi": "3.1.0", "info": {"title": "Things", "version": "7"}}
 OK = {"responses": {"200": {"description": "fine"}}}
@@ -296,6 +301,26 @@ def test_two_files_of_one_name_stay_apart(tmp_path: Path) -> None:
         "/b",
         "/c",
     ]
+
+
+@pytest.mark.parametrize("name", ["a b", "List[Item]", "ü", "100%", "a/b", "m~n", "«T»", '"', "a#b"])
+def test_names_may_be_such_that_a_reference_must_encode_them(tmp_path: Path, name: str) -> None:
+    encoded = quote(name.replace("~", "~0").replace("/", "~1"), safe="~")
+    references = {"own": f"#/components/schemas/{encoded}", "file": f"s.json#/{encoded}"}
+    schema = {"properties": {key: {"$ref": reference} for key, reference in references.items()}}
+    document = answering(schema, components={"schemas": {name: {"type": "integer"}}})
+    contract = load(tmp_path, document, **{"s.json": {name: {"type": "boolean"}}})
+    assert violations(contract, {"own": 1, "file": True}) == []
+    assert [item.pointer for item in violations(contract, {"own": "x", "file": 1})] == ["/file", "/own"]
+    api = engine_api(Engine(contract, Fixtures({}, {}, (), {}, ()), Settings(), {}))
+    assert api.send("GET", "/a", json=UNSENT).status == 200
+
+
+def test_a_file_may_have_a_name_that_a_reference_must_encode(tmp_path: Path) -> None:
+    contract = load(
+        tmp_path, answering({"$ref": "my%20file%23.json"}), **{"my file#.json": {"type": "integer"}}
+    )
+    assert [item.keyword for item in violations(contract, "x")] == ["type"]
 
 
 def test_a_schema_that_contains_itself_is_no_loop(tmp_path: Path) -> None:

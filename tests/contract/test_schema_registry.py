@@ -363,8 +363,11 @@ def test_what_is_no_schema_or_leads_to_nothing_is_refused(pointer: str) -> None:
 
 
 def test_a_reference_that_leads_to_nothing_is_refused() -> None:
-    with pytest.raises(ContractError, match="'#/none' leads to nothing"):
-        SchemaRegistry(DOCUMENT).resolve("#/none")
+    registry = SchemaRegistry(DOCUMENT)
+    assert registry.resolve("#/a%20b") is registry.at("/a b") is DOCUMENT["a b"]
+    for missing in (lambda: registry.resolve("#/none"), lambda: registry.at("/a%20b")):
+        with pytest.raises(ContractError, match="there is no schema"):
+            missing()
 
 
 @pytest.mark.parametrize(
