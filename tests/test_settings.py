@@ -48,6 +48,8 @@ OTHER: dict[str, tuple[Any, str]] = {
     "connection_limit": (5, "5"),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
+    "variants": ("cycle", "cycle"),
+    "tolerant_reader": (True, "true"),
 }
 
 
