@@ -437,7 +437,6 @@ UNMAKEABLE = {
     "contradiction": {"type": "string", "pattern": "^a$", "minLength": 5},
     "never": False,
     "endless": {"type": "object", "required": ["a"], "properties": {"a": {"$ref": A}}},
-    "loop": {"$ref": A},
 }
 
 
