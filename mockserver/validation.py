@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from mockserver.contract import Parameter
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.schema_registry import CompiledSchema
-from mockserver.json_codec import escape_pointer
+from mockserver.exceptions import MalformedJson
+from mockserver.json_codec import escape_pointer, loads
 from mockserver.redaction import redact
 from mockserver.types import Json, JsonObject
 
@@ -73,18 +75,20 @@ def read_parameter(
         violations += check_value(parameter.schema, value, parameter.place, pointer)[:1]
 
 
-_INTEGER = re.compile(r"-?(0|[1-9]\d{0,17})", re.ASCII)
-_NUMBER = re.compile(r"-?(0|[1-9]\d{0,300})(\.\d{1,300})?([eE][+-]?\d{1,3})?", re.ASCII)
+# JSON's numbers (RFC 8259, section 6).
+_INTEGER = re.compile(r"-?(0|[1-9]\d*)", re.ASCII)
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def _convert(text: str, types: frozenset[str]) -> Json:
     """The JSON value that a parameter's text stands for, by the types that its schema allows."""
     if "string" in types or not types:
         return text
-    if "integer" in types and _INTEGER.fullmatch(text):
-        return int(text)
-    if "number" in types and _NUMBER.fullmatch(text):
-        return float(text)
+    form = _NUMBER if "number" in types else _INTEGER if "integer" in types else None
+    if form is not None and form.fullmatch(text):
+        # As in a body: of any size, and exact.
+        with suppress(MalformedJson):
+            return loads(text.encode("ascii"))[0]
     if "boolean" in types and text in ("true", "false"):
         return text == "true"
     if "null" in types and text == "null":

@@ -82,15 +82,17 @@ class ListApiKeys(OfAccount):
             for item in visible_keys(situation, account_of(situation.inspection) or "")
             if managed in (None, item.value["managed"])
         ]
-        first = (page - 1) * limit
+        # Numbers beyond 64 bits are Decimal, which does not divide as int does.
+        size = int(limit)
+        first = (int(page) - 1) * size
         value = {
             "message": "success",
             "success": True,
-            "data": [show(item) for item in keys[first : first + limit]],
+            "data": [show(item) for item in keys[first : first + size]],
             "total": len(keys),
             "page": page,
             "limit": limit,
-            "pages": -(-len(keys) // limit),
+            "pages": -(-len(keys) // size),
         }
         return Outcome(value, "listed")
 
