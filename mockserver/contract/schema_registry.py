@@ -470,9 +470,7 @@ def _multiple_of(validator: Any, divisor: Any, value: Any, schema: Any) -> Itera
     """In decimal, as people write numbers: 19.99 is a multiple of 0.01."""
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         return
-    number = value if isinstance(value, Decimal) else Decimal(repr(value))
-    ratio = _exact_ratio(number, Decimal(repr(divisor)))
-    if not ratio:
+    if not _is_multiple(_to_decimal(value), _to_decimal(divisor)):
         yield _error(f"must be a multiple of {divisor}")
 
 
@@ -492,14 +490,18 @@ def _comparable(value: Json) -> Any:
     return (type(value), value) if isinstance(value, bool) else value
 
 
-def _exact_ratio(number: Decimal, divisor: Decimal) -> bool:
-    if number == 0:
-        return True
-    if number.adjusted() > 400:
-        # So large that its digits below the divisor are all zero or cannot be held: integers only.
-        return number == number.to_integral_value()
-    numerator, denominator = number.as_integer_ratio()
+def _to_decimal(number: int | float | Decimal) -> Decimal:
+    return number if isinstance(number, Decimal) else Decimal(repr(number))
+
+
+def _is_multiple(number: Decimal, divisor: Decimal) -> bool:
     above, below = divisor.as_integer_ratio()
+    sign, digits, exponent = number.as_tuple()
+    if isinstance(exponent, int) and exponent > 0:
+        # Without writing it out: it may have a billion digits.
+        mantissa = int(Decimal((sign, digits, 0)))
+        return mantissa * pow(10, exponent, above) * below % above == 0
+    numerator, denominator = number.as_integer_ratio()
     return (numerator * below) % (denominator * above) == 0
 
 
