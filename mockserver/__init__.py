@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mockserver.client import (
         DocumentedError,
+        NamedVariant,
         RecordedCall,
         RecordedResponse,
         Sandbox,
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
     from mockserver.settings import Settings
 
 _HOMES = {
-    "client": ("DocumentedError", "RecordedCall", "RecordedResponse", "Sandbox", "SandboxClock", "connect"),
+    "client": (
+        "DocumentedError",
+        "NamedVariant",
+        "RecordedCall",
+        "RecordedResponse",
+        "Sandbox",
+        "SandboxClock",
+        "connect",
+    ),
     "exceptions": (
         "BadQuestion",
         "ContractError",
@@ -70,6 +79,7 @@ __all__ = [
     "InvalidInput",
     "MockServer",
     "MockServerError",
+    "NamedVariant",
     "Problem",
     "RecordedCall",
     "RecordedResponse",

@@ -386,6 +386,20 @@ class DocumentedError:
     provoke: JsonObject
 
 
+@dataclass(frozen=True, slots=True)
+class NamedVariant:
+    """An answer that differs from the plain one of its operation and status in one way.
+
+    `deviation` says in words what differs; `legal` is false for one that breaks the contract.
+    """
+
+    name: str
+    operation: str
+    status: int
+    deviation: str
+    legal: bool
+
+
 class SandboxClock:
     """The clock of one sandbox: it drives `created_at`, expiry, rate windows and idempotency."""
 
