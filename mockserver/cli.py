@@ -85,7 +85,10 @@ def main() -> None:
 @main.command()
 @_options(*OPTIONS)
 def serve(**given: Any) -> None:
-    """Answer as the API does, until Ctrl-C."""
+    """Answer as the API does, until Ctrl-C.
+
+    Exits with 0 when it was ended by SIGINT, SIGTERM or SIGHUP, and with 2 where it cannot start.
+    """
     from mockserver.serving import serve_forever
 
     try:

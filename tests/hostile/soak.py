@@ -1,0 +1,206 @@
+"""Load of every kind for some minutes, with a reset every few seconds: memory and descriptors stay flat.
+
+As a program: `python -m tests.hostile.soak --seconds 180`. It serves in a process of its own, on the loopback
+only, and ends with 1 if that process grows or answers with a 5xx that nobody scripted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import socket
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tests.hostile.fuzz import Found, say
+from tests.hostile.wire import CREATE, http, read_answer
+
+# What a client may do; each with how often, against the others.
+GOOD = [
+    (20, http()),
+    (10, http("GET", CREATE)),
+    (3, http("POST", CREATE, "Prefer: code=429")),
+    (3, http(body=b'{"name":5}')),
+    (3, http(key=None)),
+    (3, http("GET", "/v1/nothing")),
+    (3, http("POST", CREATE, "Idempotency-Key: k")),
+    (2, http("POST", "/~other/v1/api-keys/?account_id=acct_1")),
+    (2, http("GET", "/__admin/calls?limit=20", key=None)),
+    (1, http("GET", "/__admin/har", key=None)),
+    (
+        1,
+        http(
+            "POST", "/__admin/mappings", body=b'{"request":{"url":"/x"},"response":{"status":200}}', key=None
+        ),
+    ),
+]
+WAIT = b'{"pattern":{"url":"/never"},"count":9,"timeoutMillis":60000}'
+# What leaves something behind if somebody forgets to clean up.
+BAD = [
+    http()[:-20],
+    b"POST /v1/api-",
+    b"GARBAGE\r\n\r\n",
+    http("GET", "/__admin/events", key=None),
+    http(host="evil.example"),
+    http("POST", CREATE, "Transfer-Encoding: chunked", body=b"5\r\nab"),
+    http("POST", "/__admin/requests/wait-for-count", body=WAIT, key=None),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the process holds after a reset."""
+
+    mebibytes: float
+    descriptors: int
+
+
+class Process:
+    """`mockserver serve` in a process of its own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "mockserver", "serve", "--port", "0"]
+        command += ["--log-format", "json", "--log-level", "info"]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        self._lines = self._process.stdout
+        origin = json.loads(self._lines.readline())["origin"]
+        self.address = ("127.0.0.1", int(origin.rpartition(":")[2]))
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self) -> None:
+        while self._lines.read1(65536):  # type: ignore[attr-defined]
+            pass
+
+    def sample(self) -> Sample:
+        """How large it is now."""
+        folder = f"/proc/{self._process.pid}"
+        with open(f"{folder}/statm") as file:
+            pages = int(file.read().split()[1])
+        return Sample(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, len(os.listdir(f"{folder}/fd")))
+
+    def stop(self) -> int:
+        """End it; its exit code."""
+        self._process.terminate()
+        code = self._process.wait(timeout=10)
+        self._lines.close()
+        return code
+
+
+class Load:
+    """Clients in threads, until they are stopped."""
+
+    def __init__(self, address: tuple[str, int], threads: int) -> None:
+        self._address = address
+        self._is_over = threading.Event()
+        self.outcomes: Counter[str] = Counter()
+        self.errors: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=(number,)) for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
+
+    def _run(self, number: int) -> None:
+        chance = random.Random(number)
+        weights, requests = zip(*GOOD, strict=True)
+        try:
+            while not self._is_over.is_set():
+                with socket.create_connection(self._address, timeout=10) as client:
+                    rest = b""
+                    for _ in range(chance.randrange(1, 60)):
+                        client.sendall(chance.choices(requests, weights)[0])
+                        reply = read_answer(client, rest)
+                        rest = reply.rest
+                        self._note(reply.answer.status, reply.answer.reason)
+                    client.sendall(chance.choice(BAD))
+        except BaseException as error:
+            self.errors.append(error)
+
+    def _note(self, status: int, reason: str | None) -> None:
+        self.outcomes[f"{status} {reason or 'control'}"] += 1
+        if status >= 500:
+            raise Found(f"{status} {reason}")
+
+    def stop(self) -> None:
+        """End it, and raise what a client met."""
+        self._is_over.set()
+        for thread in self._threads:
+            thread.join()
+        if self.errors:
+            raise self.errors[0]
+
+
+def reset(address: tuple[str, int]) -> None:
+    """Reset the sandbox, and forget the other namespaces."""
+    with socket.create_connection(address, timeout=10) as client:
+        for method, path in (("POST", "/__admin/reset"), ("DELETE", "/__admin/namespaces/other")):
+            client.sendall(http(method, path, body=b"", key=None))
+            answer = read_answer(client).answer
+            if answer.status not in (200, 404):
+                raise Found(f"{path}: {answer.status} {answer.body!r}")
+
+
+def soak(seconds: float, tell: Callable[[Sample], None], *, pause: float = 3.0) -> list[Sample]:
+    """Load a server for so long, with a reset at each pause; a sample for each reset. Raises Found."""
+    process = Process()
+    samples = []
+    try:
+        load = Load(process.address, threads=4)
+        is_over = threading.Event()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not load.errors:
+            is_over.wait(pause)
+            reset(process.address)
+            samples.append(process.sample())
+            tell(samples[-1])
+        load.stop()
+        if not load.outcomes:
+            raise Found("nothing was answered")
+    finally:
+        code = process.stop()
+    if code != 0:
+        raise Found(f"the server ended with {code}")
+    return samples
+
+
+def growth(samples: list[Sample]) -> tuple[float, float]:
+    """How much larger the last quarter is than the second, in MiB and in descriptors (medians)."""
+    quarter = max(1, len(samples) // 4)
+    early, late = samples[quarter : 2 * quarter] or samples[:1], samples[-quarter:]
+
+    def compare(read: Callable[[Sample], float]) -> float:
+        return statistics.median(map(read, late)) - statistics.median(map(read, early))
+
+    return compare(lambda sample: sample.mebibytes), compare(lambda sample: float(sample.descriptors))
+
+
+def main() -> int:
+    """Soak, and judge."""
+    parser = argparse.ArgumentParser(description="Loads a mock server of its own, and watches it grow.")
+    parser.add_argument("--seconds", type=float, default=180)
+    options = parser.parse_args()
+    started = time.monotonic()
+
+    def tell(sample: Sample) -> None:
+        seconds = time.monotonic() - started
+        say(f"\r{seconds:.0f} s  {sample.mebibytes:.1f} MiB  {sample.descriptors} descriptors ")
+
+    try:
+        samples = soak(options.seconds, tell)
+    except (Found, OSError, EOFError) as error:
+        say(f"\n{type(error).__name__}: {error}\n")
+        return 1
+    mebibytes, descriptors = growth(samples)
+    say(f"\nGrew by {mebibytes:.1f} MiB and {descriptors:.0f} descriptors.\n")
+    return int(mebibytes > 5 or descriptors > 20)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
