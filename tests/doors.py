@@ -174,10 +174,15 @@ def socket_api(server: ServerThread) -> Iterator[Api]:
         connection.close()
 
 
-def talk(server: ServerThread, data: bytes, *, timeout: float = 20) -> bytes:
-    """Everything that a server sends for these bytes until it closes the connection."""
+def talk(server: ServerThread, data: bytes, *, timeout: float = 20, shut: bool = False) -> bytes:
+    """Everything that a server sends for these bytes until it closes the connection.
+
+    `shut` says that nothing will come after them.
+    """
     with socket.create_connection((server.host, server.port), timeout=timeout) as client:
         client.sendall(data)
+        if shut:
+            client.shutdown(socket.SHUT_WR)
         received = b""
         while chunk := client.recv(65536):
             received += chunk
