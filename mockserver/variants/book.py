@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from itertools import combinations, islice
 from urllib.parse import quote
@@ -35,6 +36,7 @@ class VariantBook:
     def __init__(self, contract: Contract) -> None:
         self._contract = contract
         self._known: dict[tuple[str, int], dict[str, Variant]] = {}
+        self._shared: dict[tuple[object, ...], tuple[Variant, ...]] = {}
         self._legal: dict[tuple[str, int, bool], tuple[Variant, ...]] = {}
 
     def of(self, operation: Operation, status: int) -> Iterable[Variant]:
@@ -125,11 +127,22 @@ class VariantBook:
         key = (operation.id, status)
         known = self._known.get(key)
         if known is None:
-            found = self._derive(operation, status)
+            found = self._derive_once(operation, status)
             known = {variant.name: variant for variant in islice(found, MAX_VARIANTS)}
             if status in list_statuses(operation):
                 self._known[key] = known
         return known
+
+    def _derive_once(self, operation: Operation, status: int) -> Iterator[Variant]:
+        """The same errors of other operations, where the contract has one response for all of them."""
+        envelope = operation.envelope(status)
+        if envelope is None or not envelope.schema_pointer or status < 400:
+            return self._derive(operation, status)
+        page = operation.envelope(200)
+        key = (envelope.schema_pointer, status, page and page.media_type, *sorted(operation.envelopes))
+        if key not in self._shared:
+            self._shared[key] = tuple(self._derive(operation, status))
+        return (replace(variant, operation=operation.id) for variant in self._shared[key])
 
     def _derive(self, operation: Operation, status: int) -> Iterator[Variant]:
         answers = self._samples(operation, status)
