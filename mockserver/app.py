@@ -7,7 +7,6 @@ thousand times a second, is a Starlette application over the table in `control`.
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -20,22 +19,19 @@ from starlette.routing import Route
 
 from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
 from mockserver.control.exchange import refuse
-from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, send_response
-from mockserver.engine import Engine, Exchange, mock_failure
+from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
+from mockserver.engine import Engine, Exchange, fail
 from mockserver.guard import CONTROL_BODY_LIMIT, CONTROL_HEADERS, Guard, Refused, too_large
 from mockserver.headers import HeaderFacts
 from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Request, Response
-from mockserver.redaction import redact
 from mockserver.types import UNSET, Headers
 
 EVENTS_AT_ONCE = 100
 # A reader of events that is so many calls behind is cut off.
 MAX_EVENTS_BEHIND = 1_000
 KEEP_ALIVE_SECONDS = 15.0
-
-logger = logging.getLogger("mockserver")
 
 OnCall = Callable[[Call], None]
 
@@ -77,7 +73,10 @@ class App:
         except Refused as error:
             await send_response(self.guard.refuse(error, is_control=is_control), scope, send)
         except Exception as error:
-            await send_response(_fail(error), scope, send)
+            response = fail(error)
+            cycle = find_cycle(scope)
+            if cycle is None or not cycle.response_started:
+                await send_response(response, scope, send)
 
     async def _answer_control(
         self, found: tuple[str, str], is_control: bool, scope: Scope, receive: Receive, send: Send
@@ -148,7 +147,7 @@ class App:
         try:
             exchange = self.engine.begin(_make_request(method, raw_path, query, headers, body, client))
         except Exception as error:
-            return _fail(error)
+            return fail(error)
         if origin is not None:
             exchange.add_headers(self.guard.cors_headers(origin))
         if self._on_call is not None:
@@ -180,12 +179,6 @@ def _make_request(
 ) -> Request:
     peer = client[0] if client else None
     return Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers, body, peer)
-
-
-def _fail(error: Exception) -> Response:
-    """The answer for a fault of the mock outside of a call."""
-    logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
-    return mock_failure("none")
 
 
 async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
@@ -230,7 +223,12 @@ class ControlDoor:
             bell.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.answer(HttpRequest(scope, receive))
+        try:
+            response = await self.answer(HttpRequest(scope, receive))
+        except Exception as error:
+            # Here, before Starlette answers it in its own way.
+            await send_response(fail(error), scope, send)
+            return
         response.raw_headers.extend(CONTROL_HEADERS)
         await response(scope, receive, send)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -27,7 +27,7 @@ from mockserver.delivery import (
     send_response,
     write_message,
 )
-from mockserver.engine import Exchange
+from mockserver.engine import Exchange, fail
 from mockserver.guard import Refused, too_large
 from mockserver.headers import HeaderFacts
 from mockserver.messages import PROMPT, Response
@@ -80,7 +80,6 @@ class Connection(HttpToolsProtocol):
         self._loose_bytes = 0
         self._head_bytes = 0
         self._wants_upgrade = False
-        self._refusal: Refused | None = None
         # Of a call that is answered as soon as it is whole, without uvicorn's record of it.
         self._direct: _DirectCall | None = None
         self._active: RequestResponseCycle | None = None
@@ -111,7 +110,7 @@ class Connection(HttpToolsProtocol):
     def _is_answering(self) -> bool:
         return self._active is not None and not self._active.response_complete
 
-    # Reading. The parser calls the methods below whose names begin with `on_`.
+    # Reading. The parser calls the methods whose names begin with `on_`, and wraps what they raise.
 
     def data_received(self, data: bytes) -> None:
         if self._is_over:
@@ -124,8 +123,10 @@ class Connection(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._read_without_upgrade(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as error:
+            self._end_by(error.__context__)
         except httptools.HttpParserError:
-            self._reject(self._refusal or Refused(400, "bad_request", "the request is not HTTP/1.1"))
+            self._reject(Refused(400, "bad_request", "the request is not HTTP/1.1"))
         else:
             if self._loose_bytes > self._header_limit:
                 self._reject(self._too_large())
@@ -155,7 +156,7 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         self.url += url
         if len(self.url) > self._url_limit:
-            self._refuse(Refused(414, "uri_too_long", f"the URL has more than {self._url_limit} bytes"))
+            raise Refused(414, "uri_too_long", f"the URL has more than {self._url_limit} bytes")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if not self._is_reading_head:
@@ -164,19 +165,19 @@ class Connection(HttpToolsProtocol):
         super().on_header(name, value)
         self._head_bytes += len(name) + len(value)
         if self._head_bytes > self._header_limit or len(self.headers) > self._header_count:
-            self._refuse(self._too_large())
+            raise self._too_large()
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
             if self.parser.get_method() == b"CONNECT":
-                self._refuse(Refused(400, "bad_request", "this server is no proxy"))
+                raise Refused(400, "bad_request", "this server is no proxy")
             self._wants_upgrade = True
             return
         self._is_reading_head = False
         self._loose_bytes = 0
         url = self.url
         if b"#" in url:
-            self._refuse(Refused(400, "bad_request", "a request target has no fragment"))
+            raise Refused(400, "bad_request", "a request target has no fragment")
         version = self.parser.get_http_version()
         if version != "1.1":
             self._check_old(version)
@@ -188,10 +189,10 @@ class Connection(HttpToolsProtocol):
 
     def _check_old(self, version: str) -> None:
         if version != "1.0":
-            self._refuse(Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0"))
+            raise Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0")
         if any(name == b"transfer-encoding" for name, _ in self.headers):
             # Nobody can tell where its body ends (RFC 9112, section 6.1).
-            self._refuse(Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding"))
+            raise Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding")
 
     def _is_direct(self, url: bytes, version: str) -> bool:
         """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
@@ -207,11 +208,7 @@ class Connection(HttpToolsProtocol):
 
     def _admit(self, path: bytes, query: bytes) -> _DirectCall:
         headers = tuple(self.headers)
-        try:
-            facts = self._mock.admit(headers, path, query)
-        except Refused as refusal:
-            self._refuse(refusal)
-        return _DirectCall(path, query, headers, facts)
+        return _DirectCall(path, query, headers, self._mock.admit(headers, path, query))
 
     def _begin_cycle(self) -> None:
         """Let uvicorn begin its record of the request, and lend that to whoever answers."""
@@ -235,7 +232,7 @@ class Connection(HttpToolsProtocol):
             return
         self._direct.body += body
         if len(self._direct.body) > self._body_limit:
-            self._refuse(too_large(self._body_limit))
+            raise too_large(self._body_limit)
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:
@@ -250,14 +247,17 @@ class Connection(HttpToolsProtocol):
         else:
             self._answer_directly(call)
 
+    def _end_by(self, error: BaseException | None) -> None:
+        """End what one of these methods has broken off: by a refusal, or by a fault of our own."""
+        if isinstance(error, Refused):
+            self._reject(error)
+        else:
+            self._direct = None
+            self._end(write_message(fail(error), keep_alive=False))
+
     def _too_large(self) -> Refused:
         hint = f"there are more than {self._header_count} headers, or {self._header_limit} bytes of them"
         return Refused(431, "headers_too_large", hint)
-
-    def _refuse(self, refusal: Refused) -> NoReturn:
-        """Refuse the request from inside the parser, which wraps what is raised in it."""
-        self._refusal = refusal
-        raise refusal
 
     # Answering.
 

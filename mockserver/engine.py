@@ -312,6 +312,12 @@ def _make_call(
     return call
 
 
+def fail(error: BaseException | None) -> Response:
+    """Log a fault of the mock that happened outside of a call; the answer for it."""
+    logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
+    return mock_failure("none")
+
+
 def mock_failure(call_id: str) -> Response:
     """The answer for a fault of the mock itself: plain text, never an envelope."""
     return Response(
