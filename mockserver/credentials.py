@@ -52,6 +52,10 @@ class Credential(NamedTuple):
         """12 hexadecimal digits that are equal for equal secrets; None where there is no credential."""
         return fingerprint(self.digest) if self.digest else None
 
+    def recorded(self) -> Credential:
+        """The credential as it may be kept: without what is written in a JWT."""
+        return self if self.header is None else self._replace(header=None, claims=None)
+
 
 NO_CREDENTIAL = Credential("none", None, None, b"", problem="missing_credential")
 

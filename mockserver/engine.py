@@ -294,7 +294,7 @@ def _make_call(
         situation.namespace.name,
         inspection.recorded,
         inspection.operation.id if inspection.operation is not None else None,
-        inspection.credential,
+        inspection.credential.recorded(),
         inspection.violations,
         inspection.warnings,
         reason,
