@@ -74,7 +74,9 @@ class Settings:
     jwks: Path | None = _option(None, "JWKS file that JWTs are checked with.")
     jwt_audience: str | None = _option(None, "Audience that JWTs must name.")
     allowed_host: tuple[str, ...] = _option((), "Further Host that requests may name; * allows any.")
-    cors_origin: tuple[str, ...] = _option((), "Origin whose pages may call the API from a browser.")
+    cors_origin: tuple[str, ...] = _option(
+        (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only."
+    )
     body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
     header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.")
     header_count: int = _option(200, "Headers that a request may have.")
