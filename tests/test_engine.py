@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import re
 from decimal import Decimal
+from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -406,6 +408,35 @@ def test_allow_live_lets_it_in_and_still_keeps_nothing(
     assert answer.outcome == ((403, "publishable_key") if token.startswith("pk_") else (201, "created"))
     assert "LIVE CREDENTIAL" in caplog.text
     assert token not in caplog.text + str(api.calls())
+
+
+def kept_texts(root: object) -> set[str]:
+    """Every text and every bytes that can be reached from an object."""
+    texts: set[str] = set()
+    seen: set[int] = set()
+    rest = [root]
+    while rest:
+        item = rest.pop()
+        if id(item) in seen or isinstance(item, type | ModuleType | FunctionType):
+            continue
+        seen.add(id(item))
+        if isinstance(item, str | bytes):
+            texts.add(item if isinstance(item, str) else item.decode("latin-1"))
+        rest += gc.get_referents(item)
+    return texts
+
+
+@pytest.mark.parametrize("allow_live", [False, True])
+@pytest.mark.parametrize(
+    "token", ["sk_live_CaNaRy7f", "pk_live_CaNaRy7f", make_jwt({"livemode": True, "sub": "CaNaRy7f"})]
+)
+def test_the_memory_holds_nothing_of_a_live_credential(api: Api, token: str, allow_live: bool) -> None:
+    api.configure(allow_live=allow_live)
+    api.send(key=token)
+    api.send(key=token, headers={"Idempotency-Key": "once"}, url=f"{CREATE}&x={token}")
+    kept = kept_texts(api.engine)
+    assert any("account_id=acct_1" in text for text in kept), "the search looks into the journal"
+    assert [text for text in kept if "CaNaRy7f" in text or token in text] == []
 
 
 def test_a_live_credential_is_refused_where_there_is_no_operation(api: Api) -> None:
