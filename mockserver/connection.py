@@ -348,6 +348,8 @@ class Connection(HttpToolsProtocol):
         """Say the last words, and close once the client has had time to read them."""
         self._is_over = True
         self.pipeline.clear()
+        if self.transport.is_closing():
+            return
         self.deadline = self.loop.time() + _LINGER_SECONDS
         self.transport.write(words)
         self.transport.write_eof()

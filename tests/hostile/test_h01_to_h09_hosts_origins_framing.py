@@ -350,6 +350,7 @@ REJECTED = {
     "eight-bit": http("POST", CREATE, b"X-A: \xff"),
     "control-side": http("POST", "/__admin/reset", host="evil.example"),
     "expecting": http("POST", CREATE, "Expect: 100-continue", host="evil.example"),
+    "expecting-bad-chunk": http("POST", CREATE, "Expect: 100-continue", CHUNKED, body=b"x\r\n"),
 }
 
 
