@@ -173,14 +173,14 @@ class Connection(HttpToolsProtocol):
                 raise Refused(400, "bad_request", "this server is no proxy")
             self._wants_upgrade = True
             return
-        self._is_reading_head = False
-        self._loose_bytes = 0
         url = self.url
         if b"#" in url:
             raise Refused(400, "bad_request", "a request target has no fragment")
         version = self.parser.get_http_version()
         if version != "1.1":
             self._check_old(version)
+        self._is_reading_head = False
+        self._loose_bytes = 0
         if self._is_direct(url, version):
             path, _, query = url.partition(b"?")
             self._direct = self._admit(path, query)

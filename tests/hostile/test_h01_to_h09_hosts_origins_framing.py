@@ -370,10 +370,21 @@ def test_h09_a_request_before_a_rejected_one_keeps_its_answer(target: Target, da
     assert target.reasons() == ["created"]
 
 
-def test_h09_a_rejected_request_waits_behind_an_answer_that_is_held(target: Target) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GARBAGE\r\n\r\n",
+        http("GET", "/#x"),
+        http(version="2.0"),
+        http("CONNECT", "a:1"),
+        REJECTED["bad-chunk"],
+    ],
+    ids=["not-http", "fragment", "version", "connect", "bad-chunk"],
+)
+def test_h09_a_rejected_request_waits_behind_an_answer_that_is_held(target: Target, data: bytes) -> None:
     held = target.stub({"status": 201}, hold=True, times=1)
     client = target.connect()
-    client.sendall(http() + b"GARBAGE\r\n\r\n")
+    client.sendall(http() + data + http())
     target.wait_until(lambda: any(connection._is_over for connection in target.connections))
     assert target.control("POST", f"/mappings/{held}/release").json == {"released": 1}
     answers = split_answers(read_to_end(client))
