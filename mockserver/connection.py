@@ -119,10 +119,11 @@ class Connection(HttpToolsProtocol):
             self._is_receiving = True
             self.deadline = self.loop.time() + self._read_timeout
         self._loose_bytes += len(data)
+        rest = None
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            self._read_without_upgrade(data[upgrade.args[0] :])
+            rest = data[upgrade.args[0] :]
         except httptools.HttpParserCallbackError as error:
             self._end_by(error.__context__)
         except httptools.HttpParserError:
@@ -130,6 +131,9 @@ class Connection(HttpToolsProtocol):
         else:
             if self._loose_bytes > self._header_limit:
                 self._reject(self._too_large())
+        if rest is not None:
+            # Not while an exception is handled: it would become the context of the next one.
+            self._read_without_upgrade(rest)
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Read a request again as if it did not ask for another protocol (RFC 9110, section 7.8, allows it):

@@ -235,6 +235,16 @@ def test_h06_a_request_that_offers_http2_is_answered_with_its_body_read(target: 
     assert read_answer(client, reply.rest).answer.status == 201
 
 
+@pytest.mark.parametrize("path", ["/v1/%ff", "/v1/#x", CREATE + "&x=" + "a" * 20_000])
+def test_h06_a_request_that_offers_http2_is_judged_like_any_other(target: Target, path: str) -> None:
+    data = http("POST", path, "Connection: Upgrade", "Upgrade: h2c")
+    assert target.is_refused(data).status in (400, 414)
+    assert (
+        target.is_refused(http("POST", CREATE, "Connection: Upgrade", "Upgrade: h2c", host="evil")).status
+        == 400
+    )
+
+
 DISGUISES = {
     "absolute": "http://evil/__admin/reset",
     "absolute-ours": "http://localhost/__admin/reset",
