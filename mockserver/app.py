@@ -22,7 +22,7 @@ from mockserver.control.exchange import refuse
 from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.engine import Engine, Exchange, fail
 from mockserver.guard import CONTROL_BODY_LIMIT, CONTROL_HEADERS, Guard, Refused, too_large
-from mockserver.headers import HeaderFacts
+from mockserver.headers import Head
 from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Request, Response
@@ -91,15 +91,14 @@ class App:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One call of the mocked API."""
-        method, path, query = scope["method"], scope["raw_path"], scope["query_string"]
-        headers, client = tuple(scope["headers"]), scope["client"]
-        facts = self.admit(headers, path, query)
+        client = scope["client"]
+        head = self.admit(scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"]))
         body, is_whole = await _read_body(receive, self.guard.body_limit)
         if not is_whole:
             if REJECTED not in scope:
-                self.record_incomplete(method, path, query, headers, body, client)
+                self.record_incomplete(head, body, client)
             return
-        answer = self.answer(method, path, query, headers, facts, body, client)
+        answer = self.answer(head, body, client)
         if isinstance(answer, Response):
             await send_response(answer, scope, send)
         else:
@@ -115,37 +114,29 @@ class App:
         client: tuple[str, int] | None,
     ) -> Exchange | Response:
         """Answer one call of the mocked API, but for its delivery. A Response is the guard's refusal."""
-        sent = tuple(headers)
         try:
-            facts = self.admit(sent, raw_path, query)
+            head = self.admit(method, raw_path, query, tuple(headers))
             if len(body) > self.guard.body_limit:
                 raise too_large(self.guard.body_limit)
         except Refused as error:
             return self.guard.refuse(error)
-        return self.answer(method, raw_path, query, sent, facts, body, client)
+        return self.answer(head, body, client)
 
-    def admit(self, headers: Headers, raw_path: bytes, query: bytes) -> HeaderFacts:
-        """What the headers of a call tell, once the guard lets it in. Raises Refused."""
+    def admit(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Head:
+        """The head of a call, once the guard lets it in. Raises Refused."""
         facts = self.engine.headers.read(headers)
         self.guard.check_call(headers, facts, raw_path, query)
-        return facts
+        return Head(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers, facts)
 
-    def answer(
-        self,
-        method: str,
-        raw_path: bytes,
-        query: bytes,
-        headers: Headers,
-        facts: HeaderFacts,
-        body: bytes,
-        client: tuple[str, int] | None,
-    ) -> Exchange | Response:
+    def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
         """Answer a call that the guard has let in. A Response is an answer that belongs to no call."""
-        origin = facts.origin
-        if origin is not None and (preflight := self.guard.preflight(method, headers, origin)) is not None:
-            return preflight
+        origin = head.facts.origin
+        if origin is not None:
+            preflight = self.guard.preflight(head.method, head.headers, origin)
+            if preflight is not None:
+                return preflight
         try:
-            exchange = self.engine.begin(_make_request(method, raw_path, query, headers, body, client))
+            exchange = self.engine.begin(_make_request(head, body, client))
         except Exception as error:
             return fail(error)
         if origin is not None:
@@ -154,31 +145,16 @@ class App:
             self._on_call(exchange.call)
         return exchange
 
-    def record_incomplete(
-        self,
-        method: str,
-        raw_path: bytes,
-        query: bytes,
-        headers: Headers,
-        body: bytes,
-        client: tuple[str, int] | None,
-    ) -> None:
+    def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         """Record a call that the guard has let in, and whose body never arrived whole."""
-        call = self.engine.record_incomplete(_make_request(method, raw_path, query, headers, body, client))
+        call = self.engine.record_incomplete(_make_request(head, body, client))
         if self._on_call is not None:
             self._on_call(call)
 
 
-def _make_request(
-    method: str,
-    raw_path: bytes,
-    query: bytes,
-    headers: Headers,
-    body: bytes,
-    client: tuple[str, int] | None,
-) -> Request:
-    peer = client[0] if client else None
-    return Request(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers, body, peer)
+def _make_request(head: Head, body: bytes, client: tuple[str, int] | None) -> Request:
+    peer = None if client is None else client[0]
+    return Request(head.method, head.path, head.query, head.headers, body, peer)
 
 
 async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import email.utils
 
 from mockserver.exceptions import MalformedJson
-from mockserver.inspection import CallWarning, read_query
 from mockserver.journal import Call, Journal, Retry
 from mockserver.json_codec import dumps_canonical, loads
+from mockserver.request_lines import read_query
+from mockserver.validation import CallWarning
 
 # How many clients that were asked to wait are remembered in a namespace.
 MAX_WAITING = 10_000

@@ -113,18 +113,24 @@ def check_range(millis: int) -> int:
 
 def format_instant(millis: int) -> str:
     """RFC 3339 in UTC with milliseconds, as JavaScript writes a Date: `2026-01-01T00:00:00.000Z`."""
-    seconds, rest = divmod(millis, 1000)
-    return f"{_format_seconds(seconds)}.{rest:03d}Z"
+    # Calls come many a millisecond, and a date is dear to format.
+    global _last
+    last = _last
+    if millis != last[0]:
+        seconds, rest = divmod(millis, 1000)
+        _last = last = (millis, f"{_format_seconds(seconds)}.{rest:03d}Z")
+    return last[1]
 
 
+# The last ones, each as one tuple, so that threads can at worst format them twice.
+_last: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
 _last_seconds: tuple[int, str] = (0, "1970-01-01T00:00:00")
 
 
 def _format_seconds(seconds: int) -> str:
-    # Calls come many a second, and a date is dear to format: the last one is kept, as one tuple, so that
-    # threads can at worst format it twice.
     global _last_seconds
-    if seconds != _last_seconds[0]:
+    last = _last_seconds
+    if seconds != last[0]:
         moment = _EPOCH + timedelta(seconds=seconds)
-        _last_seconds = (seconds, moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0"))
-    return _last_seconds[1]
+        _last_seconds = last = (seconds, moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0"))
+    return last[1]

@@ -29,9 +29,8 @@ from mockserver.delivery import (
 )
 from mockserver.engine import Exchange, fail
 from mockserver.guard import Refused, too_large
-from mockserver.headers import HeaderFacts
+from mockserver.headers import Head
 from mockserver.messages import PROMPT, Response
-from mockserver.types import Headers
 
 if TYPE_CHECKING:
     from mockserver.app import App
@@ -80,8 +79,14 @@ class Connection(HttpToolsProtocol):
         self._loose_bytes = 0
         self._head_bytes = 0
         self._wants_upgrade = False
-        # Of a call that is answered as soon as it is whole, without uvicorn's record of it.
-        self._direct: _DirectCall | None = None
+        # Of a call that is answered as soon as it is whole, without uvicorn's record of it: its head, what
+        # has come of its body, and the bytes that it began with if no others were before them.
+        self._direct: Head | None = None
+        self._body: list[bytes] = []
+        self._body_size = 0
+        self._beginning: bytes | None = None
+        # An answer that was given already, and now has to go the long way.
+        self._ready: Exchange | Response | None = None
         self._active: RequestResponseCycle | None = None
         # Nothing more is served; `_last_words` follow the answers that are still due.
         self._is_over = False
@@ -115,8 +120,17 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._is_over:
             return
-        if not self._is_receiving:
+        if self._is_receiving:
+            self._beginning = None
+        else:
+            try:
+                if self._answer_known(data):
+                    return
+            except Exception as error:
+                self._end_by(error)
+                return
             self._is_receiving = True
+            self._beginning = data
             self.deadline = self.loop.time() + self._read_timeout
         self._loose_bytes += len(data)
         rest = None
@@ -134,6 +148,23 @@ class Connection(HttpToolsProtocol):
         if rest is not None:
             # Not while an exception is handled: it would become the context of the next one.
             self._read_without_upgrade(rest)
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer a whole request whose head is, byte for byte, one that was read and let in before.
+
+        Clients send the same head with nearly every request, and reading it costs more than all else here.
+        """
+        end = data.find(b"\r\n\r\n") + 4
+        known = self._mock.engine.headers.find_head(data[:end])
+        if known is None or len(data) - end != known[1] or self._is_busy():
+            return False
+        head, body = known[0], data[end:]
+        answer = self._mock.answer(head, body, self.client)
+        if not self._write_at_once(answer, head.method, keep_alive=True):
+            # The parser reads it after all, for the sake of uvicorn's record.
+            self._ready = answer
+            return False
+        return True
 
     def _read_without_upgrade(self, rest: bytes) -> None:
         """Read a request again as if it did not ask for another protocol (RFC 9110, section 7.8, allows it):
@@ -187,7 +218,10 @@ class Connection(HttpToolsProtocol):
         self._loose_bytes = 0
         if self._is_direct(url, version):
             path, _, query = url.partition(b"?")
-            self._direct = self._admit(path, query)
+            method = self.parser.get_method().decode("ascii")
+            self._direct = self._mock.admit(method, path, query, tuple(self.headers))
+            self._body = []
+            self._body_size = 0
         else:
             self._begin_cycle()
 
@@ -201,18 +235,17 @@ class Connection(HttpToolsProtocol):
     def _is_direct(self, url: bytes, version: str) -> bool:
         """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
         return (
-            (self.cycle is None or self.cycle.response_complete)
+            not self._is_busy()
             and url.startswith(b"/")
             and b"__admin" not in url
             and not url.startswith(_ROOT_DOCUMENTS)
             and not self.expect_100_continue
-            and not self.flow.write_paused
             and version == "1.1"
         )
 
-    def _admit(self, path: bytes, query: bytes) -> _DirectCall:
-        headers = tuple(self.headers)
-        return _DirectCall(path, query, headers, self._mock.admit(headers, path, query))
+    def _is_busy(self) -> bool:
+        """Whether the answer to an earlier request is still on its way."""
+        return (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused
 
     def _begin_cycle(self) -> None:
         """Let uvicorn begin its record of the request, and lend that to whoever answers."""
@@ -234,22 +267,23 @@ class Connection(HttpToolsProtocol):
         if self._direct is None:
             super().on_body(body)
             return
-        self._direct.body += body
-        if len(self._direct.body) > self._body_limit:
+        self._body.append(body)
+        self._body_size += len(body)
+        if self._body_size > self._body_limit:
             raise too_large(self._body_limit)
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:
             return
-        call, self._direct = self._direct, None
+        head, self._direct = self._direct, None
         self._is_receiving = False
         self._is_reading_head = True
         self._loose_bytes = 0
         self.deadline = None
-        if call is None:
+        if head is None:
             super().on_message_complete()
         else:
-            self._answer_directly(call)
+            self._answer_directly(head, b"".join(self._body))
 
     def _end_by(self, error: BaseException | None) -> None:
         """End what one of these methods has broken off: by a refusal, or by a fault of our own."""
@@ -265,26 +299,42 @@ class Connection(HttpToolsProtocol):
 
     # Answering.
 
-    def _answer_directly(self, call: _DirectCall) -> None:
+    def _answer_directly(self, head: Head, body: bytes) -> None:
         """Answer a call here and now: a task, two queues and three messages for what takes microseconds
         would cost more than the call. What has to wait, or to be damaged, takes the long way."""
-        method = self.parser.get_method().decode("ascii")
-        body = bytes(call.body)
-        answer = self._mock.answer(method, call.path, call.query, call.headers, call.facts, body, self.client)
+        answer, self._ready = self._ready, None
+        if answer is None:
+            answer = self._mock.answer(head, body, self.client)
+        keep_alive = self.parser.should_keep_alive()
+        if keep_alive and self._beginning is not None:
+            self._remember(self._beginning, head, body)
+        if not self._write_at_once(answer, head.method, keep_alive=keep_alive):
+            self._deliver_later(answer, body)
+
+    def _remember(self, beginning: bytes, head: Head, body: bytes) -> None:
+        end = beginning.find(b"\r\n\r\n") + 4
+        is_framed = all(name != b"transfer-encoding" for name, _ in head.headers)
+        # Else there is more in the first bytes than this request, or less.
+        if is_framed and beginning[end:] == body:
+            self._mock.engine.headers.remember_head(beginning[:end], head, len(body))
+
+    def _write_at_once(self, answer: Exchange | Response, method: str, *, keep_alive: bool) -> bool:
+        """Write an answer that goes now and whole; False for any other."""
         response = answer if isinstance(answer, Response) else answer.response
         if response.delivery is not PROMPT or len(response.body) > SMALL_BYTES:
-            self._deliver_later(answer, body)
-            return
-        keep_alive = self.parser.should_keep_alive()
-        is_gone = self.transport.is_closing()
+            return False
         if isinstance(answer, Exchange):
             # First, so that whoever has the answer finds the call finished.
-            answer.finish(*(("disconnected", "client_disconnected") if is_gone else ("answered", None)))
+            if self.transport.is_closing():
+                answer.finish("disconnected", "client_disconnected")
+            else:
+                answer.finish("answered")
         self.transport.write(write_message(response, keep_alive=keep_alive, is_head=method == "HEAD"))
         self.server_state.total_requests += 1
         if not keep_alive:
             self.transport.close()
         self.deadline = self.loop.time() + self._idle_timeout
+        return True
 
     def _deliver_later(self, answer: Exchange | Response, body: bytes) -> None:
         """Hand an answer to `delivery`, as uvicorn's application for this one request."""
@@ -373,10 +423,8 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._direct is not None:
-            call, self._direct = self._direct, None
-            method = self.parser.get_method().decode("ascii")
-            body = bytes(call.body)
-            self._mock.record_incomplete(method, call.path, call.query, call.headers, body, self.client)
+            head, self._direct = self._direct, None
+            self._mock.record_incomplete(head, b"".join(self._body), self.client)
         super().connection_lost(exc)
         # uvicorn tells the request that came last, which may be one behind that which is being answered.
         active = self._active
@@ -415,19 +463,6 @@ class Connection(HttpToolsProtocol):
         elif now - self._unread_since > WRITE_TIMEOUT_SECONDS:
             self.transport.abort()
         self._unread_bytes = size
-
-
-class _DirectCall:
-    """A call that is answered as soon as it is whole; `body` is what has come of it."""
-
-    __slots__ = ("body", "facts", "headers", "path", "query")
-
-    def __init__(self, path: bytes, query: bytes, headers: Headers, facts: HeaderFacts) -> None:
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.facts = facts
-        self.body = bytearray()
 
 
 def expire_all(connections: Iterable[object], now: float) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
 from mockserver.contract import Operation
 from mockserver.faults import Fault, Phase
 from mockserver.identity import Principal
-from mockserver.inspection import CallWarning, Inspection, read_query
+from mockserver.inspection import Inspection
 from mockserver.journal import make_subject
 from mockserver.messages import Request
 from mockserver.namespaces import Namespace
@@ -21,11 +23,12 @@ from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.synthesis.seeds import Seed
 from mockserver.types import Headers, Json, JsonObject
-from mockserver.validation import Violation
+from mockserver.validation import CallWarning, Violation
 from mockserver.variants import Variant, VariantBook, combine
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """What carrying an operation out gave: the envelope's value and the reason slug of the success.
 
     `secret` is one that the value holds and, beside it, as what that may be shown.
@@ -40,12 +43,13 @@ class Outcome(NamedTuple):
         return f"<Outcome {self.reason}>"
 
 
-class Refusal(NamedTuple):
+@dataclass(slots=True)
+class Refusal:
     """An error answer: status, reason slug, and the members of `error.details` beside the reason."""
 
     status: int
     reason: str
-    details: Mapping[str, Any] = {}
+    details: Mapping[str, Any] = field(default_factory=dict)
     text: str | None = None
     headers: Headers = ()
 
@@ -70,8 +74,9 @@ class Behaviour(Protocol):
         ...
 
 
-class Situation(NamedTuple):
-    """A call and where it happens: all that deciding needs."""
+@dataclass(slots=True, repr=False)
+class Situation:
+    """A call and where it happens: all that deciding needs. Never changed, as nothing in this module is."""
 
     inspection: Inspection
     namespace: Namespace
@@ -82,7 +87,7 @@ class Situation(NamedTuple):
 
     def subject(self) -> Subject:
         """The request as patterns see it."""
-        return make_subject(self.inspection.recorded, self.inspection.path_parameters)
+        return make_subject(self.inspection.recorded, self.inspection.line.path_parameters)
 
 
 class Example(NamedTuple):
@@ -111,10 +116,14 @@ class CarryOut(NamedTuple):
     """Answer with what carrying the operation out gives."""
 
 
+CARRY_OUT = CarryOut()
+
+
 Content = Refusal | Example | Literal | CarryOut | StoredAnswer
 
 
-class Decision(NamedTuple):
+@dataclass(slots=True)
+class Decision:
     """What shall be answered, and why.
 
     `commits` says that the operation is carried out, whatever is answered; `stub` is the one that decided;
@@ -172,7 +181,7 @@ def refuse(situation: Situation, refusal: Refusal) -> Decision | None:
             text = f"{operation.id} documents no status for {refusal.reason}; the rule is not applied"
             situation.inspection.warnings.append(CallWarning("undocumented_status", text))
             return None
-    return Decision(refusal.reason, status, refusal._replace(status=status), headers=refusal.headers)
+    return Decision(refusal.reason, status, replace(refusal, status=status), headers=refusal.headers)
 
 
 # Where a contract does not document a status, its nearest kin is answered instead.
@@ -204,10 +213,7 @@ def by_stub(situation: Situation) -> Decision | None:
     inspection, namespace = situation.inspection, situation.namespace
     operation = inspection.operation.id if inspection.operation else None
     subject: Subject | None = None
-    recorded = inspection.recorded
-    # The book knows secrets by their redacted form only, as the recorded request does.
-    query = inspection.query if recorded.query is inspection.request.query else read_query(recorded.query)
-    for stub in namespace.stubs.candidates(recorded.method, recorded.path, query, operation):
+    for stub in namespace.stubs.candidates(inspection.line.stub_keys):
         if subject is None:
             subject = situation.subject()
         if namespace.stubs.accepts(stub, subject, operation):
@@ -233,7 +239,7 @@ def _scripted(situation: Situation, stub: Stub) -> Decision:
         # Nothing happened, so the damaged answer is one that could have been.
         return Decision("stub", success, Example(), headers=response.headers, stub=stub)
     if status is None or 200 <= status < 300:
-        decision = Decision("stub", status or success, CarryOut(), True, response.headers, stub)
+        decision = Decision("stub", status or success, CARRY_OUT, True, response.headers, stub)
         return _committing(situation, decision)
     content = _error_content(situation, status)
     return _committing(situation, Decision("stub", status, content, after, response.headers, stub))
@@ -269,7 +275,7 @@ def _committing(situation: Situation, decision: Decision) -> Decision:
         return decision
     obstacle = None
     if situation.inspection.operation is None:
-        return decision._replace(commits=False, content=_without_operation(decision.content))
+        return replace(decision, commits=False, content=_without_operation(decision.content))
     for decider in REQUIREMENTS:
         obstacle = decider(situation)
         if obstacle is not None:
@@ -277,11 +283,11 @@ def _committing(situation: Situation, decision: Decision) -> Decision:
     if obstacle is None:
         return decision
     if not isinstance(decision.content, CarryOut):
-        return decision._replace(commits=False)
+        return replace(decision, commits=False)
     if isinstance(obstacle.content, StoredAnswer):
         headers = (*obstacle.headers, *decision.headers)
-        return decision._replace(commits=False, content=obstacle.content, headers=headers)
-    return decision._replace(commits=False, content=Example())
+        return replace(decision, commits=False, content=obstacle.content, headers=headers)
+    return replace(decision, commits=False, content=Example())
 
 
 def _without_operation(content: Content) -> Content:
@@ -315,7 +321,7 @@ def by_preference(situation: Situation) -> Decision | None:
         content: Content = Example(wish.example, wish.dynamic, wish.seed)
         return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
     if 200 <= status < 300:
-        return _committing(situation, Decision("preferred", status, CarryOut(), True, preference=applied))
+        return _committing(situation, Decision("preferred", status, CARRY_OUT, True, preference=applied))
     content = _error_content(situation, status)
     return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
 
@@ -341,9 +347,10 @@ def by_operation(situation: Situation) -> Decision | None:
     inspection = situation.inspection
     if inspection.operation is not None:
         return None
-    if inspection.path_item is None:
+    path_item = inspection.line.path_item
+    if path_item is None:
         return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
-    allow = ((b"allow", inspection.path_item.allow),)
+    allow = ((b"allow", path_item.allow),)
     return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
 
 
@@ -414,7 +421,7 @@ def by_violations(situation: Situation) -> Decision | None:
 
 def by_target(situation: Situation) -> Decision | None:
     """404 for an account, or another thing that the request addresses, that this principal cannot see."""
-    account_id = account_of(situation.inspection)
+    account_id = situation.inspection.account_id
     if account_id is not None and not sees_account(situation, account_id):
         return refuse(situation, Refusal(404, "account_not_found"))
     if situation.behaviour is not None:
@@ -432,15 +439,6 @@ def sees_account(situation: Situation, account_id: str) -> bool:
     return mode == (situation.inspection.credential.mode or "test")
 
 
-def account_of(inspection: Inspection) -> str | None:
-    """The account that a request names, by the parameter that the contract marks."""
-    operation = inspection.operation
-    if operation is None or operation.account_parameter is None:
-        return None
-    account_id = inspection.arguments.get(operation.account_parameter)
-    return account_id if isinstance(account_id, str) else None
-
-
 def by_permission(situation: Situation) -> Decision | None:
     """403 for a credential that may not do this, or not to this account."""
     inspection, principal = situation.inspection, situation.principal
@@ -451,8 +449,7 @@ def by_permission(situation: Situation) -> Decision | None:
         publishable = inspection.credential.kind == "publishable"
         reason = "publishable_key" if publishable else "missing_permission"
         return refuse(situation, Refusal(403, reason, {"permission": operation.permission}))
-    account_id = account_of(inspection)
-    if account_id is not None and principal.account_id not in (None, account_id):
+    if inspection.account_id is not None and principal.account_id not in (None, inspection.account_id):
         return refuse(situation, Refusal(403, "foreign_account"))
     return None
 
@@ -504,7 +501,13 @@ def by_contract(situation: Situation) -> Decision:
     """Nothing speaks against it: the operation succeeds."""
     operation = situation.inspection.operation
     assert operation is not None, "by_operation has answered what is no operation"
-    return Decision("answered", choose_success(situation, operation), CarryOut(), commits=True)
+    return _succeed(choose_success(situation, operation))
+
+
+@cache
+def _succeed(status: int) -> Decision:
+    """The decision to do what was asked, which most are."""
+    return Decision("answered", status, CARRY_OUT, commits=True)
 
 
 def choose_success(situation: Situation, operation: Operation) -> int:
@@ -531,7 +534,7 @@ def vary(situation: Situation, decision: Decision) -> Decision:
     name = wish.variant if wish is not None and wish.problem is None else None
     if name is None:
         variant = None if is_fixed else _next_variant(situation, operation, decision.status)
-        return decision if variant is None else decision._replace(variant=variant)
+        return decision if variant is None else replace(decision, variant=variant)
     variant, problem = None, "the answer is scripted word by word"
     if not is_fixed:
         variant, problem = _find_preferred(situation, operation, decision.status, name)
@@ -539,7 +542,7 @@ def vary(situation: Situation, decision: Decision) -> Decision:
         inspection.warnings.append(CallWarning("preference_ignored", problem))
         return decision
     reason = "preferred" if decision.reason == "answered" else decision.reason
-    return decision._replace(reason=reason, variant=variant, is_variant_preferred=True)
+    return replace(decision, reason=reason, variant=variant, is_variant_preferred=True)
 
 
 def _find_preferred(

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http import HTTPStatus
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -35,6 +36,7 @@ REJECTED = "mockserver.rejected"
 REASON_PHRASES: dict[int, bytes] = {
     status: HTTPStatus(status).phrase.encode("ascii") for status in HTTPStatus
 }
+_STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, text) for status, text in REASON_PHRASES.items()}
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
 # So much goes out at once, but for a client that does not read.
@@ -253,17 +255,13 @@ def write_message(response: Response, *, keep_alive: bool, is_head: bool = False
 
 def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes:
     """Status line and headers as they go onto the wire. `framing`: the header lines that frame the body."""
-    phrase = response.status_message
-    lines = [
-        b"HTTP/1.1 %d " % response.status,
-        REASON_PHRASES.get(response.status, b"") if phrase is None else phrase.encode("latin-1", "replace"),
-        b"\r\n",
-    ]
-    for name, value in response.sent_headers:
-        lines += (name, b": ", value, b"\r\n")
-    lines.append(framing)
-    lines.append(b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
-    return b"".join(lines)
+    line = _STATUS_LINES.get(response.status) if response.status_message is None else None
+    if line is None:
+        phrase = (response.status_message or "").encode("latin-1", "replace")
+        line = b"HTTP/1.1 %d %b\r\n" % (response.status, phrase)
+    fields = b"".join([b"%b: %b\r\n" % header for header in response.sent_headers])
+    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
+    return line + fields + framing + end
 
 
 def has_body(response: Response, method: str) -> bool:
@@ -309,7 +307,8 @@ async def _send_by_asgi(response: Response, scope: Scope, send: Send) -> None:
     fault = response.delivery.fault
     if fault is not None and fault is not Fault.NOT_JSON:
         text = f"the fault {fault} needs the server of this package: `mockserver serve` or MockServer()"
-        response = response._replace(
+        response = replace(
+            response,
             status=500,
             headers=((b"content-type", b"text/plain"), (b"mockserver-reason", b"mock_failure")),
             body=text.encode("ascii"),

@@ -6,6 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mockserver.audits import note_retry
 from mockserver.clocks import real_millis
@@ -27,7 +28,7 @@ from mockserver.fixtures import Fixtures
 from mockserver.headers import HeaderReader
 from mockserver.identity import identify
 from mockserver.inspection import Inspection, Inspector
-from mockserver.journal import Call, State, StubUse
+from mockserver.journal import Call, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, Request, Response
 from mockserver.namespaces import Namespace, Namespaces, Waiting
@@ -35,7 +36,7 @@ from mockserver.redaction import redact
 from mockserver.rendering import Renderer
 from mockserver.resources import StoredAnswer
 from mockserver.settings import Settings
-from mockserver.suspicions import find_duplicate, watch_retries
+from mockserver.suspicions import note_duplicate, watch_retries
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
 from mockserver.variants import VariantBook
@@ -63,7 +64,7 @@ class Exchange:
 
     def add_headers(self, headers: Headers) -> None:
         """Add headers that a door brings, such as those of CORS."""
-        self.response = self.response._replace(headers=(*self.response.headers, *headers))
+        self.response = replace(self.response, headers=(*self.response.headers, *headers))
 
     def finish(self, state: State, reason: str | None = None) -> None:
         """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given.
@@ -148,7 +149,7 @@ class Engine:
                 if decision.commits:
                     # Chosen now: carrying out counts, and the next success may have another status.
                     status = _real_status(situation, decision)
-                    outcome = self._carry_out(situation)
+                    outcome = self._carry_out(situation, status)
                     key = self._keep_answer(situation, status, outcome, call_id)
                 response = self.renderer.render(decision, outcome, situation, call_id, number)
                 reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
@@ -205,9 +206,9 @@ class Engine:
                 [violation for violation in inspection.violations if violation.place != "body"],
                 inspection.warnings,
                 "incomplete_request",
-                received_millis=real_millis(),
-                started=started,
-                path_parameters=inspection.path_parameters,
+                real_millis(),
+                started,
+                inspection.line.path_parameters,
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
@@ -215,25 +216,21 @@ class Engine:
             _warn_of_live(inspection, call)
         return call
 
-    def _carry_out(self, situation: Situation) -> Outcome:
-        """Carry the operation out, and count it."""
+    def _carry_out(self, situation: Situation, status: int) -> Outcome:
+        """Carry the operation out, which succeeds with a status, and count it."""
         operation = situation.inspection.operation
         assert operation is not None, "only operations are carried out"
         namespace = situation.namespace
         digest = digest_request(situation.inspection)
-        repetition = namespace.resources.repetition(digest)
-        duplicate = find_duplicate(operation, repetition)
-        if duplicate is not None:
-            situation.inspection.warnings.append(duplicate)
-        seed = namespace.seed.at(operation.id, digest, repetition.to_bytes(8, "big"))
+        repetition = namespace.resources.count_request(digest, operation.id)
+        if repetition:
+            note_duplicate(situation, repetition)
+        seed = namespace.seed.at(digest, repetition.to_bytes(8, "big"))
         if situation.behaviour is not None:
-            outcome = situation.behaviour.carry_out(situation, seed)
-        else:
-            envelope = operation.envelope(choose_success(situation, operation))
-            value = None if envelope is None else self.renderer.example(envelope, seed, Example())
-            outcome = Outcome(value, "answered")
-        namespace.resources.count_success(digest, operation.id)
-        return outcome
+            return situation.behaviour.carry_out(situation, seed)
+        envelope = operation.envelope(status)
+        value = None if envelope is None else self.renderer.example(envelope, seed, Example())
+        return Outcome(value, "answered")
 
     def _keep_answer(self, situation: Situation, status: int, outcome: Outcome, call_id: str) -> bytes | None:
         """Keep the real answer under its idempotency key, whatever a script makes the client see."""
@@ -287,26 +284,23 @@ def _make_call(
 ) -> Call:
     """Copy the plain facts of a call, all of them redacted."""
     inspection = situation.inspection
-    stub = decision.stub if decision is not None else None
     call = Call(
         call_id,
         number,
         situation.namespace.name,
         inspection.recorded,
-        inspection.operation.id if inspection.operation is not None else None,
+        None if inspection.operation is None else inspection.operation.id,
         inspection.credential.recorded(),
         inspection.violations,
         inspection.warnings,
         reason,
-        received_millis=received_millis,
-        started=started,
-        path_parameters=inspection.path_parameters,
-        stub=StubUse(stub.id, stub.name, stub.document) if stub is not None else None,
-        fault=stub.response.fault if stub is not None else None,
-        phase=stub.phase if stub is not None else None,
-        clock_millis=situation.now_millis,
-        tenant=situation.principal.tenant,
-        effect=effect,
+        received_millis,
+        started,
+        inspection.line.path_parameters,
+        None if decision is None else decision.stub,
+        situation.now_millis,
+        situation.principal.tenant,
+        effect,
     )
     call.answer_with(response, outcome.secret if outcome is not None else None)
     return call

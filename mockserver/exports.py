@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
 from mockserver.faults import Fault
-from mockserver.inspection import read_query
 from mockserver.journal import Call
 from mockserver.json_codec import dumps
+from mockserver.request_lines import read_query
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Headers, JsonObject
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
 from mockserver.leaks import find_leaking_headers
-from mockserver.redaction import redact_bytes, redact_header
+from mockserver.redaction import redact, redact_bytes, redact_header
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
 
 MAX_REMEMBERED = 256
+MAX_REMEMBERED_BYTES = 4_096
 # Larger header blocks are unusual, and hashing them is no gain.
 MAX_REMEMBERED_HEADERS = 32
 
@@ -55,12 +56,30 @@ class HeaderFacts:
         return f"<HeaderFacts {self.credential!r}>"
 
 
+class Head:
+    """A request but for its body: `method`, `path`, `query` and `headers` as in Request, `facts` what the
+    headers tell."""
+
+    __slots__ = ("facts", "headers", "method", "path", "query")
+
+    def __init__(self, method: str, path: str, query: str, headers: Headers, facts: HeaderFacts) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers = headers
+        self.facts = facts
+
+    def __repr__(self) -> str:
+        return f"<Head {redact(self.method)} {self.facts!r}>"
+
+
 class HeaderReader:
     """Reads headers, with the signatures of JWTs checked by `tokens`."""
 
     def __init__(self, tokens: TokenAuthority) -> None:
         self._tokens = tokens
         self._remembered: dict[Headers, HeaderFacts] = {}
+        self._heads: dict[bytes, tuple[Head, int]] = {}
 
     def __repr__(self) -> str:
         return f"<HeaderReader {len(self._remembered)} remembered>"
@@ -78,12 +97,27 @@ class HeaderReader:
         if len(headers) > MAX_REMEMBERED_HEADERS:
             return
         if len(self._remembered) >= MAX_REMEMBERED:
-            self._remembered.clear()
+            self.forget()
         self._remembered[headers] = facts
+
+    def remember_head(self, raw: bytes, head: Head, body_length: int) -> None:
+        """Remember the bytes that a head was read from, and how long the body is that it announces.
+
+        Only where its headers are remembered as well.
+        """
+        if head.headers in self._remembered and len(raw) <= MAX_REMEMBERED_BYTES:
+            if len(self._heads) >= MAX_REMEMBERED:
+                self._heads.clear()
+            self._heads[raw] = head, body_length
+
+    def find_head(self, raw: bytes) -> tuple[Head, int] | None:
+        """The head that was read from the same bytes before, and the length of its body."""
+        return self._heads.get(raw)
 
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""
         self._remembered.clear()
+        self._heads.clear()
 
     def _read(self, headers: Headers) -> HeaderFacts:
         authorizations: list[str] = []

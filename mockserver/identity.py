@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from mockserver.credentials import (
     ALL_GRANTS,
@@ -15,7 +15,8 @@ from mockserver.namespaces import Namespace
 from mockserver.types import JsonObject
 
 
-class Principal(NamedTuple):
+@dataclass(slots=True)
+class Principal:
     """Who makes a call.
 
     `account_id` is the only account that it may reach, None for any; `tenant` whose data it sees, None for

@@ -10,19 +10,22 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson, Unanswerable
-from mockserver.inspection import CallWarning, read_query
+from mockserver.faults import Fault, Phase
 from mockserver.json_codec import loads, trim
 from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes, redact_json
+from mockserver.request_lines import read_query
+from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.types import Headers, Json, JsonObject
-from mockserver.validation import Violation
+from mockserver.validation import CallWarning, Violation
 
 State = Literal["in_flight", "answered", "faulted", "disconnected"]
 # What calls are counted by, for good: operation, status and reason.
@@ -37,19 +40,13 @@ class Facet(NamedTuple):
     name: str
 
 
+# So many sets of facets are counted apart, before each facet is counted by itself.
+_MAX_TOUCHED = 1_000
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
 # What a call, and a header of it, take beside their texts, measured.
 _CALL_OVERHEAD = 1_700
 _HEADER_OVERHEAD = 130
-
-
-class StubUse(NamedTuple):
-    """The stub that answered a call; `document` is its JSON as it was then."""
-
-    id: str
-    name: str | None
-    document: JsonObject
 
 
 class Retry(NamedTuple):
@@ -83,16 +80,16 @@ class Call:
     """One recorded request and its answer. All of it is redacted; only `state` and what follows it change.
 
     `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
-    journal's own: it tells whether the call still counts there. `clock_millis` is the time of the namespace;
-    `tenant` whose data the call saw; `effect` what was carried out (`created`, `deleted` …), whatever was
-    answered, None where nothing was; `retry` is noted by `audits`; `variant` the name of the answer's;
-    `facets` what the call touched of its operation.
+    journal's own: it tells whether the call still counts there. `stub` answered it. `clock_millis` is the
+    time of the namespace; `tenant` whose data the call saw; `effect` what was carried out (`created`,
+    `deleted` …), whatever was answered, None where nothing was; `retry` is noted by `audits`; `variant` the
+    name of the answer's; `facets` what the call touched of its operation.
     """
 
     __slots__ = (
         "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "facets",
-        "fault", "id", "namespace", "number", "operation", "path_parameters", "phase", "reason",
-        "received_millis", "request", "response_body", "response_headers", "response_truncated", "retry",
+        "id", "namespace", "number", "operation", "path_parameters", "reason", "received_millis",
+        "request", "response_body", "response_headers", "response_truncated", "retry",
         "size", "started", "state", "status", "stub", "tenant", "variant", "violations", "warnings",
     )  # fmt: skip
 
@@ -107,13 +104,10 @@ class Call:
         violations: list[Violation],
         warnings: list[CallWarning],
         reason: str,
-        *,
         received_millis: int,
         started: float,
         path_parameters: dict[str, str] | None = None,
-        stub: StubUse | None = None,
-        fault: str | None = None,
-        phase: str | None = None,
+        stub: Stub | None = None,
         clock_millis: int | None = None,
         tenant: bytes | None = None,
         effect: str | None = None,
@@ -123,7 +117,7 @@ class Call:
         self.namespace = namespace
         self.body_truncated = len(request.body) > MAX_BODY_BYTES
         self.request = (
-            request._replace(body=request.body[:MAX_BODY_BYTES]) if self.body_truncated else request
+            replace(request, body=request.body[:MAX_BODY_BYTES]) if self.body_truncated else request
         )
         self.operation = operation
         self.path_parameters = path_parameters
@@ -134,8 +128,6 @@ class Call:
         self.received_millis = received_millis
         self.started = started
         self.stub = stub
-        self.fault = fault
-        self.phase = phase
         self.clock_millis = received_millis if clock_millis is None else clock_millis
         self.tenant = tenant
         self.effect = effect
@@ -169,10 +161,24 @@ class Call:
         )
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
-        if secret is not None:
-            body = body.replace(*secret)
-        self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
+        if secret is None:
+            self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
+        else:
+            text, shown = secret
+            self.response_body = shown.join([redact_bytes(part) for part in body.split(text)])[
+                :MAX_BODY_BYTES
+            ]
         self.size += len(self.response_body)
+
+    @property
+    def fault(self) -> Fault | None:
+        """The damage that the stub did."""
+        return self.stub.response.fault if self.stub is not None else None
+
+    @property
+    def phase(self) -> Phase | None:
+        """Whether the stub answered before or after the operation was carried out."""
+        return self.stub.phase if self.stub is not None else None
 
     @property
     def key(self) -> CountKey:
@@ -355,7 +361,7 @@ class Past:
         self._counts: Counter[CountKey] = Counter()
         self._touched: Counter[Facet] = Counter()
 
-    def take_in(self, counts: dict[CountKey, int], touched: dict[Facet, int]) -> None:
+    def take_in(self, counts: dict[CountKey, int], touched: Counter[Facet]) -> None:
         """A journal forgets."""
         with self._lock:
             self._counts.update(counts)
@@ -399,7 +405,8 @@ class Journal:
         self.revision = 0
         self.last_number = 0
         self.counts: dict[CountKey, int] = {}
-        self.touched: dict[Facet, int] = {}
+        # By what calls touched together: few calls touch what no other did.
+        self._touched: dict[tuple[Facet, ...], int] = {}
         self.warned = 0
         self.evicted = 0
         self.last_evicted = 0
@@ -423,6 +430,15 @@ class Journal:
         return reversed(self._calls)
 
     @property
+    def touched(self) -> Counter[Facet]:
+        """How many calls touched each facet, evicted ones included."""
+        touched: Counter[Facet] = Counter()
+        for facets, count in self._touched.items():
+            for facet in facets:
+                touched[facet] += count
+        return touched
+
+    @property
     def total(self) -> int:
         """All calls since the last reset, evicted ones included."""
         return sum(self.counts.values())
@@ -434,9 +450,10 @@ class Journal:
         call.era = self.era
         key = (call.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
-        touched = self.touched
-        for facet in call.facets:
-            touched[facet] = touched.get(facet, 0) + 1
+        touched = self._touched
+        touched[call.facets] = touched.get(call.facets, 0) + 1
+        if len(touched) > _MAX_TOUCHED:
+            self._touched = {(facet,): count for facet, count in self.touched.items()}
         if call.warnings:
             self.warned += 1
         headers = call.request.headers
@@ -550,6 +567,7 @@ class Journal:
         """Take calls out, as if they had never come."""
         gone = {call.number for call in calls}
         kept: deque[Call] = deque()
+        touched = self.touched
         for call in self._calls:
             if call.number not in gone:
                 kept.append(call)
@@ -557,11 +575,12 @@ class Journal:
             call.era = -1
             _take_one(self.counts, call.key)
             for facet in call.facets:
-                _take_one(self.touched, facet)
+                touched[facet] -= 1
             self.warned -= bool(call.warnings)
             self.bytes -= call.size
             self._budget.used -= call.size
         self._calls = kept
+        self._touched = {(facet,): count for facet, count in touched.items() if count}
         self.revision += 1
 
     def clear(self) -> None:
@@ -572,7 +591,7 @@ class Journal:
         self.bytes = 0
         self._calls.clear()
         self.counts.clear()
-        self.touched.clear()
+        self._touched.clear()
         self.evicted_counts.clear()
         self.failed_writes.clear()
         self.waiting.clear()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from mockserver.faults import Dribble, Fault
 from mockserver.json_codec import dumps
-from mockserver.redaction import redact, redact_bytes
+from mockserver.redaction import redact
 from mockserver.types import UNSET, Headers
 
 
-class Request(NamedTuple):
-    """One request, whole. A named tuple, as one is made for every call.
+@dataclass(slots=True)
+class Request:
+    """One request, whole. Never changed; not frozen, as a frozen one takes several times as long to make.
 
     `path` and `query` are as they stood on the request line, still percent-encoded; `headers` has names in
     lower case, in the order received; `client` is the peer's address or None.
@@ -29,18 +30,6 @@ class Request(NamedTuple):
     def __repr__(self) -> str:
         # All of it can hold a credential: a repr ends in logs and tracebacks.
         return f"<Request {redact(self.method)} {len(self.headers)} headers, {len(self.body)} bytes>"
-
-    def redacted(self, path: str, headers: Headers) -> Request:
-        """The same request as it may be kept and shown, with `path` (without `/~name`) for its path and
-        `headers`, which are redacted already."""
-        return Request(
-            redact(self.method),
-            redact(path),
-            redact(self.query),
-            headers,
-            redact_bytes(self.body),
-            self.client,
-        )
 
     def header(self, name: bytes) -> bytes | None:
         """The first value of a header, named in lower case."""
@@ -94,8 +83,9 @@ class Delivery:
 PROMPT = Delivery()
 
 
-class Response(NamedTuple):
-    """One answer: status, headers, the bytes of the body, the way in which it travels.
+@dataclass(slots=True)
+class Response:
+    """One answer: status, headers, the bytes of the body, the way in which it travels. Never changed.
 
     `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to whoever
     writes it out. `closes` ends the connection behind it. `variant` is the name of the one that it is;

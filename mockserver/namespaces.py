@@ -198,8 +198,8 @@ class Namespace:
         """Nothing but the keys of the fixtures, which belong to their accounts at large."""
         resources = Resources()
         for key in self._fixtures.keys:
-            item = Item(key, key["account_id"], None, is_deleted=key["deleted"], is_given=True)
-            resources.put_item(key["id"], item)
+            item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
+            resources.give_item(key["id"], item)
         return resources
 
     def reset_stubs(self) -> None:

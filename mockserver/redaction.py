@@ -23,6 +23,9 @@ _JWT_REST = re.compile(rb"eyJ[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_
 # The whole run of characters: a second `eyJ` in it starts no other token.
 _JWT_START = re.compile(rb"eyJ[A-Za-z0-9_\-]*+")
 _PREFIX = re.compile(r"[sp]k_(?:test_|live_)?")
+# What most secrets begin with.
+_TEST_PREFIXES = ("sk_test_", "pk_test_")
+_PERCENT, _BACKSLASH, _UNDERSCORE, _CAPITAL_J = b"%\\_J"
 # One character of ASCII in a JSON text or a URL, however often it was escaped: \u0073, \\\\u0073, %73, %2573.
 _ESCAPED_ASCII = re.compile(rb"(?:(?<!\\)\\++u00|%(?:25)*)([2-7][0-9a-f])", re.IGNORECASE)
 # What ends an escaped character that is no part of a key.
@@ -41,6 +44,8 @@ def fingerprint(digest: bytes) -> str:
 
 def display(secret: str, digest: bytes) -> str:
     """A secret as it may be shown: the prefix that tells its kind and mode, then the fingerprint."""
+    if secret.startswith(_TEST_PREFIXES):
+        return f"{secret[:8]}[{fingerprint(digest)}]"
     prefix = _PREFIX.search(secret)
     return f"{prefix.group() if prefix else ''}[{fingerprint(digest)}]"
 
@@ -54,7 +59,8 @@ def redact(text: str) -> str:
 
 def redact_bytes(data: bytes) -> bytes:
     """The same for bytes; JSON's escapes and percent-encoding (`sk\\u005ftest%5f…`) do not hide the shape."""
-    if b"%" not in data and b"\\u00" not in data:
+    # One byte is looked for much faster than two, and mostly it is not there.
+    if _PERCENT not in data and (_BACKSLASH not in data or data.find(b"\\u00") < 0):
         return _redact(data)
     plain = _ESCAPED_ASCII.sub(_unescape, data)
     redacted = _redact(plain)
@@ -69,9 +75,11 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def _redact(data: bytes) -> bytes:
     """The same object where there is nothing to hide."""
-    marks = _find_marks(data)
-    if not marks:
+    if (_UNDERSCORE not in data or (data.find(b"sk_") < 0 and data.find(b"pk_") < 0)) and (
+        _CAPITAL_J not in data or data.find(b"eyJ") < 0
+    ):
         return data
+    marks = _find_marks(data)
     parts: list[bytes] = []
     end = 0
     for start in marks:
@@ -92,7 +100,7 @@ def _find_marks(data: bytes) -> list[int]:
         if data[place - 1] in b"sp":
             marks.append(place - 1)
         place = data.find(b"k_", place + 2)
-    if b"eyJ" in data:
+    if data.find(b"eyJ") >= 0:
         marks += (match.start() for match in _JWT_START.finditer(data))
         marks.sort()
     return marks

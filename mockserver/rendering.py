@@ -23,7 +23,6 @@ from mockserver.decision import (
 from mockserver.exceptions import MockFailure
 from mockserver.faults import Delay, Fault
 from mockserver.fixtures import Fixtures
-from mockserver.inspection import CallWarning
 from mockserver.json_codec import dumps, loads
 from mockserver.messages import PROMPT, Delivery, Response
 from mockserver.resources import StoredAnswer
@@ -31,6 +30,7 @@ from mockserver.scripting.stubs import Stub
 from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Headers, Json, JsonObject
+from mockserver.validation import CallWarning
 from mockserver.variants import Answer, Variant, keep, write_answer
 
 JSON_TYPE = (b"content-type", b"application/json")
@@ -223,8 +223,9 @@ def _dress(response: Response, answer: Answer, variant: Variant | None) -> Respo
         delivery = replace(
             response.delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
         )
-        response = response._replace(delivery=delivery)
-    return response._replace(
+        response = replace(response, delivery=delivery)
+    return replace(
+        response,
         status=answer.status,
         variant=variant.name if variant is not None else None,
         plain=answer.write(answer.value) if answer.is_compressed else None,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import NamedTuple
 
 from mockserver.settings import RateLimit
@@ -26,11 +28,12 @@ class Use(NamedTuple):
     client: str | None
 
 
-class Item(NamedTuple):
+@dataclass(slots=True, repr=False)
+class Item:
     """Something that a call created, or that the fixtures brought.
 
     `value` holds no secret. `tenant` is whose data it is; None means the account's at large. `credential` is
-    the digest of the secret that belongs to it now. What the fixtures gave never makes room for others.
+    the digest of the secret that belongs to it now.
     """
 
     value: JsonObject
@@ -39,10 +42,10 @@ class Item(NamedTuple):
     credential: bytes | None = None
     last_use: Use | None = None
     is_deleted: bool = False
-    is_given: bool = False
 
 
-class IssuedCredential(NamedTuple):
+@dataclass(slots=True, repr=False)
+class IssuedCredential:
     """A key that the sandbox issued, found by the digest of its text, which is not kept.
 
     `permissions` is its permission map, read when the key is used: most issued keys never are.
@@ -53,7 +56,7 @@ class IssuedCredential(NamedTuple):
     account_id: str
     tenant: bytes | None
     expires_millis: int | None
-    is_deleted: bool
+    is_deleted: bool = False
 
 
 class StoredAnswer(NamedTuple):
@@ -119,6 +122,7 @@ class Resources:
         self.buckets: OrderedDict[bytes, Bucket] = OrderedDict()
         self.successes: dict[str, int] = {}
         self.turns: dict[tuple[str, int], int] = {}
+        self.given = 0
         self.forgotten = 0
 
     def copy(self) -> Resources:
@@ -129,6 +133,7 @@ class Resources:
         for key, answer in self.answers.items():
             if answer.in_flight:
                 copy.answers[key] = answer._replace(in_flight=False)
+        copy.given = self.given
         copy.forgotten = self.forgotten
         return copy
 
@@ -140,6 +145,11 @@ class Resources:
 
     # Items and their credentials
 
+    def give_item(self, id: str, item: Item) -> None:
+        """Put in an item of the fixtures, before any other: it never makes room."""
+        self.items[id] = item
+        self.given += 1
+
     def put_item(self, id: str, item: Item) -> None:
         """Put an item in, or another value in its place.
 
@@ -147,8 +157,8 @@ class Resources:
         """
         self.items[id] = item
         if len(self.items) > MAX_ITEMS:
-            oldest = next((old for old, known in self.items.items() if not known.is_given), id)
-            gone = self.items.pop(oldest)
+            # What the fixtures gave came first.
+            gone = self.items.pop(next(islice(self.items, self.given, None)))
             if gone.credential is not None:
                 self.credentials.pop(gone.credential, None)
             self.forgotten += 1
@@ -163,13 +173,13 @@ class Resources:
         """A key that was issued no longer works."""
         credential = self.credentials.get(digest)
         if credential is not None:
-            self.credentials[digest] = credential._replace(is_deleted=True)
+            self.credentials[digest] = replace(credential, is_deleted=True)
 
     def note_use(self, item_id: str, now_millis: int, client: str | None) -> None:
         """The credential of an item was accepted."""
         item = self.items.get(item_id)
         if item is not None:
-            self.items[item_id] = item._replace(last_use=Use(now_millis, client))
+            self.items[item_id] = replace(item, last_use=Use(now_millis, client))
 
     def visible_items(self, account_id: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
         """The items of an account that a tenant sees, oldest first, deleted ones left out."""
@@ -179,16 +189,14 @@ class Resources:
 
     # Counts
 
-    def repetition(self, request: bytes) -> int:
-        """How often a request (its digest) was carried out before."""
-        return self.repetitions.get(request, 0)
-
-    def count_success(self, request: bytes, operation: str) -> None:
-        """A request was carried out."""
-        if len(self.repetitions) >= MAX_COUNTED_REQUESTS and request not in self.repetitions:
+    def count_request(self, request: bytes, operation: str) -> int:
+        """Count a request (its digest) that is carried out; how often it was before."""
+        before = self.repetitions.get(request, 0)
+        if not before and len(self.repetitions) >= MAX_COUNTED_REQUESTS:
             self.repetitions.popitem(last=False)
-        self.repetitions[request] = self.repetitions.get(request, 0) + 1
+        self.repetitions[request] = before + 1
         self.successes[operation] = self.successes.get(operation, 0) + 1
+        return before
 
     def take_turn(self, operation: str, status: int) -> int:
         """How many answers of an operation with a status were varied before; counts one more."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from mockserver.contract import Operation
 from mockserver.decision import Situation, digest_request
-from mockserver.inspection import CallWarning
+from mockserver.validation import CallWarning
 
 # So many failed writes are remembered in a namespace.
 MAX_FAILED_WRITES = 1_000
@@ -36,10 +35,11 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
             failed.popitem(last=False)
 
 
-def find_duplicate(operation: Operation, repetition: int) -> CallWarning | None:
-    """A warning if a request that creates something was carried out `repetition` times before."""
-    if not repetition or operation.method != "POST" or 201 not in operation.success_statuses:
-        return None
+def note_duplicate(situation: Situation, repetition: int) -> None:
+    """Warn if a request that creates something was carried out `repetition` times before."""
+    operation = situation.inspection.operation
+    if operation is None or operation.method != "POST" or 201 not in operation.success_statuses:
+        return
     times = "once" if repetition == 1 else f"{repetition} times"
     text = f"an equal request was carried out {times} before: the same is created again"
-    return CallWarning("duplicate_create", text)
+    situation.inspection.warnings.append(CallWarning("duplicate_create", text))

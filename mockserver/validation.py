@@ -1,4 +1,4 @@
-"""Violations: everything in which a request breaks its operation's part of the contract."""
+"""Violations: everything in which a request breaks its operation's part of the contract. And warnings."""
 
 from __future__ import annotations
 
@@ -34,6 +34,17 @@ class Violation(NamedTuple):
             "keyword": self.keyword,
             "message": self.message,
         }
+
+
+class CallWarning(NamedTuple):
+    """Something suspicious that does not change the answer."""
+
+    code: str
+    message: str
+
+    def to_json(self) -> JsonObject:
+        """`{"code", "message"}`."""
+        return {"code": self.code, "message": self.message}
 
 
 def check_value(schema: CompiledSchema, value: Json, place: ViolationPlace, pointer: str) -> list[Violation]:

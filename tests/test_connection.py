@@ -12,8 +12,18 @@ from mockserver import connection, delivery
 from mockserver.app import App
 from mockserver.control import Control
 from mockserver.engine import Engine
+from tests.doors import Answer, parse
 from tests.hostile.servers import target_with
-from tests.hostile.wire import CANARY, CREATE, chunked, http, read_to_end, split_answers
+from tests.hostile.wire import (
+    CANARY,
+    CREATE,
+    Target,
+    chunked,
+    http,
+    read_answer,
+    read_to_end,
+    split_answers,
+)
 
 BODY = b'{"name":"n","permissions":{}}'
 
@@ -96,6 +106,113 @@ def test_an_answer_that_takes_the_long_way_is_given_once() -> None:
         answer = target.ask(http())
         assert answer.body == large.encode()
         assert [call["state"] for call in target.calls()] == ["answered"]
+
+
+# Heads that were read before.
+
+REPEATED = {
+    "create": http(),
+    "list": http("GET"),
+    "head": http("HEAD"),
+    "unknown": http("GET", "/nowhere"),
+    "namespace": http("POST", "/~t1" + CREATE),
+    "no-json": http(body=b"{"),
+    "no-account": http("POST", "/v1/api-keys/"),
+    "preferring": http("POST", CREATE, "Prefer: code=429"),
+    "padded": b"\r\n" + http(),
+}
+# Read anew each time.
+UNUSUAL = {
+    "chunked": http("POST", CREATE, "Transfer-Encoding: chunked", body=chunked(BODY)),
+    "expecting": http("POST", CREATE, "Expect: 100-continue"),
+    "closing": http("POST", CREATE, "Connection: close"),
+    "old": http(version="1.0"),
+    "malformed": http(key="nothing"),
+    "live": http(key="sk_live_nothing"),
+    "health": http("GET", "/__admin/health", key=None),
+}
+
+
+def ask_alone(client: socket.socket, data: bytes) -> Answer:
+    """The answer to a request that is sent whole, and with nothing behind it."""
+    client.sendall(data)
+    if not data.startswith(b"HEAD"):
+        return read_answer(client).answer
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        received += client.recv(65_536)
+    return parse(received)
+
+
+def known_heads(target: Target) -> list[bytes]:
+    return list(target.server.engine.headers._heads)
+
+
+@pytest.mark.parametrize("data", REPEATED.values(), ids=REPEATED)
+def test_a_head_is_read_once_and_answered_the_same_each_time(data: bytes) -> None:
+    with target_with() as target:
+        client = target.connect()
+        first = ask_alone(client, data)
+        (known,) = known_heads(target)
+        assert data.startswith(known)
+        assert known.endswith(b"\r\n\r\n")
+        again = [ask_alone(client, data) for _ in range(2)]
+        assert {answer.outcome for answer in again} == {first.outcome}
+        assert [list(answer.headers) for answer in again] == [list(first.headers)] * 2
+        namespace = "t1" if b"/~t1" in data else "default"
+        calls = target.calls(namespace)
+        assert len(calls) == 3
+        assert calls[0]["request"] == calls[1]["request"] == calls[2]["request"]
+        assert known_heads(target) == [known]
+
+
+@pytest.mark.parametrize("data", UNUSUAL.values(), ids=UNUSUAL)
+def test_what_is_unusual_is_read_anew_each_time(data: bytes) -> None:
+    with target_with() as target:
+        answers = [ask_alone(target.connect(), data) for _ in range(2)]
+        assert answers[0].outcome == answers[1].outcome
+        assert known_heads(target) == []
+
+
+def test_a_known_head_may_come_in_pieces_and_in_company() -> None:
+    data = http()
+    end = data.index(b"\r\n\r\n") + 4
+    with target_with() as target:
+        client = target.connect()
+        ask_alone(client, data)
+        for length in range(1, len(data)):
+            client.sendall(data[:length])
+            target.wait_until(lambda: any(connection._is_receiving for connection in target.connections))
+            client.sendall(data[length:])
+            assert read_answer(client).answer.status == 201
+        client.sendall(data + data + http("GET") + data[:end])
+        rest = b""
+        for status in (201, 201, 200):
+            reply = read_answer(client, rest)
+            assert reply.answer.status == status
+            rest = reply.rest
+        client.sendall(data[end:])
+        assert read_answer(client, rest).answer.status == 201
+
+
+def test_a_known_head_goes_the_long_way_where_the_answer_does() -> None:
+    with target_with() as target:
+        client = target.connect()
+        ask_alone(client, http())
+        stub = target.stub({"status": 200, "body": "x", "fixedDelayMilliseconds": 1})
+        assert [ask_alone(client, http()).body for _ in range(2)] == [b"x", b"x"]
+        target.control("DELETE", f"/mappings/{stub}")
+        assert ask_alone(client, http()).status == 201
+        assert target.reasons() == ["created", "stub", "stub", "created"]
+
+
+def test_a_reset_forgets_the_heads() -> None:
+    with target_with() as target:
+        ask_alone(target.connect(), http())
+        assert known_heads(target)
+        target.control("POST", "/reset")
+        assert known_heads(target) == []
+        assert CANARY not in repr(target.server.engine.headers)
 
 
 def test_connections_are_counted_and_forgotten() -> None:

@@ -33,6 +33,7 @@ SHELVES: dict[str, tuple[str, ...]] = {
         "leaks",
         "headers",
         "validation",
+        "request_lines",
         "inspection",
         "synthesis",
         "scripting",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 
 from mockserver.contract import Contract
 from mockserver.headers import HeaderReader
-from mockserver.inspection import Inspection, Inspector, read_cookies, read_query
+from mockserver.inspection import Inspection, Inspector, read_cookies
 from mockserver.messages import Request, build_request
+from mockserver.request_lines import read_query
 from mockserver.tokens import TokenAuthority
 from mockserver.types import UNSET
 from tests.doors import BODY, CREATE, make_jwt
@@ -35,9 +37,9 @@ def test_a_sound_request_is_known_whole(inspector: Inspector) -> None:
     found = inspect(inspector, url=f"{CREATE}&x=1", json=body)
     assert found.operation is not None
     assert found.operation.id == "createApiKey"
-    assert (found.namespace, found.path, found.credential.kind) == ("default", "/v1/api-keys/", "secret")
+    assert (found.namespace, found.line.path, found.credential.kind) == ("default", "/v1/api-keys/", "secret")
     assert found.arguments == {"account_id": "acct_1"}
-    assert found.query == {"account_id": ["acct_1"], "x": ["1"]}
+    assert found.line.query == {"account_id": ["acct_1"], "x": ["1"]}
     assert (found.body, found.full_body, found.malformed) == (BODY, body, None)
     assert found.object() == BODY
     assert found.violations == []
@@ -53,7 +55,7 @@ def test_parameters_are_converted_and_have_their_defaults(inspector: Inspector) 
     found = inspect(inspector, "GET", f"{CREATE}&limit=5&managed=true", body=b"")
     assert found.arguments == {"account_id": "acct_1", "page": 1, "limit": 5, "managed": True}
     found = inspect(inspector, "DELETE", "/v1/api-keys/a%2Fb%20c", body=b"")
-    assert found.path_parameters == found.arguments == {"id": "a/b c"}
+    assert found.line.path_parameters == found.arguments == {"id": "a/b c"}
 
 
 def test_a_body_that_nobody_asks_for_is_not_read(inspector: Inspector) -> None:
@@ -69,11 +71,11 @@ def test_what_is_no_json_says_why(inspector: Inspector) -> None:
 
 def test_no_operation_is_a_hint_at_the_nearest(inspector: Inspector) -> None:
     found = inspect(inspector, url="/v1/api-key")
-    assert (found.operation, found.path_item) == (None, None)
+    assert (found.operation, found.line.path_item) == (None, None)
     assert "createApiKey (POST /api-keys/)" in found.warnings[0].message
     found = inspect(inspector, "PUT")
     assert found.operation is None
-    assert found.path_item is not None
+    assert found.line.path_item is not None
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_path_and_credential_name_the_namespace(
 ) -> None:
     found = inspect(inspector, url=path, headers={"Authorization": f"Bearer {key}"})
     codes = [warning.code for warning in found.warnings if warning.code != "unknown_operation"]
-    assert (found.namespace, found.path, codes) == expected
+    assert (found.namespace, found.line.path, codes) == expected
     assert found.recorded.path == expected[1]
 
 
@@ -112,7 +114,7 @@ def test_what_is_recorded_is_redacted(inspector: Inspector) -> None:
         headers={"Authorization": f"Bearer {secret}", "X-Other": secret},
         json={secret: secret},
     )
-    assert "very_secret" not in str(tuple(found.recorded))
+    assert "very_secret" not in str(astuple(found.recorded))
     assert found.request.header(b"x-other") == secret.encode()
     assert "very_secret" not in repr(found) + repr(found.request) + repr(found.recorded)
 

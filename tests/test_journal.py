@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from mockserver.credentials import NO_CREDENTIAL
 from mockserver.engine import Engine
 from mockserver.exceptions import Unanswerable
-from mockserver.inspection import CallWarning
 from mockserver.journal import (
     MAX_BODY_BYTES,
     ByteBudget,
@@ -27,6 +26,7 @@ from mockserver.journal import (
 )
 from mockserver.messages import Response, build_request
 from mockserver.redaction import redact, redact_bytes, redact_json
+from mockserver.validation import CallWarning
 from tests.desk import Desk
 from tests.doors import BODY
 

@@ -70,7 +70,7 @@ def test_beyond_the_bound_the_oldest_is_forgotten_with_its_credential(
 ) -> None:
     monkeypatch.setattr(module, "MAX_ITEMS", 3)
     resources = Resources()
-    resources.put_item("given", item(is_given=True))
+    resources.give_item("given", item())
     for number in range(5):
         digest = bytes([number])
         resources.put_item(str(number), item(credential=digest))
@@ -105,8 +105,8 @@ def test_repetitions_and_successes_are_counted(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "MAX_COUNTED_REQUESTS", 2)
     resources = Resources()
     for request in (b"a", b"b", b"a", b"c", b"c"):
-        resources.count_success(request, "create")
-    assert [resources.repetition(request) for request in (b"a", b"b", b"c", b"d")] == [0, 1, 2, 0]
+        resources.count_request(request, "create")
+    assert [resources.repetitions.get(request, 0) for request in (b"a", b"b", b"c", b"d")] == [0, 1, 2, 0]
     assert resources.successes == {"create": 5}
 
 
@@ -202,7 +202,7 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     resources.put_item("1", item())
     resources.add_credential(b"d", credential("1"))
     resources.keep_answer(b"k", answer(in_flight=True))
-    resources.count_success(b"r", "create")
+    resources.count_request(b"r", "create")
     resources.take_token(b"b", RateLimit(5, 60), 0)
     copy = resources.copy()
     assert copy.size == resources.size == 5
@@ -211,11 +211,11 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     assert not found.in_flight
     copy.put_item("2", item())
     copy.end_credential(b"d")
-    copy.count_success(b"r", "create")
+    copy.count_request(b"r", "create")
     copy.take_token(b"b", RateLimit(5, 60), 0)
     assert list(resources.items) == ["1"]
     assert not resources.credentials[b"d"].is_deleted
-    assert (resources.repetition(b"r"), resources.successes) == (1, {"create": 1})
+    assert (resources.repetitions[b"r"], resources.successes) == (1, {"create": 1})
     assert resources.bucket(b"b", RateLimit(5, 60), 0).calls_left == 4
 
 

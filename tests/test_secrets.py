@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import json
 import logging
@@ -321,6 +322,8 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
             result = act(*arguments, **options)
             for value in (result, *arguments, *options.values()):
                 parts = value if isinstance(value, tuple) else ()
+                if dataclasses.is_dataclass(value):
+                    parts = tuple(getattr(value, field.name) for field in dataclasses.fields(value))
                 ours = [item for item in (value, *parts) if type(item).__module__.startswith("mockserver.")]
                 kinds.update(type(item).__name__ for item in ours)
                 texts.update(map(repr, ours))
@@ -341,7 +344,7 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     assert kinds >= {
         "Call", "CarryOut", "Credential", "Decision", "Example", "Exchange", "HeaderFacts", "Inspection",
         "Namespace", "Operation", "Outcome", "Preferences", "Principal", "Refusal", "Request", "Response",
-        "Situation", "StoredAnswer",
+        "LineFacts", "Situation", "StoredAnswer",
     }, kinds  # fmt: skip
     for namespace in engine.namespaces:
         resources = namespace.resources

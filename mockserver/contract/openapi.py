@@ -367,6 +367,7 @@ class _Reader:
             path=path,
             summary=str(raw.get("summary", "")),
             parameters=tuple(parameters.values()),
+            header_parameters=tuple(p for p in parameters.values() if p.place in ("header", "cookie")),
             body=self._body(raw, pointer),
             envelopes=envelopes,
             permission=permission,

@@ -66,9 +66,10 @@ class Envelope:
 class Operation:
     """A method on a path template, with all that the contract says about it.
 
-    `statuses` are the documented ones that are numbers, ascending; `success_statuses` those of them that are
-    2xx, (200,) where the contract has only a range or a default; `account_parameter` names the parameter that
-    names the account.
+    `header_parameters` are those of `parameters` that stand in headers, cookies among them. `statuses` are
+    the documented ones that are numbers, ascending; `success_statuses` those of them that are 2xx, (200,)
+    where the contract has only a range or a default; `account_parameter` names the parameter that names the
+    account.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Operation:
     path: str
     summary: str
     parameters: tuple[Parameter, ...]
+    header_parameters: tuple[Parameter, ...]
     body: RequestBody | None
     envelopes: Mapping[str, Envelope]
     permission: str | None

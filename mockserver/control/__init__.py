@@ -23,8 +23,8 @@ from mockserver.control.exchange import (
 )
 from mockserver.engine import Engine
 from mockserver.exceptions import InvalidInput, MalformedJson, Problem, Unanswerable, UnknownItem
-from mockserver.inspection import read_query
 from mockserver.json_codec import loads
+from mockserver.request_lines import read_query
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.types import UNSET, Json, UnsetType
 

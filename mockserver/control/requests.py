@@ -16,7 +16,7 @@ from mockserver.exceptions import BadQuestion, UnknownItem
 from mockserver.journal import Call, CountKey, make_subject, write_headers
 from mockserver.messages import Request
 from mockserver.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
-from mockserver.redaction import redact, redact_header, redact_json
+from mockserver.redaction import redact, redact_bytes, redact_header, redact_json
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading
 from mockserver.scripting.subjects import JsonContent, Subject
@@ -316,7 +316,8 @@ def _read_request(document: JsonObject) -> Request:
     if reading.problems:
         raise BadQuestion(reading.problems)
     path, _, query = (texts["url"] or "").partition("?")
-    return Request(texts["method"] or "", path, query, (), body).redacted(path, headers)
+    method = redact(texts["method"] or "")
+    return Request(method, redact(path), redact(query), headers, redact_bytes(body))
 
 
 def _read_headers(document: JsonObject, reading: Reading) -> Headers:

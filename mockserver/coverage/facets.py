@@ -10,6 +10,7 @@ from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.variants.places import expand, list_named
 
+_MAX_USUAL = 200
 CREDENTIAL_KINDS = ("jwt", "secret", "publishable", "none", "malformed")
 
 
@@ -41,6 +42,33 @@ class OperationFacets:
             for name, known in _list_parameters(operation, "header").items()
         }
         self.cookies = _list_parameters(operation, "cookie")
+        self._usual: dict[object, tuple[Facet, ...]] = {}
+
+    def find_usual(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
+        """What a call touched by its path, query, body and credential, and by its effect if there is one.
+
+        Calls that are alike in this, as most are, share one tuple.
+        """
+        body = inspection.full_body
+        members = tuple(body) if type(body) is dict else ()
+        query = inspection.line.query
+        # Names of parameters cannot take the place of members: there are as many as the line has.
+        key = (effect, inspection.credential.kind, len(query), *query, *members)
+        usual = self._usual.get(key)
+        if usual is None:
+            credential = self.credentials.get(inspection.credential.kind)
+            usual = (
+                *self.path,
+                *(() if credential is None else (credential,)),
+                *(self.body[name] for name in members if name in self.body),
+                *(self.query[name] for name in query if name in self.query),
+                *(() if effect is None else (Facet(self.operation, "effect", effect),)),
+            )
+            is_known = self.body.keys() >= set(members) and self.query.keys() >= query.keys()
+            # A client can send any name, and in any order.
+            if is_known and len(self._usual) < _MAX_USUAL:
+                self._usual[key] = usual
+        return usual
 
     @property
     def members(self) -> tuple[Facet, ...]:
@@ -92,35 +120,25 @@ class FacetReader:
         if operation is None:
             return ()
         known = self.of(operation)
-        touched = [*known.path]
-        credential = known.credentials.get(inspection.credential.kind)
-        if credential is not None:
-            touched.append(credential)
-        body = inspection.full_body
-        if type(body) is dict:
-            touched += [known.body[name] for name in body if name in known.body]
-        if inspection.query:
-            touched += [known.query[name] for name in inspection.query if name in known.query]
+        # The call's own reason is counted by the journal, but may yet become another.
+        touched = known.find_usual(inspection, None if effect == decision.reason else effect)
         if known.headers:
             sent = {name for name, _ in inspection.request.headers}
-            touched += [facet for name, facet in known.headers.items() if name in sent]
+            touched += tuple(facet for name, facet in known.headers.items() if name in sent)
         if known.cookies:
             cookies = read_cookies(inspection.request)
-            touched += [facet for name, facet in known.cookies.items() if name in cookies]
+            touched += tuple(facet for name, facet in known.cookies.items() if name in cookies)
         if not isinstance(decision.content, CarryOut):
             error = _find_error(known, decision)
             if error is not None:
-                touched.append(error)
-        if effect is not None and effect != decision.reason:
-            # The call's own reason is counted by the journal.
-            touched.append(Facet(operation.id, "effect", effect))
+                touched += (error,)
         if response.variant is not None:
             answer = name_answer(decision.status)
             # `a+b` is both.
-            touched += [
+            touched += tuple(
                 Facet(operation.id, "variant", f"{answer} {name}") for name in response.variant.split("+")
-            ]
-        return tuple(touched)
+            )
+        return touched
 
 
 def name_answer(status: int) -> str:

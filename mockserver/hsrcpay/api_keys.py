@@ -7,9 +7,10 @@ A key's item holds the key as a list shows it: in place of its secret stands wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mockserver.clocks import format_instant, read_instant
-from mockserver.decision import Outcome, Refusal, Situation, account_of, sees_account
+from mockserver.decision import Outcome, Refusal, Situation, sees_account
 from mockserver.redaction import digest_secret, display
 from mockserver.resources import IssuedCredential, Item, sees
 from mockserver.synthesis.keys import make_key_id, make_secret_key
@@ -48,13 +49,15 @@ class CreateApiKey(OfAccount):
         """Issue the key: it can be used as a credential from now on."""
         body: JsonObject = situation.inspection.object()
         now = format_instant(situation.now_millis)
+        account_id = situation.inspection.account_id or ""
+        secret, digest, shown = make_secret(situation, seed)
         key: JsonObject = {
             "object": "api_key",
-            "id": make_key_id(seed.at("/data/id")),
-            "account_id": account_of(situation.inspection) or "",
+            "id": make_key_id(seed),
+            "account_id": account_id,
             "name": body["name"],
             "type": "SECRET",
-            "key": None,
+            "key": shown,
             "last_used_ip": None,
             "metadata": body.get("metadata", {}),
             "permissions": body["permissions"],
@@ -66,8 +69,8 @@ class CreateApiKey(OfAccount):
             "created_at": now,
             "updated_at": now,
         }
-        item = Item(key, key["account_id"], situation.principal.tenant)
-        return issue_secret(situation, seed, item, "created")
+        item = Item(key, account_id, situation.principal.tenant, digest)
+        return issue(situation, item, secret, "created")
 
 
 class ListApiKeys(OfAccount):
@@ -79,7 +82,7 @@ class ListApiKeys(OfAccount):
         page, limit, managed = arguments.get("page", 1), arguments.get("limit", 10), arguments.get("managed")
         keys = [
             item
-            for item in visible_keys(situation, account_of(situation.inspection) or "")
+            for item in visible_keys(situation, situation.inspection.account_id or "")
             if managed in (None, item.value["managed"])
         ]
         # Numbers beyond 64 bits are Decimal, which does not divide as int does.
@@ -111,8 +114,10 @@ class RegenerateManagedApiKey(OfKey):
         assert item is not None, "find_missing was asked before"
         if item.credential is not None:
             situation.namespace.resources.end_credential(item.credential)
-        value = item.value | {"updated_at": format_instant(situation.now_millis)}
-        return issue_secret(situation, seed, item._replace(value=value), "regenerated")
+        secret, digest, shown = make_secret(situation, seed)
+        changes = {"key": shown, "updated_at": format_instant(situation.now_millis)}
+        item = replace(item, value=item.value | changes, credential=digest)
+        return issue(situation, item, secret, "regenerated")
 
 
 class DeleteApiKey(OfKey):
@@ -126,30 +131,33 @@ class DeleteApiKey(OfKey):
         if item.credential is not None:
             resources.end_credential(item.credential)
         changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
-        resources.put_item(item.value["id"], item._replace(value=item.value | changes, is_deleted=True))
+        resources.put_item(item.value["id"], replace(item, value=item.value | changes, is_deleted=True))
         return Outcome({"message": "success", "success": True}, "deleted")
 
 
-def issue_secret(situation: Situation, seed: Seed, item: Item, reason: str) -> Outcome:
-    """Give a key a secret, put it in, and answer with both: the only time that the secret is told."""
-    key, resources = item.value, situation.namespace.resources
+def make_secret(situation: Situation, seed: Seed) -> tuple[str, bytes, str]:
+    """The secret of a new key, the digest that it is known by, and as what it may be shown."""
     secret = make_secret_key(seed.at("/data/key"), situation.namespace.name)
     digest = digest_secret(secret)
-    shown = display(secret, digest)
-    item = item._replace(value=key | {"key": shown}, credential=digest)
+    return secret, digest, display(secret, digest)
+
+
+def issue(situation: Situation, item: Item, secret: str, reason: str) -> Outcome:
+    """Put a key in, let its secret be a credential, and answer with both: the only time that it is told."""
+    key, digest, resources = item.value, item.credential, situation.namespace.resources
+    assert digest is not None, "a key that is issued has a secret"
     expires_at = key["expires_at"]
     credential = IssuedCredential(
         key["id"],
         key["permissions"],
         item.account_id,
         situation.principal.tenant,
-        read_instant(expires_at) if expires_at is not None else None,
-        is_deleted=False,
+        None if expires_at is None else read_instant(expires_at),
     )
     resources.put_item(key["id"], item)
     resources.add_credential(digest, credential)
     value = {"message": "success", "success": True, "data": show(item) | {"key": secret}}
-    return Outcome(value, reason, (secret.encode("ascii"), shown.encode("ascii")))
+    return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")))
 
 
 def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:

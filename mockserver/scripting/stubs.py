@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
 from urllib.parse import unquote
@@ -84,6 +84,20 @@ def _bucket_key(stub: Stub) -> BucketKey:
 
 
 _ANY: BucketKey = ("", "", "")
+
+
+def list_bucket_keys(
+    method: str, path: str, query: Mapping[str, Iterable[str]], operation: str | None
+) -> tuple[BucketKey, ...]:
+    """Where the stubs are that may answer a request; its query is decoded."""
+    plain = unquote(path) if "%" in path else path
+    return (
+        _ANY,
+        *(() if operation is None else (("operation", operation, ""),)),
+        ("path", plain, ""),
+        ("path", plain, method),
+        *dict.fromkeys(("query", name, value) for name, values in query.items() for value in values),
+    )
 
 
 class StubBook:
@@ -178,29 +192,15 @@ class StubBook:
         self._next_number = 1
         self.scenarios.reset()
 
-    def candidates(
-        self, method: str, path: str, query: dict[str, list[str]], operation: str | None
-    ) -> Iterator[Stub]:
-        """The stubs that may answer a request, in order; what they match has still to be asked."""
+    def candidates(self, keys: Iterable[BucketKey]) -> Iterator[Stub]:
+        """The stubs that may answer a request, in order; what they match has still to be asked.
+
+        `keys` are the request's (`list_bucket_keys`).
+        """
         buckets = self._buckets
-        if not buckets:
+        if buckets.keys().isdisjoint(keys):
             return iter(())
-        found = []
-        if (bucket := buckets.get(_ANY)) is not None:
-            found.append(bucket)
-        if operation is not None and (bucket := buckets.get(("operation", operation, ""))) is not None:
-            found.append(bucket)
-        plain = unquote(path) if "%" in path else path
-        if (bucket := buckets.get(("path", plain, ""))) is not None:
-            found.append(bucket)
-        if (bucket := buckets.get(("path", plain, method))) is not None:
-            found.append(bucket)
-        for name, values in query.items():
-            for value in values:
-                if (bucket := buckets.get(("query", name, value))) is not None:
-                    found.append(bucket)
-        if not found:
-            return iter(())
+        found = [bucket for bucket in map(buckets.get, keys) if bucket is not None]
         entries = found[0] if len(found) == 1 else merge(*found)
         return (entry.stub for entry in list(entries))
 

@@ -10,15 +10,6 @@ BASE62 = string.ascii_uppercase + string.ascii_lowercase + string.digits
 _TO_BASE62 = bytes(ord(BASE62[byte % 62]) for byte in range(256))
 
 
-def _join(parts: tuple[str | bytes, ...]) -> bytes:
-    """All parts, each after its length in eight bytes."""
-    joined = b""
-    for part in parts:
-        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-        joined += len(data).to_bytes(8, "big") + data
-    return joined
-
-
 class Seed:
     """A point from which values are derived.
 
@@ -32,13 +23,19 @@ class Seed:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | bytes) -> None:
-        self._state = hashlib.sha256(_join(parts))
+        self._state = hashlib.sha256()
+        self._enter(parts)
+
+    def _enter(self, parts: tuple[str | bytes, ...]) -> None:
+        for part in parts:
+            data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+            self._state.update(len(data).to_bytes(8, "big") + data)
 
     def at(self, *parts: str | bytes) -> Seed:
         """The seed of a part below this one, such as a JSON pointer. This one stays as it is."""
         seed = Seed.__new__(Seed)
-        seed._state = state = self._state.copy()
-        state.update(_join(parts))
+        seed._state = self._state.copy()
+        seed._enter(parts)
         return seed
 
     def digest(self) -> bytes:
