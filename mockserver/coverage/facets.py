@@ -41,6 +41,15 @@ class OperationFacets:
             for name, known in _list_parameters(operation, "header").items()
         }
         self.cookies = _list_parameters(operation, "cookie")
+        # As many as the answers have variants, in the end.
+        self._variants: dict[tuple[str, str], Facet] = {}
+
+    def variant(self, answer: str, name: str) -> Facet:
+        """A variant of a kind of answer."""
+        facet = self._variants.get((answer, name))
+        if facet is None:
+            facet = self._variants[answer, name] = Facet(self.operation, "variant", f"{answer} {name}")
+        return facet
 
     @property
     def members(self) -> tuple[Facet, ...]:
@@ -117,9 +126,7 @@ class FacetReader:
         if response.variant is not None:
             answer = name_answer(decision.status)
             # `a+b` is both.
-            touched += [
-                Facet(operation.id, "variant", f"{answer} {name}") for name in response.variant.split("+")
-            ]
+            touched += [known.variant(answer, name) for name in response.variant.split("+")]
         return tuple(touched)
 
 
