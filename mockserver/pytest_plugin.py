@@ -551,6 +551,8 @@ def _show_call(call: RecordedCall) -> list[str]:
     if call.stub is not None:
         parts = (call.stub["name"] or call.stub["id"], call.fault, call.phase)
         lines.append(f"    stub       {', '.join(part for part in parts if part)}")
+    if call.variant is not None:
+        lines.append(f"    variant    {call.variant}")
     for violation in call.violations:
         place = f"{violation['in']} {violation['pointer']}".rstrip()
         lines.append(f"    violation  {place}: {violation['keyword']}: {violation['message']}")

@@ -158,6 +158,7 @@ def test_a_failure_names_the_deviation_and_shows_it(pytester: pytest.Pytester) -
             '-    "expires_at": "*",',
             '+    "expires_at": null,',
             "*- mockserver calls -*",
+            "    variant    null-expires_at",
             "chunked, a variant of deleteApiKey 200: Transfer-Encoding: chunked, no Content-Length",
             "No call got this answer.",
         ]

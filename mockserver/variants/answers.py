@@ -47,8 +47,8 @@ def write_answer(answer: Answer) -> tuple[Headers, bytes]:
     body = answer.write(answer.value)
     if not answer.is_compressed:
         return answer.headers, body
-    # The same bytes at any time: the header of gzip (RFC 1952, section 2.3.1) would hold the hour. How well it
-    # is compressed is all the same to a client, so it is done as fast as can be.
+    # The same bytes at any time: the header of gzip (RFC 1952, section 2.3.1) would hold the hour.
+    # And quickly: how small they are is all the same to a client.
     return (*answer.headers, (b"content-encoding", b"gzip")), gzip.compress(body, compresslevel=1, mtime=0)
 
 

@@ -139,7 +139,7 @@ class VariantBook:
         if envelope is None or not envelope.schema_pointer or status < 400:
             return self._derive(operation, status)
         page = operation.envelope(200)
-        # All that the variants of an error depend on; which successes there are beside 200 is nothing to them.
+        # All that the variants of an error depend on; of the successes that is the page with 200 alone.
         others = sorted(name for name in operation.envelopes if not name.startswith("2"))
         key = (envelope.schema_pointer, status, page and page.media_type, *others)
         if key not in self._shared:
