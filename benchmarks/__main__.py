@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import costs, runs, throughput
+from benchmarks import answers, costs, runs, throughput
 from benchmarks.figures import Table, Unmeasurable
 from benchmarks.machine import describe_machine, list_versions
 from benchmarks.options import FULL, SMOKE, USUAL, Options
@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[Options], list[Table]]] = {
     "stubs": costs.measure_stubs,
     "namespaces": costs.measure_namespaces,
     "contract": costs.measure_contract,
+    "answers": answers.measure_answers,
     "ways": costs.measure_ways,
     "fixtures": runs.measure_fixtures,
     "imports": runs.measure_imports,

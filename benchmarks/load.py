@@ -84,12 +84,18 @@ class KeepAlive:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request: bytes) -> int:
-        """Send a request and read its answer, which must have a Content-Length; returns the status."""
+        """Send a request and read its answer, which must have a Content-Length or be chunked; returns the
+        status.
+        """
         self._socket.sendall(request)
         data = self._read()
         while (end := data.find(b"\r\n\r\n")) < 0:
             data += self._read()
         head = data[:end].lower()
+        if b"\r\ntransfer-encoding: chunked" in head:
+            while not data.endswith(b"\r\n0\r\n\r\n"):
+                data += self._read()
+            return int(data[9:12])
         start = head.index(b"content-length:") + 15
         line_end = head.find(b"\r\n", start)
         missing = int(head[start : line_end if line_end > 0 else end]) - (len(data) - end - 4)

@@ -46,7 +46,10 @@ def example_body(contract: Contract, operation: Operation) -> Json:
 
 
 def find_unmakeable(contract: Contract) -> Iterator[Problem]:
-    """The answers for which the contract has no example, and of whose schema no value can be made."""
+    """The answers for which the contract has no example, and of whose schema no value can be made.
+
+    Found out with the smallest values: larger ones leave out what cannot be made.
+    """
     schemas = contract.schemas
     for operation in contract.operations.values():
         for status, envelope in operation.envelopes.items():
@@ -56,7 +59,7 @@ def find_unmakeable(contract: Contract) -> Iterator[Problem]:
             try:
                 schema = schemas.at(pointer)
                 seed = Seed("check", operation.id, status)
-                make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
+                make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
             except NoValue as error:
                 text = f"{operation.id} cannot answer {status}, as no value can be made: {error}"
                 yield Problem(text, pointer)
@@ -221,6 +224,26 @@ def _find_cause(contract: Contract, operation: Operation, reason: str, origin: s
         other = example | {"name": "another body"}
         second = curl_line(contract, operation, origin, headers=header, body=dumps(other).decode("utf-8"))
         return f"{first} && {second}"
+    if reason == "conflict" and operation.method == "POST" and "{id}" in operation.path:
+        return _regenerate_line(contract, operation, origin)
+    if reason == "rate_limited":
+        limited = f"{origin}/~limited"
+        limit = shlex.join(
+            ["curl", "-X", "PATCH", f"{limited}/__admin/settings", "-d", '{"rateLimit": "1/60s"}']
+        )
+        call = curl_line(contract, operation, limited)
+        return f"{limit} && {call} && {call}"
+    return None
+
+
+def _regenerate_line(contract: Contract, operation: Operation, origin: str) -> str | None:
+    """A shell line that creates what an operation refuses to change, and tries to change it."""
+    folder = operation.path.partition("{id}")[0]
+    for creating in contract.operations.values():
+        if creating.method == "POST" and creating.path.rstrip("/") == folder.rstrip("/"):
+            create = curl_line(contract, creating, origin)
+            change = curl_line(contract, operation, origin).replace(MANAGED_KEY, "ID")
+            return f"{create} | grep -o 'key_mock_[0-9A-Za-z]*' | xargs -I ID {change}"
     return None
 
 

@@ -552,8 +552,10 @@ def _find_preferred(
     variant = situation.variants.find(operation, status, name)
     if variant is None:
         near = situation.variants.find_nearest(name, operation)
-        hint = f"did you mean {' or '.join(near)}?" if near else "GET /__admin/variants lists them"
-        return None, f"the answer {status} of {operation.id} has no variant {redact(name[:100])!r}; {hint}"
+        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        known = f"GET /__admin/variants?operation={operation.id}&status={status} lists them"
+        text = f"the answer {status} of {operation.id} has no variant {redact(name[:100])!r}; {hint}{known}"
+        return None, text
     if variant.needs_gzip and not accepts_gzip(situation.inspection.request):
         return None, f"the variant {variant.name} needs a request with Accept-Encoding: gzip"
     return variant, ""

@@ -283,7 +283,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, parametrize in _PARAMETRIZING.items():
         mark = metafunc.definition.get_closest_marker(name)
         if mark is not None:
-            parametrize(metafunc, mark)
+            try:
+                parametrize(metafunc, mark)
+            except pytest.UsageError as error:
+                # Shown as it is, without the way through pytest that led to it.
+                raise pytest.Collector.CollectError(str(error)) from None
 
 
 def _parametrize_errors(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
@@ -340,10 +344,13 @@ def _list_variants(
         raise pytest.UsageError(f"{where} knows no operation {_unknown(str(operation), known)}")
     statuses = dict.fromkeys(each["status"] for each in catalogue.variants(operation))
     status = mark.kwargs.get("status")
+    documented = _list(map(str, statuses))
     if status is None:
         status = _find_success(metafunc, list(statuses))
+        if status is None:
+            hint = f"try status=, one of: {documented}; mockserver check tells why"
+            raise pytest.UsageError(f"{where} finds no success that {operation} can answer; {hint}")
     elif status not in statuses:
-        documented = _list(map(str, statuses))
         raise pytest.UsageError(f"{where} knows no answer {status!r} of {operation}; known: {documented}")
     is_legal = mark.name == "mockserver_variants"
     variants = [each for each in catalogue.variants(operation, status=status) if each["legal"] is is_legal]
@@ -352,15 +359,15 @@ def _list_variants(
     return [NamedVariant(**each) for each in variants]
 
 
-def _find_success(metafunc: pytest.Metafunc, statuses: list[int]) -> int:
-    """The status of an operation's success, by the options that hold for the test."""
+def _find_success(metafunc: pytest.Metafunc, statuses: list[int]) -> int | None:
+    """The status of an operation's success, by the options that hold for the test; None if it has none."""
     wanted = _read_marker(metafunc.definition).get("success_status")
     if wanted is None:
         wanted = metafunc.config.getini("mockserver_success_status") or 201
     successes = [status for status in statuses if 200 <= status < 300]
     chosen = [status for status in successes if str(status) == str(wanted)]
     # In turn, the last one is the first (see `choose_success`).
-    return (chosen or (successes[-1:] if wanted == "alternate" else successes))[0]
+    return next(iter(chosen or (successes[-1:] if wanted == "alternate" else successes)), None)
 
 
 _PARAMETRIZING = {
@@ -373,6 +380,7 @@ _CATALOGUES = pytest.StashKey[dict[str, "Sandbox"]]()
 
 def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
     """A sandbox of the contract that a test uses, to ask what there is; nobody calls it."""
+    from mockserver.exceptions import InvalidInput
     from mockserver.server import MockServer
 
     config = metafunc.config
@@ -383,7 +391,10 @@ def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
     catalogues = config.stash.setdefault(_CATALOGUES, {})
     key = repr(sorted(changes.items()))
     if key not in catalogues:
-        catalogues[key] = MockServer(**changes)
+        try:
+            catalogues[key] = MockServer(**changes)
+        except InvalidInput as error:
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from None
     return catalogues[key]
 
 
@@ -540,6 +551,8 @@ def _show_call(call: RecordedCall) -> list[str]:
     if call.stub is not None:
         parts = (call.stub["name"] or call.stub["id"], call.fault, call.phase)
         lines.append(f"    stub       {', '.join(part for part in parts if part)}")
+    if call.variant is not None:
+        lines.append(f"    variant    {call.variant}")
     for violation in call.violations:
         place = f"{violation['in']} {violation['pointer']}".rstrip()
         lines.append(f"    violation  {place}: {violation['keyword']}: {violation['message']}")
@@ -562,6 +575,8 @@ class Ledger:
         self.reports = reports or [("text", "")] * has_coverage
         self.coverage: dict[str, Any] | None = None
         self.assumptions: dict[str, dict[str, Any]] = {}
+        # Files that could not be written, and why.
+        self.unwritten: dict[str, str] = {}
 
     def take_in(self, sandbox: Sandbox) -> None:
         """A test is over."""
@@ -622,8 +637,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     coverage = _find_coverage(config)
     for kind, path in ledger.reports:
         if path and coverage is not None:
-            (config.invocation_params.dir / path).write_text(_write_report(kind, coverage), "utf-8")
-    if _find_shortfall(config) and session.exitstatus == pytest.ExitCode.OK:
+            file = config.invocation_params.dir / path
+            try:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(_write_report(kind, coverage), "utf-8")
+            except OSError as error:
+                ledger.unwritten[path] = error.strerror or str(error)
+    if (ledger.unwritten or _find_shortfall(config)) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
@@ -673,9 +693,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if coverage is None:
             break
         terminalreporter.section("mockserver coverage")
-        terminalreporter.write_line(
-            f"{kind} written to {path}" if path else _write_report(kind, coverage).rstrip()
-        )
+        if path in ledger.unwritten:
+            terminalreporter.write_line(
+                f"{kind} could not be written to {path}: {ledger.unwritten[path]}", red=True
+            )
+        else:
+            terminalreporter.write_line(
+                f"{kind} written to {path}" if path else _write_report(kind, coverage).rstrip()
+            )
     if ledger.assumptions:
         terminalreporter.section("mockserver assumptions")
         for each in ledger.assumptions.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import logging
 import signal
 import socket
 import threading
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import uvicorn
 
 from mockserver.app import App, OnCall, create_app
+from mockserver.catalogue import find_unmakeable
 from mockserver.client import Reply, Sandbox
 from mockserver.connection import Connection, expire_all
 from mockserver.contract import load_contract
@@ -34,10 +36,18 @@ if TYPE_CHECKING:
     from mockserver.transports.requests_adapter import SandboxAdapter
 
 
+logger = logging.getLogger("mockserver")
+
+
 def build_engine(settings: Settings) -> Engine:
-    """Load contract and fixtures into an engine. Raises ContractError and FixtureError."""
+    """Load contract and fixtures into an engine. Raises ContractError and FixtureError.
+
+    Answers of which none can be made are logged: a call would only find out one by one.
+    """
     contract = load_contract(settings.contract)
     fixtures = load_fixtures(settings.fixtures, contract)
+    for problem in find_unmakeable(contract):
+        logger.warning("%s%s", settings.contract.name, problem)
     return Engine(contract, fixtures, settings, BEHAVIOURS)
 
 

@@ -18,9 +18,9 @@ import jsonschema_rs
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import costs, runs, throughput
+from benchmarks import answers, costs, runs, throughput
 from benchmarks.figures import Quartiles, Table, Unmeasurable, interleave, quartiles, read_table, show
-from benchmarks.load import read_load
+from benchmarks.load import KeepAlive, read_load
 from benchmarks.material import stubs_that_do_not_fit, write_contract, write_fixtures
 from benchmarks.options import FULL, SMOKE, USUAL
 from benchmarks.plot import draw_bars
@@ -30,7 +30,7 @@ from mockserver import resources
 from mockserver.contract import load_contract
 from mockserver.engine import Engine
 from mockserver.messages import Request, build_request
-from mockserver.server import build_engine
+from mockserver.server import ServerThread, build_engine
 from mockserver.settings import Settings, packaged_folder
 
 TABLE = Table(
@@ -184,6 +184,39 @@ def test_a_state_is_filled_and_asked_with_right_answers(subject: str, tmp_path: 
     way = costs.engine_way(build_engine(costs.build_settings(state, tmp_path)))
     asked = [*state.filling(), *state.block(0), *state.block(7)]
     assert {way(workload)() for workload in asked} == {201}
+
+
+def test_each_answer_that_is_measured_by_the_engine_is_the_one_that_is_named() -> None:
+    engine = build_engine(Settings(log_level="error"))
+    workloads = answers.list_workloads(engine)
+    answers.choose_in_engine(engine, workloads)
+    for workload in workloads.values():
+        assert costs.engine_way(engine)(workload)() in workload.statuses
+    assert _seen_variants(engine) == {None, *workloads} - {answers.PLAIN}
+
+
+def test_each_answer_that_is_measured_over_a_socket_is_the_one_that_is_named(server: ServerThread) -> None:
+    # One of each kind: more would only say the same more often.
+    names = {answers.PLAIN, "status-200", "null-expires_at", "chunked", "gzip", "header-case"}
+    listed = answers.list_workloads(server.engine)
+    workloads = {name: listed[name] for name in sorted(names)}
+    answers.choose_in_server(server.port, workloads)
+    with KeepAlive(server.port) as connection:
+        for workload in workloads.values():
+            assert connection.ask(workload.to_bytes(server.port)) in workload.statuses
+    assert _seen_variants(server.engine) == {None, *names} - {answers.PLAIN}
+
+
+def _seen_variants(engine: Engine) -> set[str | None]:
+    return {call.variant for namespace in engine.namespaces for call in namespace.journal}
+
+
+def test_all_variants_of_the_contract_are_derived_when_that_is_measured() -> None:
+    engine = build_engine(Settings())
+    count, seconds = answers.derive_all(engine.contract)
+    again, _ = answers.derive_all(engine.contract)
+    assert count == again > 1_000
+    assert seconds > 0
 
 
 @pytest.mark.parametrize("kind", runs.KINDS.values(), ids=runs.KINDS)

@@ -42,18 +42,41 @@ def test_the_robust_client_survives_every_legal_answer_and_accepts_no_broken_one
     assert skipped > 0
 
 
+# What each answer has that the fragile client, which knows one, does not expect.
+DEVIATIONS = {
+    "status-200": "status 200 in place of 201",
+    "extra-members-data": "/data has a member that the contract does not name",
+    "null-expires_at": "/data/expires_at is null",
+    "absent-last_used_ip": "/data/last_used_ip is absent",
+    "absent-metadata": "/data/metadata is absent",
+    "absent-last_used_at": "/data/last_used_at is absent",
+    "absent-expires_at": "/data/expires_at is absent",
+    "absent-updated_at": "/data/updated_at is absent",
+}
+
+
 def test_the_fragile_client_fails_on_exactly_the_answers_that_it_should() -> None:
     result = run("fragile_client", "-k", "legal", "-rf", "--tb=line")
     assert result.returncode == 1, result.stdout
-    failed = re.findall(r"^FAILED .*\[(.+?)\]", result.stdout, re.MULTILINE)
-    assert failed == [
-        "status-200", "extra-members-data", "null-expires_at", "absent-last_used_ip", "absent-metadata",
-        "absent-last_used_at", "absent-expires_at", "absent-updated_at",
-    ]  # fmt: skip
-    for deviation in (
-        "status-200, a variant of createApiKey 201: status 200 in place of 201",
-        "extra-members-data, a variant of createApiKey 201: /data has a member that the contract",
-        "null-expires_at, a variant of createApiKey 201: /data/expires_at is null",
-        '-    "expires_at": "2027-01-01T00:00:00.000Z",\n+    "expires_at": null,',
-    ):
-        assert deviation in result.stdout
+    assert re.findall(r"^FAILED .*\[(.+?)\]", result.stdout, re.MULTILINE) == list(DEVIATIONS)
+    # Each failure names its one deviation, and shows it.
+    reports = re.findall(
+        r"^(\S+), a variant of createApiKey 201: (.*)\n--- the plain answer\n\+\+\+ the answer (\S+)\n"
+        r"((?:[-+ @].*\n|\n)+)",
+        result.stdout,
+        re.MULTILINE,
+    )
+    assert [(name, deviation, shown) for name, deviation, shown, _ in reports] == [
+        (name, deviation, name) for name, deviation in DEVIATIONS.items()
+    ]
+    differences = {
+        name: [line.strip() for line in lines.split("\n") if line[:1] in ("-", "+")][:2]
+        for name, _, _, lines in reports
+    }
+    assert differences["status-200"] == ["-status 201", "+status 200"]
+    assert differences["null-expires_at"] == [
+        '-    "expires_at": "2027-01-01T00:00:00.000Z",',
+        '+    "expires_at": null,',
+    ]
+    assert differences["absent-metadata"][0] == '-    "metadata": {'
+    assert "mockserver_unknown" in str(reports)

@@ -35,8 +35,13 @@ def _client(pytester: pytest.Pytester) -> None:
     pytester.syspathinsert()
 
 
+# Hypothesis is imported at the end of any run in whose environment it is, which takes a second and more.
+USUAL = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
+
+
 def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+    """Run the tests of the folder in this process."""
+    return pytester.runpytest_inprocess(*USUAL, *arguments)
 
 
 # Variants
@@ -153,6 +158,7 @@ def test_a_failure_names_the_deviation_and_shows_it(pytester: pytest.Pytester) -
             '-    "expires_at": "*",',
             '+    "expires_at": null,',
             "*- mockserver calls -*",
+            "    variant    null-expires_at",
             "chunked, a variant of deleteApiKey 200: Transfer-Encoding: chunked, no Content-Length",
             "No call got this answer.",
         ]
@@ -199,8 +205,49 @@ def test_a_test_runs_once_for_each_breaking_answer(pytester: pytest.Pytester) ->
 def test_a_misspelt_marker_is_a_usage_error(pytester: pytest.Pytester, marker: str, words: str) -> None:
     pytester.makepyfile(f"import pytest\n@pytest.mark.{marker}\ndef test_it(mockserver): pass")
     result = run(pytester)
-    assert result.ret == pytest.ExitCode.USAGE_ERROR or result.ret == pytest.ExitCode.INTERRUPTED
-    assert words in "\n".join(result.outlines + result.errlines)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    lines = "\n".join(result.outlines + result.errlines)
+    assert words in lines
+    # The message stands alone: whoever misspells a word need not read how pytest came to see it.
+    assert "pytest_plugin.py" not in lines
+
+
+NO_SUCCESS = """
+{
+  "openapi": "3.1.0", "info": {"title": "Things", "version": "1"},
+  "paths": {"/things": {"get": {"operationId": "listThings", "responses": {
+    "200": {"description": "", "content": {"application/json": {"schema": {"not": {}}}}},
+    "404": {"description": "", "content": {"application/json": {"schema": {"type": "object"}}}}
+  }}}}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("contract", "words"),
+    [
+        ("things.json", "finds no success that listThings can answer; try status=, one of: 404"),
+        ("nowhere.json", "nowhere.json: cannot be read"),
+    ],
+)
+def test_a_contract_without_such_an_answer_is_named(
+    pytester: pytest.Pytester, contract: str, words: str
+) -> None:
+    pytester.makefile(".json", things=NO_SUCCESS)
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.mockserver(contract="{contract}")
+        @pytest.mark.mockserver_variants("listThings")
+        def test_it(mockserver): pass
+        """
+    )
+    result = run(pytester)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    lines = "\n".join(result.outlines)
+    assert words in lines
+    assert "pytest_plugin.py" not in lines
 
 
 def test_a_variant_needs_its_marker(pytester: pytest.Pytester) -> None:
@@ -230,6 +277,12 @@ def test_variants(mockserver):
 """
 
 
+TEST_LIVE = """
+def test_live(mockserver):
+    assert create(mockserver, key="sk_live_nobody")[0] == 401
+"""
+
+
 def items(coverage: object, operation: str, dimension: str) -> dict[str, int]:
     assert isinstance(coverage, dict)
     (entry,) = [entry for entry in coverage["operations"] if entry["operation"] == operation]
@@ -237,27 +290,42 @@ def items(coverage: object, operation: str, dimension: str) -> dict[str, int]:
     return {str(item[names[dimension]]): item["hits"] for item in reversed(entry[dimension])}
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_coverage_is_of_the_whole_run(pytester: pytest.Pytester, workers: int) -> None:
+REPORTS = (
+    "--mockserver-cov", "--mockserver-cov-report=json:reports/cov.json",
+    "--mockserver-cov-report=markdown:cov.md", "--mockserver-cov-report=html:cov.html",
+    "--mockserver-cov-report=text",
+)  # fmt: skip
+
+
+def test_coverage_is_of_the_whole_run(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS)
-    arguments = ["-n", str(workers)] if workers else []
-    result = pytester.runpytest_subprocess(
-        "-p", "no:cacheprovider", "--mockserver-cov", "--mockserver-cov-report=json:cov.json",
-        "--mockserver-cov-report=markdown:cov.md", "--mockserver-cov-report=html:cov.html",
-        "--mockserver-cov-report=text", *arguments,
-    )  # fmt: skip
+    result = run(pytester, *REPORTS)
     assert result.ret == 0
-    coverage = json.loads((pytester.path / "cov.json").read_text("utf-8"))
+    coverage = check_reports(pytester, result)
+    assert items(coverage, "createApiKey", "members")["expires_at"] == 33
+
+
+def test_coverage_and_assumptions_are_those_of_all_workers(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS + TEST_LIVE)
+    result = pytester.runpytest_subprocess(*USUAL, "-n", "2", *REPORTS, "--mockserver-assumptions")
+    assert result.ret == 0
+    check_reports(pytester, result)
+    check_assumptions(result)
+
+
+def check_reports(pytester: pytest.Pytester, result: pytest.RunResult) -> object:
+    """What TESTS touch, in every format. Returns the JSON."""
+    coverage = json.loads((pytester.path / "reports" / "cov.json").read_text("utf-8"))
     assert items(coverage, "createApiKey", "statuses")["201"] == 4 + 28 - 1
     assert items(coverage, "createApiKey", "statuses")["200"] == 1
     assert items(coverage, "createApiKey", "reasons")["rate_limited"] == 1
     variants = items(coverage, "createApiKey", "variants")
     assert (variants["null-expires_at"], variants["gzip"]) == (1, 0)
-    assert items(coverage, "createApiKey", "members")["expires_at"] == 33
     assert items(coverage, "deleteApiKey", "statuses")["200"] == 0
     result.stdout.fnmatch_lines(["*= mockserver coverage =*", "createApiKey  * %", "TOTAL  * %"])
     assert (pytester.path / "cov.md").read_text("utf-8").startswith("### Contract coverage: ")
     assert "</html>" in (pytester.path / "cov.html").read_text("utf-8")
+    return coverage
 
 
 @pytest.mark.parametrize(
@@ -285,6 +353,22 @@ def test_a_run_fails_under_what_was_asked_for(
     assert words in "\n".join(result.outlines + result.errlines)
 
 
+def test_a_report_that_cannot_be_written_fails_the_run_and_hides_no_other(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(TESTS)
+    pytester.makefile(".txt", taken="a file, and no folder")
+    result = run(
+        pytester,
+        "-k",
+        "throttled",
+        "--mockserver-cov-report=html:taken.txt/cov.html",
+        "--mockserver-cov-report=markdown:cov.md",
+    )
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=1, deselected=32)
+    result.stdout.fnmatch_lines(["html could not be written to taken.txt/cov.html: *"])
+    assert (pytester.path / "cov.md").exists()
+
+
 def test_a_failed_run_stays_failed(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(mockserver): assert False")
     assert run(pytester, "--mockserver-cov-fail-under=0").ret == 1
@@ -300,16 +384,13 @@ def test_nothing_is_shown_that_nobody_asked_for(pytester: pytest.Pytester) -> No
 
 # Assumptions
 
-LIVE = """
+LIVE = f"""
 import pytest
 from client import create
 
 def test_plain(mockserver):
     create(mockserver)
-
-def test_live(mockserver):
-    assert create(mockserver, key="sk_live_nobody")[0] == 401
-"""
+{TEST_LIVE}"""
 
 
 def test_strict_assumptions_refuse_what_is_invented(pytester: pytest.Pytester) -> None:
@@ -331,12 +412,15 @@ def test_a_marker_wins_over_the_ini_file(pytester: pytest.Pytester) -> None:
     run(pytester).assert_outcomes(passed=2)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_the_assumptions_of_a_run_are_shown(pytester: pytest.Pytester, workers: int) -> None:
+def test_the_assumptions_of_a_run_are_shown(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(LIVE)
-    arguments = ["-n", str(workers)] if workers else []
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--mockserver-assumptions", *arguments)
+    result = run(pytester, "--mockserver-assumptions")
     assert result.ret == 0
+    check_assumptions(result)
+
+
+def check_assumptions(result: pytest.RunResult) -> None:
+    """What LIVE comes upon."""
     lines = result.outlines[
         result.outlines.index(next(line for line in result.outlines if "assumptions" in line)) :
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -234,6 +236,32 @@ def test_every_error_of_the_catalogue_is_provoked_as_it_says(socket: Api) -> Non
             (entry["status"], "stub"),
             entry["reason"],
         )
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_a_client_runs_into_errors_as_the_catalogue_says(server: ServerThread) -> None:
+    with socket_api(server) as api:
+        entries = control(api, "GET", "/errors").json["errors"]
+    lines = {
+        (entry["operation"], entry["reason"]): entry["provoke"]["cause"]
+        for entry in entries
+        if entry["provoke"]["cause"] is not None
+    }
+    assert {operation for operation, reason in lines if reason == "rate_limited"} == {
+        "createApiKey", "listApiKeys", "deleteApiKey", "regenerateManagedApiKey"
+    }  # fmt: skip
+    assert ("regenerateManagedApiKey", "conflict") in lines
+    for (operation, reason), line in lines.items():
+        server.engine.namespaces.reset_all()
+        done = subprocess.run(["sh", "-ec", line], check=True, timeout=20, capture_output=True)
+        assert f'"reason":"{reason}"' in done.stdout.decode("utf-8").replace(" ", ""), line
+        (call,) = [
+            call
+            for namespace in server.engine.namespaces
+            for call in namespace.journal
+            if call.reason == reason
+        ]
+        assert call.operation == operation
 
 
 def test_what_the_control_api_lacks_is_said_in_its_own_shape(socket: Api) -> None:

@@ -116,8 +116,9 @@ def test_two_deviations_at_once(api: Api) -> None:
     ("prefer", "words"),
     [
         ("variant=null-expires", "did you mean null-expires_at"),
-        ("variant=qqqqqqqqqq", "GET /__admin/variants lists them"),
-        ("variant=", "GET /__admin/variants lists them"),
+        ("variant=null-expires", "? GET /__admin/variants?operation=createApiKey&status=201 lists them"),
+        ("variant=qqqqqqqqqq", "; GET /__admin/variants?operation=createApiKey&status=201 lists them"),
+        ("variant=", "; GET /__admin/variants?operation=createApiKey&status=201 lists them"),
         ("variant=no-retry-after", "the answer 201 of createApiKey has no variant 'no-retry-after'"),
         ("variant=null-expires_at+nothing", "has no variant"),
         ("variant=sk_test_4eC39HqLyjWDarjtT1zdp7dc", "sk_test_["),

@@ -25,6 +25,9 @@ def list_variants(call: ControlCall) -> ControlAnswer:
     wanted, is_paired, is_shown = call.integer("status"), call.flag("pairs"), call.flag("diff")
     name = call.option("name")
     operations = _find_operations(call)
+    known = sorted({status for operation in operations for status in list_statuses(operation)})
+    if wanted not in (None, *known):
+        raise BadRequest(f"status={wanted} is documented nowhere; known: {', '.join(map(str, known))}")
     found = [
         variant.to_json() | ({"diff": book.show(operation, variant)} if is_shown else {})
         for operation in operations

@@ -43,6 +43,8 @@ class OperationFacets:
         }
         self.cookies = _list_parameters(operation, "cookie")
         self._usual: dict[object, tuple[Facet, ...]] = {}
+        # As many as the answers have variants, in the end.
+        self._variants: dict[tuple[str, str], Facet] = {}
 
     def find_usual(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
         """What a call touched by its path, query, body and credential, and by its effect if there is one.
@@ -69,6 +71,13 @@ class OperationFacets:
             if is_known and len(self._usual) < _MAX_USUAL:
                 self._usual[key] = usual
         return usual
+
+    def variant(self, answer: str, name: str) -> Facet:
+        """A variant of a kind of answer."""
+        facet = self._variants.get((answer, name))
+        if facet is None:
+            facet = self._variants[answer, name] = Facet(self.operation, "variant", f"{answer} {name}")
+        return facet
 
     @property
     def members(self) -> tuple[Facet, ...]:
@@ -135,9 +144,7 @@ class FacetReader:
         if response.variant is not None:
             answer = name_answer(decision.status)
             # `a+b` is both.
-            touched += tuple(
-                Facet(operation.id, "variant", f"{answer} {name}") for name in response.variant.split("+")
-            )
+            touched += tuple(known.variant(answer, name) for name in response.variant.split("+"))
         return touched
 
 

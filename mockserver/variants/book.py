@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import combinations, islice
 from urllib.parse import quote
 
@@ -139,10 +139,12 @@ class VariantBook:
         if envelope is None or not envelope.schema_pointer or status < 400:
             return self._derive(operation, status)
         page = operation.envelope(200)
-        key = (envelope.schema_pointer, status, page and page.media_type, *sorted(operation.envelopes))
+        # All that the variants of an error depend on; of the successes that is the page with 200 alone.
+        others = sorted(name for name in operation.envelopes if not name.startswith("2"))
+        key = (envelope.schema_pointer, status, page and page.media_type, *others)
         if key not in self._shared:
             self._shared[key] = tuple(self._derive(operation, status))
-        return (replace(variant, operation=operation.id) for variant in self._shared[key])
+        return (variant.for_operation(operation.id) for variant in self._shared[key])
 
     def _derive(self, operation: Operation, status: int) -> Iterator[Variant]:
         answers = self._samples(operation, status)
@@ -155,8 +157,11 @@ class VariantBook:
         plain = [(answer, _identify(answer)) for answer in answers]
 
         def is_offered(alter: Alter, *, as_legal: bool) -> bool:
-            altered = [(alter(answer), identity) for answer, identity in plain]
-            changed = [answer for answer, identity in altered if _identify(answer) != identity]
+            changed = [
+                altered
+                for answer, identity in plain
+                if (altered := alter(answer)) is not answer and _identify(altered) != identity
+            ]
             return bool(changed) and all(self._is_legal(operation, answer) is as_legal for answer in changed)
 
         def accepts(alter: Alter) -> bool:
@@ -267,11 +272,16 @@ def _name(candidate: Candidate, taken: set[str]) -> str:
     Outer places come first: what a contract adds further inside never takes a name that was there before.
     Whatever could not stand in a header is percent-encoded.
     """
-    names = [quote(name, safe="") for name in candidate.member]
+    names = [_quote(name) for name in candidate.member]
     forms = [names[-1:], names, ["%2F".join(names)]]
     for form in forms[1:] if candidate.has_full_name else forms:
-        parts = [candidate.kind, *form, *([quote(candidate.ending, safe="")] if candidate.ending else [])]
+        parts = [candidate.kind, *form, *([_quote(candidate.ending)] if candidate.ending else [])]
         name = "-".join(part for part in parts if part)
         if name not in taken:
             return name
     return f"{name}-{len(taken)}"
+
+
+@lru_cache(maxsize=1_000)
+def _quote(text: str) -> str:
+    return quote(text, safe="")

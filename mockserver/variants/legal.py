@@ -182,7 +182,7 @@ def on_value(path: Path, change: Callable[[Json], Json]) -> Alter:
 
     def alter(answer: Answer) -> Answer:
         value = change_at(answer.value, path, change) if answer.is_json else answer.value
-        return answer if value is answer.value else answer._replace(value=value)
+        return answer if value is answer.value else answer.with_value(value)
 
     return alter
 
@@ -206,24 +206,21 @@ def _reverse(value: Json) -> Json:
     return [_reverse(item) for item in value] if isinstance(value, list) else value
 
 
-_STRING = re.compile(r'"((?:[^"\\]|\\.)*)"')
 _FOREIGN = re.compile(r"[^\x00-\x7f]+")
+# Letters that stand in strings alone: none is in true, false, null, in a number or in an escape.
+_STRINGS_ALONE = [(letter, f"\\u{ord(letter):04x}") for letter in "ghimopvyKMOSTV"]
 
 
 def _write_escaped(value: Json) -> bytes:
-    return _STRING.sub(_escape_string, dumps(value).decode("utf-8")).encode("ascii")
+    text = dumps(value).decode("utf-8")
+    for letter, escaped in _STRINGS_ALONE:
+        text = text.replace(letter, escaped)
+    return _FOREIGN.sub(_escape, text).encode("ascii")
 
 
-def _escape_string(match: re.Match[str]) -> str:
-    text = match.group(1)
-    # The first character too, so that there is an escape even where all is ASCII.
-    first = "" if text.startswith("\\") else _escape(text[:1])
-    return f'"{first}{_FOREIGN.sub(lambda found: _escape(found.group()), text[1 if first else 0 :])}"'
-
-
-def _escape(text: str) -> str:
+def _escape(match: re.Match[str]) -> str:
     """UTF-16 code units as escapes (RFC 8259, section 7)."""
-    units = text.encode("utf-16-be")
+    units = match.group().encode("utf-16-be")
     return "".join(f"\\u{units[index]:02x}{units[index + 1]:02x}" for index in range(0, len(units), 2))
 
 

@@ -12,6 +12,8 @@ from mockserver.types import Json, JsonObject, Schema
 # A member's name, or None for every item of an array.
 Path: TypeAlias = tuple[str | None, ...]
 Resolve: TypeAlias = Callable[[str], Schema]
+# Schemas of one place, and all that may apply beside them.
+Expand: TypeAlias = Callable[[list[Schema]], tuple[JsonObject, ...]]
 
 MAX_PLACES = 300
 _MAX_SCHEMAS = 500
@@ -65,8 +67,17 @@ def find_places(schema: Schema, samples: Iterable[Json], resolve: Resolve) -> li
     a sample has, and the items of arrays.
     """
     found: dict[Path, Place] = {}
+    known: dict[tuple[int, ...], tuple[JsonObject, ...]] = {}
+
+    def expand_once(schemas: list[Schema]) -> tuple[JsonObject, ...]:
+        # Every sample is walked by the same schemas.
+        key = tuple(map(id, schemas))
+        if key not in known:
+            known[key] = expand(schemas, resolve)
+        return known[key]
+
     for sample in samples:
-        for place in _walk((), expand([schema], resolve), sample, resolve):
+        for place in _walk((), expand_once([schema]), sample, expand_once):
             if place.path not in found or found[place.path].sample is None:
                 found[place.path] = place
             if len(found) >= MAX_PLACES:
@@ -74,7 +85,7 @@ def find_places(schema: Schema, samples: Iterable[Json], resolve: Resolve) -> li
     return sorted(found.values(), key=lambda place: len(place.path))
 
 
-def _walk(path: Path, schemas: tuple[JsonObject, ...], sample: Json, resolve: Resolve) -> Iterator[Place]:
+def _walk(path: Path, schemas: tuple[JsonObject, ...], sample: Json, expand: Expand) -> Iterator[Place]:
     yield Place(path, schemas, sample)
     if isinstance(sample, dict):
         for name in list_named(schemas):
@@ -82,11 +93,11 @@ def _walk(path: Path, schemas: tuple[JsonObject, ...], sample: Json, resolve: Re
                 below = [
                     schema["properties"][name] for schema in schemas if name in schema.get("properties", ())
                 ]
-                yield from _walk((*path, name), expand(below, resolve), sample[name], resolve)
+                yield from _walk((*path, name), expand(below), sample[name], expand)
     elif isinstance(sample, list) and sample:
         items = [schema["items"] for schema in schemas if "items" in schema]
         items += [schema["prefixItems"][0] for schema in schemas if schema.get("prefixItems")]
-        yield from _walk((*path, None), expand(items, resolve), sample[0], resolve)
+        yield from _walk((*path, None), expand(items), sample[0], expand)
 
 
 def list_named(schemas: Iterable[JsonObject]) -> list[str]:

@@ -47,6 +47,7 @@ def test_pairs_are_listed_on_request(desk: Desk) -> None:
     [
         ("/variants?operation=creatApiKey", "did you mean 'createApiKey'? known: listApiKeys"),
         ("/variants?operation=createApiKey&name=null-expires", "did you mean null-expires_at"),
+        ("/variants?operation=createApiKey&status=418", "known: 200, 201, 400"),
         ("/variants?status=all", "must be a whole number"),
         ("/variants?pairs=perhaps", "must be true or false"),
     ],

@@ -160,6 +160,13 @@ def test_the_variants_of_a_created_key_are_these() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("operation", ["createApiKey", "listApiKeys", "regenerateManagedApiKey"])
+def test_a_date_may_be_missing_wherever_a_key_is_shown(operation: str) -> None:
+    assert {"null-expires_at", "absent-expires_at", "empty-metadata"} <= set(
+        list_names("hsrcpay", operation, 200)
+    )
+
+
 def test_the_breaking_answers_of_a_created_key_are_of_every_kind() -> None:
     names = list_names("hsrcpay", "createApiKey", 201, legal=False)
     assert {
