@@ -84,6 +84,7 @@ class Settings:
     read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")
     idle_timeout: int = _option(75, "Seconds that a connection may stay open between two requests.")
     connection_limit: int = _option(4_000, "Connections that may be open at once.")
+    workers: int = _option(1, "Processes that answer; 1, since what the server remembers is in its memory.")
     log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
 
@@ -225,6 +226,8 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
             refuse(name, "must be a list of texts")
     if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
         refuse("port", f"{settings.port} must lie between 0 and 65535")
+    if settings.workers != 1:
+        refuse("workers", _ONE_PROCESS.format(settings.workers))
     for name in _AT_LEAST_ONE:
         value = getattr(settings, name)
         if isinstance(value, int) and value < 1:
@@ -239,6 +242,10 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
     return problems
 
 
+_ONE_PROCESS = (
+    "{!r} must be 1: what the server remembers is in the memory of its one process; "
+    "start several servers, each with its own --port, or give each test a namespace of one server"
+)
 _AT_LEAST_ONE = (
     "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
     "idle_timeout", "connection_limit",

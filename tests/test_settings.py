@@ -67,7 +67,7 @@ def test_the_defaults_are_sound_and_each_option_is_explained() -> None:
         assert option.metadata["help"].endswith("."), name
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "workers"])
 def test_each_option_can_be_set_in_each_way(name: str) -> None:
     value, text = OTHER[name]
     assert getattr(Settings(), name) != value
@@ -112,6 +112,18 @@ def test_a_value_that_an_option_cannot_have_is_refused(name: str, value: Any, wo
     with pytest.raises(SettingsError) as error:
         Settings(**{name: value})
     assert words in problems_of(error)[f"/{name}"]
+
+
+@pytest.mark.parametrize("value", [0, 2, 8])
+def test_there_is_one_process_and_a_wish_for_more_is_told_what_to_do(value: int) -> None:
+    assert Settings(workers=1) == Settings()
+    with pytest.raises(SettingsError) as error:
+        Settings(workers=value)
+    assert problems_of(error) == {
+        "/workers": f"{value} must be 1: what the server remembers is in the memory of its one process; "
+        "start several servers, each with its own --port, or give each test a namespace of one server"
+    }
+    assert read_environment({"MOCKSERVER_WORKERS": str(value)}) == {"workers": value}
 
 
 def test_all_problems_come_at_once() -> None:
