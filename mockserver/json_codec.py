@@ -137,7 +137,7 @@ class _Members(list[tuple[str, Any]]):
 
 
 # The way to a value from the root, the last step first; its pointer is made only if it is needed.
-_Way: TypeAlias = "tuple[_Way, str | int] | None"
+Way: TypeAlias = "tuple[Way, str | int] | None"
 
 
 class _Duplicates:
@@ -147,18 +147,14 @@ class _Duplicates:
         self.pointers: list[str] = []
         self._room = MAX_REPORTED
 
-    def add(self, way: _Way) -> None:
+    def add(self, way: Way) -> None:
         if self._room > 0:
-            tokens: list[str] = []
-            while way is not None:
-                way, token = way
-                tokens.append(f"/{escape_pointer(str(token))}")
-            pointer = "".join(reversed(tokens))
+            pointer = write_pointer(way)
             self._room -= len(pointer)
             self.pointers.append(pointer)
 
 
-def _plain(tree: Any, way: _Way, duplicates: _Duplicates) -> Json:
+def _plain(tree: Any, way: Way, duplicates: _Duplicates) -> Json:
     if isinstance(tree, _Members):
         members: dict[str, Any] = {}
         repeated: set[str] = set()
@@ -171,6 +167,15 @@ def _plain(tree: Any, way: _Way, duplicates: _Duplicates) -> Json:
     if isinstance(tree, list):
         return [_plain(item, (way, index), duplicates) for index, item in enumerate(tree)]
     return tree
+
+
+def write_pointer(way: Way) -> str:
+    """The JSON pointer of the value that a way leads to."""
+    tokens: list[str] = []
+    while way is not None:
+        way, token = way
+        tokens.append(f"/{escape_pointer(str(token))}")
+    return "".join(reversed(tokens))
 
 
 def escape_pointer(name: str) -> str:
