@@ -115,6 +115,23 @@ def test_h19_a_name_as_long_as_the_body_is_bounded(target: Target, length: int) 
     assert len(json.dumps(target.calls())) < 1_000_000
 
 
+def test_h19_a_long_name_does_not_multiply_in_the_report(target: Target) -> None:
+    body = json.dumps({"name": "n", "permissions": {"k" * 500_000: [1] * 200}}).encode()
+    answer = target.ask(http(body=body))
+    assert answer.status == 422
+    assert len(answer.body) < 2 * len(body)
+    assert answer.json["error"]["details"]["violations"][0]["message"].endswith("more ways than are listed")
+
+
+def test_h19_a_key_under_a_long_name_is_noticed_at_once(target: Target) -> None:
+    metadata = {"k" * 500_000: ["", f"sk_test_mock_{'x' * 32}", *[""] * 100_000]}
+    body = json.dumps({"name": "n", "permissions": {}, "metadata": metadata}).encode()
+    assert target.ask(http(body=body)).status == 201
+    (warning,) = target.calls()[0]["warnings"]
+    assert warning["code"] == "leaked_key"
+    assert len(warning["message"]) < 500
+
+
 def test_h19_duplicate_members_by_the_ten_thousands_are_read_at_once(target: Target) -> None:
     pairs = ",".join(f'"k{number}":1' for number in range(40_000))
     body = f'{{"name":"n","permissions":{{}},"metadata":{{{pairs},{pairs}}}}}'.encode()
