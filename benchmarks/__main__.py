@@ -30,6 +30,7 @@ PARTS: Mapping[str, Callable[[Options], list[Table]]] = {
     "stubs": costs.measure_stubs,
     "namespaces": costs.measure_namespaces,
     "contract": costs.measure_contract,
+    "guard": costs.measure_guard,
     "ways": costs.measure_ways,
     "fixtures": runs.measure_fixtures,
     "imports": runs.measure_imports,
