@@ -10,7 +10,7 @@ from mockserver.contract import Contract, Operation, PathItem
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson
 from mockserver.headers import HeaderReader
-from mockserver.json_codec import dumps_canonical, loads
+from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
 from mockserver.leaks import find_foreign_key, find_leaks
 from mockserver.messages import Request
 from mockserver.redaction import redact
@@ -78,9 +78,17 @@ class Inspection(NamedTuple):
 class Inspector:
     """Reads requests against one contract."""
 
-    def __init__(self, contract: Contract, headers: HeaderReader) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        headers: HeaderReader,
+        json_depth: int = MAX_DEPTH,
+        json_number_length: int = MAX_NUMBER_LENGTH,
+    ) -> None:
         self._contract = contract
         self._headers = headers
+        self._json_depth = json_depth
+        self._json_number_length = json_number_length
 
     def inspect(self, request: Request) -> Inspection:
         """Everything that the request tells. Never raises for what a client sends."""
@@ -123,7 +131,9 @@ class Inspector:
                     violations.append(schema)
                 else:
                     try:
-                        full_body, duplicates = loads(request.body)
+                        full_body, duplicates = loads(
+                            request.body, self._json_depth, self._json_number_length
+                        )
                     except MalformedJson as error:
                         malformed = str(error)
                     else:

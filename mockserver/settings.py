@@ -12,6 +12,7 @@ from typing import Any
 
 from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
+from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, MAX_DEPTH, MAX_NUMBER_LENGTH
 
 NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
 # The one of every request that names none.
@@ -78,6 +79,13 @@ class Settings:
         (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only."
     )
     body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
+    json_depth: int = _option(
+        MAX_DEPTH, f"Levels that the JSON of a request body may have; at most {DEEPEST}."
+    )
+    json_number_length: int = _option(
+        MAX_NUMBER_LENGTH,
+        f"Characters that a number beyond 64 bits may have there; at most {LONGEST_NUMBER:,}.",
+    )
     header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.")
     header_count: int = _option(200, "Headers that a request may have.")
     url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
@@ -232,6 +240,10 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
         value = getattr(settings, name)
         if isinstance(value, int) and value < 1:
             refuse(name, f"{value} must be at least 1")
+    for name, most in _AT_MOST.items():
+        value = getattr(settings, name)
+        if isinstance(value, int) and value > most:
+            refuse(name, f"{value} must be at most {most}")
     for name, read in _READERS.items():
         value = getattr(settings, name)
         if isinstance(value, str):
@@ -248,8 +260,9 @@ _ONE_PROCESS = (
 )
 _AT_LEAST_ONE = (
     "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
-    "idle_timeout", "connection_limit",
+    "idle_timeout", "connection_limit", "json_depth", "json_number_length",
 )  # fmt: skip
+_AT_MOST = {"json_depth": DEEPEST, "json_number_length": LONGEST_NUMBER}
 
 
 def read_token(text: str) -> str:

@@ -11,9 +11,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from mockserver import MockServer, connect
 from mockserver.cli import main
 from mockserver.contract import load_contract
 from mockserver.exceptions import InvalidInput
@@ -69,6 +71,48 @@ def test_h18_two_documents_and_other_encodings_are_400(target: Target) -> None:
         "bom": text.encode("utf-8-sig"),
     }
     assert {answer.status for answer in ask_all(target, bodies).values()} == {400}
+
+
+@pytest.mark.parametrize("limit", [8, 64, 100])
+def test_h18_depth_is_an_option_and_what_it_lets_in_can_be_read_everywhere(limit: int) -> None:
+    def body(depth: int) -> bytes:
+        inner = b"[" * (depth - 2) + b"]" * (depth - 2)
+        return b'{"name":"n","permissions":{},"metadata":{"a":%b}}' % inner
+
+    with target_with(json_depth=limit) as target, MockServer(json_depth=limit) as server:
+        # Tried in vain, by walking through the body.
+        target.stub({"status": 500}, times=1)
+        never = {"bodyPatterns": [{"equalToJson": {"a": 1}, "ignoreArrayOrder": True}], "urlPath": "/v1/x"}
+        assert target.control("POST", "/mappings", {"request": never, "response": {}}).status == 201
+        assert target.ask(http(body=body(limit))).status == 500
+        assert target.ask(http(body=body(limit))).status == 201
+        refused = target.ask(http(body=body(limit + 1)))
+        assert refused.outcome == (400, "malformed_json")
+        assert refused.json["error"]["details"]["hint"] == f"nested deeper than {limit} levels"
+        for path in ("/requests", "/har", "/audits/duplicates", "/requests/unmatched/near-misses"):
+            assert target.control("GET", path).status == 200
+        remote = connect(target.server.origin)
+        assert [call.json["metadata"]["a"] for call in remote.calls("createApiKey")[:2]] == [
+            json.loads(body(limit))["metadata"]["a"]
+        ] * 2
+        with pytest.raises(AssertionError):
+            remote.verify("createApiKey", times=9)
+        # The same without a socket.
+        client = httpx.Client(transport=server.transport())
+        headers = {"Authorization": f"Bearer {server.secret_key}", "Content-Type": "application/json"}
+        url = f"http://mock{CREATE}"
+        assert client.post(url, content=body(limit), headers=headers).status_code == 201
+        assert client.post(url, content=body(limit + 1), headers=headers).status_code == 400
+        assert server.calls()[0].json == json.loads(body(limit))
+
+
+@pytest.mark.parametrize("limit", [30, 10_000, 100_000])
+def test_h18_the_length_of_a_number_is_an_option(limit: int) -> None:
+    with target_with(json_number_length=limit) as target:
+        text = b'{"name":"n","permissions":{},"metadata":{"a":%b}}'
+        assert target.ask(http(body=text % (b"1" * limit))).status == 201
+        assert target.ask(http(body=text % (b"1" * (limit + 1)))).outcome == (400, "malformed_json")
+        assert target.control("GET", "/calls").body.count(b"1" * limit) >= (1 if limit < 20_000 else 0)
 
 
 # H19
