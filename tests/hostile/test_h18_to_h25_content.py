@@ -6,6 +6,8 @@ import contextlib
 import copy
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -282,6 +284,25 @@ def test_h20_a_recursive_schema_is_followed_to_the_depth_of_json(judge: Target) 
     assert verdict(judge, "Node", nested(62, {"bad": 1})) == 422
     assert judge.calls()[0]["violations"][0]["pointer"] == "/c" * 62 + "/bad"
     assert verdict(judge, "Node", nested(500, {})) == 400
+
+
+def test_h20_a_schema_that_contains_itself_twice_is_no_bomb(judge: Target) -> None:
+    # In a process of its own: each level that is not remembered would double the time, without an end.
+    program = """
+import json, sys
+from mockserver.contract.schema_registry import SchemaRegistry
+schema, deep = json.load(sys.stdin)
+registry = SchemaRegistry({"components": {"schemas": {"Branching": schema}}})
+compiled = registry.compile("/components/schemas/Branching")
+print(compiled.is_valid(deep), len(compiled.violations(deep)))
+"""
+    told = json.dumps([SCHEMAS["Branching"], nested(62, {"bad": 1})])
+    run = subprocess.run(
+        [sys.executable, "-c", program], input=told, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout == "False 1\n"
+    assert verdict(judge, "Branching", nested(62, {"bad": 1})) == 422
+    assert verdict(judge, "Branching", nested(62, {})) == 200
 
 
 def test_h20_a_report_costs_a_bounded_number_of_steps(judge: Target) -> None:
