@@ -31,6 +31,7 @@ PARTS: Mapping[str, Callable[[Options], list[Table]]] = {
     "namespaces": costs.measure_namespaces,
     "contract": costs.measure_contract,
     "answers": answers.measure_answers,
+    "guard": costs.measure_guard,
     "ways": costs.measure_ways,
     "fixtures": runs.measure_fixtures,
     "imports": runs.measure_imports,

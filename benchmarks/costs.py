@@ -307,6 +307,84 @@ def _serving(subject: str, size: int) -> Iterator[SocketWay]:
         yield way
 
 
+# The guard
+
+_CLIENT = ("127.0.0.1", 50_000)
+_FRESH_HEADER = b"traceparent"
+
+
+def measure_guard(options: Options) -> list[Table]:
+    """What the guard takes of one call."""
+    from mockserver.app import create_app
+    from mockserver.server import build_engine
+    from mockserver.settings import Settings
+
+    app = create_app(build_engine(Settings(log_level="warning")))
+    workload = Workload()
+    rows: list[tuple[Cell, ...]] = []
+    cases = {"as in the call before": False, "never the same": True}
+    done = interleave(
+        options.costs_rounds,
+        cases,
+        lambda name: tuple(
+            time_block(way, [workload])
+            for way in (_guard_way(app, is_fresh=cases[name]), _door_way(app, is_fresh=cases[name]))
+        ),
+    )
+    for name, found in done.results.items():
+        guard, call = (quartiles(seconds * 1e6 for seconds in column) for column in zip(*found, strict=True))
+        share = quartiles(100 * alone / whole for alone, whole in found)
+        rows.append((name, guard, call, share))
+    columns = ("headers", "guard µs", "call µs, guard included", "guard %")
+    note = "Everything from the request that was read to its answer, without socket and parser."
+    return [Table("guard", "What the guard takes of one call", columns, tuple(rows), (note,))]
+
+
+def _guard_way(app: Any, *, is_fresh: bool) -> Way:
+    """The guard alone: it looks at headers that it knows, or at those that it sees for the first time."""
+
+    def bind(workload: Workload) -> Callable[[], int]:
+        headers, path, query = _parse(workload)
+        facts = app.engine.headers.read(headers)
+
+        def ask() -> int:
+            if is_fresh:
+                facts.is_admitted = False
+            app.guard.check_call(headers, facts, path, query)
+            return 200
+
+        return ask
+
+    return bind
+
+
+def _door_way(app: Any, *, is_fresh: bool) -> Way:
+    """The application as the connection asks it, with a header that is new in each call or with none."""
+    numbers = itertools.count()
+
+    def bind(workload: Workload) -> Callable[[], int]:
+        headers, path, query = _parse(workload)
+
+        def ask() -> int:
+            sent = [*headers, (_FRESH_HEADER, b"%d" % next(numbers))] if is_fresh else list(headers)
+            exchange = app.begin("POST", path, query, sent, workload.body, _CLIENT)
+            exchange.finish("answered")
+            status: int = exchange.response.status
+            return status
+
+        _checked(ask(), workload)
+        return ask
+
+    return bind
+
+
+def _parse(workload: Workload) -> tuple[tuple[tuple[bytes, bytes], ...], bytes, bytes]:
+    """Headers, path and query of a workload as a connection reads them."""
+    sent = {"Host": "127.0.0.1:4020", **workload.headers, "Content-Length": str(len(workload.body))}
+    headers = tuple((name.lower().encode(), value.encode()) for name, value in sent.items())
+    return headers, workload.path.encode(), workload.query.encode()
+
+
 # By the way on which a call comes
 
 

@@ -17,21 +17,23 @@ from starlette.responses import Response as HttpResponse
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from mockserver.control import Control, ControlAnswer, Question, Stream, split_path
+from mockserver.control import Control, ControlAnswer, Listing, Question, Stream, split_path
 from mockserver.control.exchange import refuse
 from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.engine import Engine, Exchange, fail
 from mockserver.guard import CONTROL_BODY_LIMIT, CONTROL_HEADERS, Guard, Refused, too_large
 from mockserver.headers import Head
 from mockserver.journal import Call, Journal
-from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.json_codec import dumps, dumps_pretty, prewrite
 from mockserver.messages import Request, Response
-from mockserver.types import UNSET, Headers
+from mockserver.types import UNSET, Headers, Json
 
 EVENTS_AT_ONCE = 100
 # A reader of events that is so many calls behind is cut off.
 MAX_EVENTS_BEHIND = 1_000
 KEEP_ALIVE_SECONDS = 15.0
+# So many calls of a listing are written before others have their turn: some milliseconds.
+_LISTED_AT_ONCE = 50
 
 OnCall = Callable[[Call], None]
 
@@ -211,7 +213,8 @@ class ControlDoor:
     async def answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
         namespace, path, body = request.scope["mockserver.control"]
-        answer = self._control.answer(
+        is_pretty = "curl" in (request.headers.get("user-agent") or "")
+        answer = self._control.begin(
             request.method,
             path,
             request.scope["query_string"].decode("latin-1"),
@@ -219,14 +222,25 @@ class ControlDoor:
             namespace=namespace,
             origin=f"{request.url.scheme}://{request.url.netloc}",
         )
-        if isinstance(answer, Question):
+        if isinstance(answer, Listing):
+            answer = await self._list(answer, is_pretty=is_pretty)
+        elif isinstance(answer, Question):
             answer = await self._wait(answer)
         elif isinstance(answer, Stream):
             answer = self._resume(answer, request.headers.get("last-event-id"))
         if isinstance(answer, Stream):
             headers = {"cache-control": "no-store"}
             return StreamingResponse(self._events(answer), 200, headers, "text/event-stream")
-        return _respond(answer, is_pretty=b"curl" in (request.headers.get("user-agent") or "").encode())
+        return _respond(answer, is_pretty=is_pretty)
+
+    async def _list(self, listing: Listing, *, is_pretty: bool) -> ControlAnswer:
+        """Write a listing, with turns for others in between."""
+        written: list[Json] = []
+        while len(written) < len(listing.calls):
+            some = listing.write_some(len(written), len(written) + _LISTED_AT_ONCE)
+            written += some if is_pretty else map(prewrite, some)
+            await asyncio.sleep(0)
+        return listing.gather(written)
 
     async def _wait(self, question: Question) -> ControlAnswer:
         """Wait, woken by the calls themselves, until the question has an answer or its time is up."""

@@ -10,7 +10,7 @@ import email.utils
 
 from mockserver.exceptions import MalformedJson
 from mockserver.journal import Call, Journal, Retry
-from mockserver.json_codec import dumps_canonical, loads
+from mockserver.json_codec import dumps_canonical, loads_kept
 from mockserver.request_lines import read_query
 from mockserver.validation import CallWarning
 
@@ -98,7 +98,7 @@ def find_duplicates(journal: Journal) -> list[list[Call]]:
 
 def _canonical(call: Call) -> bytes:
     try:
-        body = loads(call.request.body)[0]
+        body = loads_kept(call.request.body)
     except MalformedJson:
         body = call.request.body.decode("latin-1")
     return dumps_canonical([call.operation, call.path_parameters, read_query(call.request.query), body])

@@ -34,7 +34,7 @@ from mockserver.exceptions import (
     VerificationError,
 )
 from mockserver.explanations import explain, show_call
-from mockserver.json_codec import dumps, loads
+from mockserver.json_codec import dumps, loads_kept
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from mockserver.transports.requests_adapter import SandboxAdapter
 
 # How long a control call may take that does not wait for anything, in seconds.
+# Levels of JSON that the control API puts around the body of a call, at most.
+AROUND_A_BODY = 16
 CONTROL_TIMEOUT_SECONDS = 30.0
 
 
@@ -151,7 +153,7 @@ class HttpDoor:
         if not media_type.startswith("application/json"):
             return Reply(status, content.decode("utf-8", "replace"))
         try:
-            return Reply(status, loads(content)[0])
+            return Reply(status, loads_kept(content, around=AROUND_A_BODY))
         except MalformedJson:
             raise MockServerError(f"{self._origin} is no mock server: its JSON is broken") from None
 

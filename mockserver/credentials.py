@@ -184,14 +184,20 @@ def read_permissions(permissions: Iterable[str]) -> Grants:
 
 
 def read_claimed_permissions(claims: JsonObject) -> Grants | None:
-    """What a JWT grants by `permissions` (list or map) or `scope` (RFC 8693, section 4.2); None if it has
-    neither."""
-    permissions = claims.get("permissions")
-    if isinstance(permissions, dict):
-        return read_permission_map(permissions)
-    if isinstance(permissions, list):
-        return read_permissions(item for item in permissions if isinstance(item, str))
-    scope = claims.get("scope")
-    if isinstance(permissions, str) or isinstance(scope, str):
-        return read_permissions(str(permissions if isinstance(permissions, str) else scope).split())
+    """What a JWT grants by `permissions` (list, map or text) or else by `scope`; None if it has neither.
+
+    A scope is a text (RFC 8693, section 4.2), but some providers send a list. Raises ValueError, with what
+    would be right, for a claim of another type: taken as missing, it would grant everything.
+    """
+    for name in ("permissions", "scope"):
+        claim = claims.get(name)
+        if isinstance(claim, str):
+            return read_permissions(claim.split())
+        if isinstance(claim, list):
+            return read_permissions(item for item in claim if isinstance(item, str))
+        if isinstance(claim, dict) and name == "permissions":
+            return read_permission_map(claim)
+        if claim is not None:
+            right = "a list, a map or a text" if name == "permissions" else "a text or a list"
+            raise ValueError(f"the claim {name} must be {right} of permissions")
     return None

@@ -108,7 +108,7 @@ class Engine:
         )
         self.headers = HeaderReader(self.tokens)
         self.namespaces = Namespaces(settings, fixtures, on_reset=self.headers.forget)
-        self._inspector = Inspector(contract, self.headers)
+        self._inspector = Inspector(contract, self.headers, settings.json_depth, settings.json_number_length)
         self.renderer = Renderer(contract, fixtures)
         self.variants = VariantBook(contract)
         self.facets = FacetReader(contract)

@@ -21,7 +21,7 @@ from mockserver.journal import Call
 from mockserver.json_codec import dumps
 from mockserver.request_lines import read_query
 from mockserver.settings import DEFAULT_NAMESPACE
-from mockserver.types import Headers, JsonObject
+from mockserver.types import Headers, Json, JsonObject
 
 VARIABLE = "MOCKSERVER_CREDENTIAL"
 
@@ -211,12 +211,17 @@ _SILENT = frozenset({
 
 def write_har(calls: Iterable[Call], origin: str) -> JsonObject:
     """Calls as an HTTP archive (HAR 1.2, W3C Web Performance draft). `origin` is scheme, host and port."""
+    return wrap_har([write_har_entry(call, origin) for call in calls])
+
+
+def wrap_har(entries: list[Json]) -> JsonObject:
+    """The archive of such entries."""
     creator = {"name": "mockserver", "version": version("hsrcpay-mockserver")}
-    entries = [_write_entry(call, origin) for call in calls]
     return {"log": {"version": "1.2", "creator": creator, "entries": entries}}
 
 
-def _write_entry(call: Call, origin: str) -> JsonObject:
+def write_har_entry(call: Call, origin: str) -> JsonObject:
+    """One call as an entry of an archive."""
     millis = round(call.duration_millis or 0.0, 3)
     return {
         "startedDateTime": format_instant(call.received_millis),

@@ -67,18 +67,26 @@ def identify(credential: Credential, namespace: Namespace, now_millis: int) -> P
 
 
 def _read_claims(claims: JsonObject, now_millis: int) -> Principal:
-    """`exp` and `nbf` by the namespace's clock (RFC 7519, sections 4.1.4 and 4.1.5)."""
-    expires, starts = claims.get("exp"), claims.get("nbf")
+    """`exp` and `nbf` by the namespace's clock (RFC 7519, sections 4.1.4 and 4.1.5).
+
+    A claim that says nothing because it has the wrong type would lift a limit, so it makes the token invalid.
+    """
+    expires, starts, account_id = claims.get("exp"), claims.get("nbf"), claims.get("account_id")
     for name, value in (("exp", expires), ("nbf", starts)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-            return Principal(
-                _NOBODY, refusal="invalid_token", refusal_text=f"the claim {name} must be a number"
-            )
+            return _invalid(f"the claim {name} must be a number")
+    if not isinstance(account_id, str | None):
+        return _invalid("the claim account_id must be a text")
+    try:
+        grants = read_claimed_permissions(claims)
+    except ValueError as error:
+        return _invalid(str(error))
     if expires is not None and now_millis >= expires * 1000:
         return Principal(_NOBODY, refusal="expired_credential")
     if starts is not None and now_millis < starts * 1000:
         return Principal(_NOBODY, refusal="not_yet_valid")
-    account_id = claims.get("account_id")
-    return Principal(
-        read_claimed_permissions(claims) or ALL_GRANTS, account_id if isinstance(account_id, str) else None
-    )
+    return Principal(ALL_GRANTS if grants is None else grants, account_id)
+
+
+def _invalid(text: str) -> Principal:
+    return Principal(_NOBODY, refusal="invalid_token", refusal_text=text)

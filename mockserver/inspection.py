@@ -9,7 +9,7 @@ from mockserver.contract.operations import RequestBody
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson
 from mockserver.headers import HeaderFacts, HeaderReader
-from mockserver.json_codec import dumps_canonical, loads
+from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
 from mockserver.leaks import find_foreign_key, find_leaks
 from mockserver.messages import Request
 from mockserver.redaction import redact, redact_bytes
@@ -65,9 +65,16 @@ class Inspection:
 class Inspector:
     """Reads requests against one contract."""
 
-    def __init__(self, contract: Contract, headers: HeaderReader) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        headers: HeaderReader,
+        json_depth: int = MAX_DEPTH,
+        json_number_length: int = MAX_NUMBER_LENGTH,
+    ) -> None:
         self._headers = headers
         self._lines = LineReader(contract)
+        self._json_limits = json_depth, json_number_length
 
     def inspect(self, request: Request) -> Inspection:
         """Everything that the request tells. Never raises for what a client sends."""
@@ -91,7 +98,7 @@ class Inspector:
             if operation.account_parameter is not None:
                 account_id = arguments.get(operation.account_parameter)
             if operation.body is not None and (request.body or operation.body.required):
-                full_body, malformed = _read_body(request, operation.body, facts, violations, warnings)
+                full_body, malformed = self._read_body(request, operation.body, facts, violations, warnings)
                 if full_body is not UNSET:
                     body = _known_members(full_body, operation.body.members, warnings)
         if not facts.accepts_json:
@@ -136,32 +143,32 @@ class Inspector:
             facts.idempotency_key,
         )
 
-
-def _read_body(
-    request: Request,
-    contract: RequestBody,
-    facts: HeaderFacts,
-    violations: list[Violation],
-    warnings: list[CallWarning],
-) -> tuple[Json | UnsetType, str | None]:
-    """The body as JSON, UNSET where it cannot be read, and then why if it is malformed."""
-    schema = find_media_type(contract, facts.content_type)
-    if isinstance(schema, Violation):
-        violations.append(schema)
-        return UNSET, None
-    try:
-        value, duplicates = loads(request.body)
-    except MalformedJson as error:
-        return UNSET, str(error)
-    for pointer in duplicates:
-        text = f"the member {redact(pointer)} is given more than once; the last one counts"
-        warnings.append(CallWarning("duplicate_member", text))
-    if not schema.is_valid(value):
-        violations += [
-            Violation("body", redact(breach.pointer), breach.keyword, breach.message)
-            for breach in schema.violations(value)
-        ]
-    return value, None
+    def _read_body(
+        self,
+        request: Request,
+        contract: RequestBody,
+        facts: HeaderFacts,
+        violations: list[Violation],
+        warnings: list[CallWarning],
+    ) -> tuple[Json | UnsetType, str | None]:
+        """The body as JSON, UNSET where it cannot be read, and then why if it is malformed."""
+        schema = find_media_type(contract, facts.content_type)
+        if isinstance(schema, Violation):
+            violations.append(schema)
+            return UNSET, None
+        try:
+            value, duplicates = loads(request.body, *self._json_limits)
+        except MalformedJson as error:
+            return UNSET, str(error)
+        for pointer in duplicates:
+            text = f"the member {redact(pointer)} is given more than once; the last one counts"
+            warnings.append(CallWarning("duplicate_member", text))
+        if not schema.is_valid(value):
+            violations += [
+                Violation("body", redact(breach.pointer), breach.keyword, breach.message)
+                for breach in schema.violations(value)
+            ]
+        return value, None
 
 
 def _read_header_parameter(parameter: Parameter, request: Request) -> list[str] | None:

@@ -18,7 +18,7 @@ from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson, Unanswerable
 from mockserver.faults import Fault, Phase
-from mockserver.json_codec import loads, trim
+from mockserver.json_codec import loads_kept, trim
 from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes, redact_json
 from mockserver.request_lines import read_query
@@ -277,7 +277,7 @@ def write_body(body: bytes) -> Json:
     if not body:
         return None
     try:
-        value, _ = loads(body)
+        value = loads_kept(body)
     except MalformedJson:
         return body.decode("utf-8", "backslashreplace")
     return redact_json(value) if b"\\" in body else value

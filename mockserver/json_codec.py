@@ -1,8 +1,8 @@
 """Reading and writing JSON by this project's rules; the only module that knows the JSON libraries.
 
 `loads` refuses what RFC 8259 refuses, and what no interoperable peer sends: a byte order mark, NaN and
-Infinity, lone surrogates, nesting deeper than 64. It accepts duplicate members (the last one counts, and
-each is reported) and numbers of any size, which it keeps exact.
+Infinity, lone surrogates, nesting deeper than 64, unless another limit is given. It accepts duplicate members
+(the last one counts, and each is reported) and numbers of any size, which it keeps exact.
 
 orjson reads what is plainly harmless. Whatever raises a doubt (a possible duplicate, depth, a number
 beyond 64 bits, any error) is read again by the standard library with all rules on: one place decides.
@@ -14,6 +14,7 @@ import json
 import math
 import re
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any, TypeAlias
 
 import orjson
@@ -24,6 +25,9 @@ from mockserver.types import Json
 MAX_DEPTH = 64
 # A number with more digits than this is refused: reading it exactly costs more than it is worth to anybody.
 MAX_NUMBER_LENGTH = 10_000
+# The most that anybody may allow instead: what walks through a value does so by recursion.
+DEEPEST = 100
+LONGEST_NUMBER = 100_000
 
 # Members that were given twice are reported until their pointers have so many characters together: a small
 # text can hold a great many, each with a long one.
@@ -37,18 +41,20 @@ _DIGITS_ALIKE = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 
 
-def loads(data: bytes) -> tuple[Json, tuple[str, ...]]:
-    """Parse one JSON text.
+def loads(
+    data: bytes, max_depth: int = MAX_DEPTH, max_number_length: int = MAX_NUMBER_LENGTH
+) -> tuple[Json, tuple[str, ...]]:
+    """Parse one JSON text, with at most so many levels, and characters in a number that is kept exact.
 
     Returns the value and the JSON pointers of members that were given more than once, the first
     `MAX_REPORTED` characters of them.
     Raises MalformedJson with the reason in words.
     """
-    if len(data) < 2 * MAX_DEPTH or data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+    if len(data) < 2 * max_depth or data.count(b"[") + data.count(b"{") <= max_depth:
         try:
             value = orjson.loads(data)
         except orjson.JSONDecodeError:
-            return _loads_strictly(data)
+            return _loads_strictly(data, max_depth, max_number_length)
         # A member that was given twice is in the value once, and so is its colon. One that is written as an
         # escape, or so many digits that some may be lost, is left to the strict reading.
         if (
@@ -57,12 +63,25 @@ def loads(data: bytes) -> tuple[Json, tuple[str, ...]]:
             and data.translate(_DIGITS_ALIKE).find(_LONG_NUMBER) < 0
         ):
             return value, ()
-    return _loads_strictly(data)
+    return _loads_strictly(data, max_depth, max_number_length)
+
+
+def loads_kept(data: bytes, *, around: int = 0) -> Json:
+    """A text that may have been let in under whatever limits, perhaps with so many levels put around it.
+
+    Raises MalformedJson.
+    """
+    return loads(data, DEEPEST + around, LONGEST_NUMBER)[0]
 
 
 def dumps(value: Json) -> bytes:
     """One line of compact UTF-8 JSON, members in the order given. Decimal is written as a number."""
     return orjson.dumps(value, default=_default)
+
+
+def prewrite(value: Json) -> Json:
+    """A stand-in for a value, written already: `dumps` copies it as it is. For nothing else."""
+    return orjson.Fragment(dumps(value))  # type: ignore[no-any-return, unused-ignore]
 
 
 def trim(data: bytes) -> bytes:
@@ -86,12 +105,12 @@ def _default(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _loads_strictly(data: bytes) -> tuple[Json, tuple[str, ...]]:
+def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tuple[Json, tuple[str, ...]]:
     if not data.strip(b" \t\r\n"):
         raise MalformedJson("the body is empty")
     if data.startswith(b"\xef\xbb\xbf"):
         raise MalformedJson("the text starts with a byte order mark")
-    _check_depth(data)
+    _check_depth(data, max_depth)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -101,8 +120,8 @@ def _loads_strictly(data: bytes) -> tuple[Json, tuple[str, ...]]:
         tree = json.loads(
             text,
             object_pairs_hook=_Members,
-            parse_int=_read_int,
-            parse_float=_read_float,
+            parse_int=partial(_read_int, max_number_length),
+            parse_float=partial(_read_float, max_number_length),
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
@@ -121,7 +140,7 @@ class _Members(list[tuple[str, Any]]):
 
 
 # The way to a value from the root, the last step first; its pointer is made only if it is needed.
-_Way: TypeAlias = "tuple[_Way, str | int] | None"
+Way: TypeAlias = "tuple[Way, str | int] | None"
 
 
 class _Duplicates:
@@ -131,18 +150,14 @@ class _Duplicates:
         self.pointers: list[str] = []
         self._room = MAX_REPORTED
 
-    def add(self, way: _Way) -> None:
+    def add(self, way: Way) -> None:
         if self._room > 0:
-            tokens: list[str] = []
-            while way is not None:
-                way, token = way
-                tokens.append(f"/{escape_pointer(str(token))}")
-            pointer = "".join(reversed(tokens))
+            pointer = write_pointer(way)
             self._room -= len(pointer)
             self.pointers.append(pointer)
 
 
-def _plain(tree: Any, way: _Way, duplicates: _Duplicates) -> Json:
+def _plain(tree: Any, way: Way, duplicates: _Duplicates) -> Json:
     if isinstance(tree, _Members):
         members: dict[str, Any] = {}
         repeated: set[str] = set()
@@ -157,37 +172,46 @@ def _plain(tree: Any, way: _Way, duplicates: _Duplicates) -> Json:
     return tree
 
 
+def write_pointer(way: Way) -> str:
+    """The JSON pointer of the value that a way leads to."""
+    tokens: list[str] = []
+    while way is not None:
+        way, token = way
+        tokens.append(f"/{escape_pointer(str(token))}")
+    return "".join(reversed(tokens))
+
+
 def escape_pointer(name: str) -> str:
     """One reference token of a JSON pointer (RFC 6901, section 3)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _check_depth(data: bytes) -> None:
+def _check_depth(data: bytes, max_depth: int) -> None:
     depth = 0
     for match in _STRING_OR_BRACKET.finditer(data):
         token = match.group()
         if token in b"[{":
             depth += 1
-            if depth > MAX_DEPTH:
-                raise MalformedJson(f"nested deeper than {MAX_DEPTH} levels")
+            if depth > max_depth:
+                raise MalformedJson(f"nested deeper than {max_depth} levels")
         elif token in b"]}":
             depth -= 1
 
 
-def _read_int(text: str) -> int | Decimal:
+def _read_int(max_length: int, text: str) -> int | Decimal:
     if len(text) <= 20 and (number := int(text)) in _INT64:
         return number
-    return _exact(text)
+    return _exact(max_length, text)
 
 
-def _read_float(text: str) -> float | Decimal:
+def _read_float(max_length: int, text: str) -> float | Decimal:
     value = float(text)
-    return _exact(text) if math.isinf(value) else value
+    return _exact(max_length, text) if math.isinf(value) else value
 
 
-def _exact(text: str) -> Decimal:
-    if len(text) > MAX_NUMBER_LENGTH:
-        raise MalformedJson(f"a number has more than {MAX_NUMBER_LENGTH} characters")
+def _exact(max_length: int, text: str) -> Decimal:
+    if len(text) > max_length:
+        raise MalformedJson(f"a number has more than {max_length} characters")
     try:
         number = Decimal(text)
     except InvalidOperation:

@@ -11,13 +11,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from mockserver.credentials import ISSUED_MARK, Credential
-from mockserver.json_codec import escape_pointer
+from mockserver.json_codec import Way, write_pointer
 from mockserver.redaction import digest_secret, display, redact
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import UNSET, Headers, Json, UnsetType
 
-# More places than this are not listed.
+# More places than this are not listed, nor is more of a pointer told.
 MAX_PLACES = 10
+_MAX_POINTER = 200
 
 _KEY = re.compile(rf"{ISSUED_MARK}[A-Za-z0-9_-]+")
 _MARK = ISSUED_MARK.encode("ascii")
@@ -43,8 +44,9 @@ def find_leaks(
     for name, values in query.items():
         yield from _tell((f"in the query parameter {redact(name)}", text) for text in (name, *values))
     if _MARK in body or b"\\" in body:
-        texts = [("", body.decode("utf-8", "replace"))] if value is UNSET else _walk(value, "")
-        yield from _tell((f"in the body{' at ' if place else ''}{place}", text) for place, text in texts)
+        texts = [(None, body.decode("utf-8", "replace"))] if value is UNSET else _walk(value, None)
+        # A body can have many texts, each under a long pointer: one is written only where there is a key.
+        yield from _tell((_place(way), text) for way, text in texts if ISSUED_MARK in text)
 
 
 def find_foreign_key(credential: Credential, namespace: str) -> Iterator[str]:
@@ -64,15 +66,21 @@ def _tell(places: Iterable[tuple[str, str]]) -> Iterator[str]:
     return islice(found, MAX_PLACES)
 
 
-def _walk(value: Json, pointer: str) -> Iterator[tuple[str, str]]:
-    """Every text in a JSON value, names of members included, with its pointer, redacted."""
+def _place(way: Way) -> str:
+    pointer = redact(write_pointer(way))
+    shown = pointer if len(pointer) <= _MAX_POINTER else f"{pointer[:_MAX_POINTER]}…"
+    return f"in the body at {shown}" if shown else "in the body"
+
+
+def _walk(value: Json, way: Way) -> Iterator[tuple[Way, str]]:
+    """Every text in a JSON value, names of members included, with the way to it."""
     if isinstance(value, str):
-        yield redact(pointer), value
+        yield way, value
     elif isinstance(value, dict):
         for name, item in value.items():
-            below = f"{pointer}/{escape_pointer(name)}"
-            yield redact(below), name
+            below = (way, name)
+            yield below, name
             yield from _walk(item, below)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _walk(item, f"{pointer}/{index}")
+            yield from _walk(item, (way, index))

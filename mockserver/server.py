@@ -18,7 +18,7 @@ import uvicorn
 
 from mockserver.app import App, OnCall, create_app
 from mockserver.catalogue import find_unmakeable
-from mockserver.client import Reply, Sandbox
+from mockserver.client import AROUND_A_BODY, Reply, Sandbox
 from mockserver.connection import Connection, expire_all
 from mockserver.contract import load_contract
 from mockserver.control import ControlAnswer, Question
@@ -27,7 +27,7 @@ from mockserver.exceptions import MockFailure, MockServerError, SettingsError
 from mockserver.fixtures import load_fixtures
 from mockserver.hsrcpay import BEHAVIOURS
 from mockserver.journal import Call
-from mockserver.json_codec import dumps, loads
+from mockserver.json_codec import dumps, loads_kept
 from mockserver.settings import Settings
 from mockserver.types import UNSET
 
@@ -267,7 +267,9 @@ class LocalDoor:
         if answer.text is not None:
             return Reply(answer.status, answer.text)
         # As it would come over a wire: plain JSON, and nobody else's.
-        return Reply(answer.status, None if answer.value is UNSET else loads(dumps(answer.value))[0])
+        if answer.value is UNSET:
+            return Reply(answer.status, None)
+        return Reply(answer.status, loads_kept(dumps(answer.value), around=AROUND_A_BODY))
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
+from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, MAX_DEPTH, MAX_NUMBER_LENGTH
 
 NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
 # The one of every request that names none.
@@ -78,12 +79,20 @@ class Settings:
         (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only."
     )
     body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
+    json_depth: int = _option(
+        MAX_DEPTH, f"Levels that the JSON of a request body may have; at most {DEEPEST}."
+    )
+    json_number_length: int = _option(
+        MAX_NUMBER_LENGTH,
+        f"Characters that a number beyond 64 bits may have there; at most {LONGEST_NUMBER:,}.",
+    )
     header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.")
     header_count: int = _option(200, "Headers that a request may have.")
     url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
     read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")
     idle_timeout: int = _option(75, "Seconds that a connection may stay open between two requests.")
     connection_limit: int = _option(4_000, "Connections that may be open at once.")
+    workers: int = _option(1, "Processes that answer; 1, since what the server remembers is in its memory.")
     log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
     log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
 
@@ -225,10 +234,16 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
             refuse(name, "must be a list of texts")
     if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
         refuse("port", f"{settings.port} must lie between 0 and 65535")
+    if settings.workers != 1:
+        refuse("workers", _ONE_PROCESS.format(settings.workers))
     for name in _AT_LEAST_ONE:
         value = getattr(settings, name)
         if isinstance(value, int) and value < 1:
             refuse(name, f"{value} must be at least 1")
+    for name, most in _AT_MOST.items():
+        value = getattr(settings, name)
+        if isinstance(value, int) and value > most:
+            refuse(name, f"{value} must be at most {most}")
     for name, read in _READERS.items():
         value = getattr(settings, name)
         if isinstance(value, str):
@@ -239,10 +254,15 @@ def _check(settings: Settings) -> list[tuple[str, str]]:
     return problems
 
 
+_ONE_PROCESS = (
+    "{!r} must be 1: what the server remembers is in the memory of its one process; "
+    "start several servers, each with its own --port, or give each test a namespace of one server"
+)
 _AT_LEAST_ONE = (
     "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
-    "idle_timeout", "connection_limit",
+    "idle_timeout", "connection_limit", "json_depth", "json_number_length",
 )  # fmt: skip
+_AT_MOST = {"json_depth": DEEPEST, "json_number_length": LONGEST_NUMBER}
 
 
 def read_token(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -9,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from mockserver.control import Control, ControlAnswer, Listing
+from mockserver.journal import Call
+from mockserver.json_codec import dumps
 from mockserver.server import ServerThread
 from tests.doors import BODY, CREATE, KEY, Answer, Api, encode, engine_api, parse, talk
 
@@ -76,6 +80,50 @@ def test_answers_are_indented_for_people_who_use_curl(server: ServerThread) -> N
     assert plain.json == pretty.json
     assert b"\n" not in plain.body
     assert pretty.body.endswith(b"\n}\n")
+
+
+@pytest.mark.parametrize("path", ["/calls", "/requests", "/har"])
+@pytest.mark.parametrize("agent", ["python", "curl/8"])
+def test_a_listing_is_written_in_parts_and_is_what_it_is_at_once(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch, path: str, agent: str
+) -> None:
+    for number in range(7):
+        api.send(json={**BODY, "name": f"n{number}", "metadata": {"a": [1.5, None, "ü"]}})
+    monkeypatch.setattr("mockserver.app._LISTED_AT_ONCE", 3)
+    parts: list[int] = []
+    write_some = Listing.write_some
+
+    def watch(listing: Listing, start: int, stop: int) -> Any:
+        written = write_some(listing, start, stop)
+        parts.append(len(written))
+        return written
+
+    monkeypatch.setattr(Listing, "write_some", watch)
+    answer = ask(server, "GET", path, None, f"User-Agent: {agent}")
+    assert parts == [3, 3, 1]
+    assert (b"\n" in answer.body) is (agent != "python")
+    whole = Control(server.engine).answer("GET", path, "", b"", origin="http://localhost")
+    assert isinstance(whole, ControlAnswer)
+    assert answer.json == json.loads(dumps(whole.value))
+
+
+def test_others_have_their_turn_while_a_listing_is_written(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(5):
+        api.send()
+    monkeypatch.setattr("mockserver.app._LISTED_AT_ONCE", 1)
+    turns: list[str] = []
+    to_json = Call.to_json
+
+    def write(call: Call) -> Any:
+        turns.append("call")
+        asyncio.get_running_loop().call_soon(turns.append, "other")
+        return to_json(call)
+
+    monkeypatch.setattr(Call, "to_json", write)
+    assert len(ask(server, "GET", "/calls").json["calls"]) == 5
+    assert turns == ["call", "other"] * 5
 
 
 def test_texts_have_their_media_type(server: ServerThread, api: Api) -> None:

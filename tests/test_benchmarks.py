@@ -27,6 +27,7 @@ from benchmarks.plot import draw_bars
 from benchmarks.report import Part, Results, read_results, write_markdown, write_table
 from benchmarks.workload import ANSWER, Workload
 from mockserver import resources
+from mockserver.app import create_app
 from mockserver.contract import load_contract
 from mockserver.engine import Engine
 from mockserver.messages import Request, build_request
@@ -236,6 +237,32 @@ def test_the_total_of_pytest_is_read_and_failed_tests_are_no_measurement(
     with pytest.raises(Unmeasurable):
         runs.read_total("F\n1 failed, 199 passed in 0.85s\n")
     assert "1 failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("is_fresh", "checked"), [(False, 1), (True, 4)])
+@pytest.mark.parametrize("way", [costs._guard_way, costs._door_way], ids=["guard", "call"])
+def test_the_guard_looks_at_known_headers_once_and_at_others_in_each_call(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, way: Any, is_fresh: bool, checked: int
+) -> None:
+    app = create_app(engine)
+    looked: list[object] = []
+    check = app.guard._check_headers
+    monkeypatch.setattr(app.guard, "_check_headers", lambda *given: (looked.append(given), check(*given)))
+    ask = way(app, is_fresh=is_fresh)(Workload())
+    while len(looked) < checked:
+        assert ask() in (200, 201)
+    if not is_fresh:
+        assert ask() in (200, 201)
+    assert len(looked) == checked
+
+
+def test_the_cost_of_the_guard_is_told_beside_that_of_a_call() -> None:
+    (table,) = costs.measure_guard(SMOKE)
+    assert table.columns[-1] == "guard %"
+    assert [row[0] for row in table.rows] == ["as in the call before", "never the same"]
+    for _, guard, call, share in table.rows:
+        assert isinstance(guard, Quartiles) and isinstance(call, Quartiles) and isinstance(share, Quartiles)
+        assert min(guard.median, call.median, share.median) > 0
 
 
 def test_smaller_efforts_measure_less() -> None:

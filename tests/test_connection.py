@@ -38,7 +38,7 @@ FAULTS = [
     pytest.param(App, "answer", http(), id="answer"),
     pytest.param(connection, "write_message", http(), id="writing"),
     pytest.param(Engine, "begin", http("POST", CREATE, "Expect: 100-continue"), id="engine-the-long-way"),
-    pytest.param(Control, "answer", http("GET", "/__admin/calls"), id="control"),
+    pytest.param(Control, "begin", http("GET", "/__admin/calls"), id="control"),
     pytest.param(App, "admit", http("POST", "http://localhost/x"), id="absolute-form"),
 ]
 

@@ -256,8 +256,25 @@ def test_a_list_grants_what_it_names_and_what_is_below_its_stars(granted: list[s
         ({"permissions": {"account:api:key": "create"}}, False),
         ({"scope": ""}, False),
         ({"permissions": [], "scope": PERMISSION}, False),
+        ({"permissions": None, "scope": PERMISSION}, True),
+        ({"scope": ["openid", PERMISSION]}, True),
+        ({"scope": []}, False),
     ],
 )
 def test_a_jwt_grants_by_permissions_or_scope(claims: Any, is_granted: bool | None) -> None:
     grants = read_claimed_permissions(claims)
     assert (None if grants is None else grants.allows(PERMISSION)) is is_granted
+
+
+@pytest.mark.parametrize(
+    ("claims", "text"),
+    [
+        ({"permissions": 0}, "the claim permissions must be a list, a map or a text of permissions"),
+        ({"permissions": True, "scope": PERMISSION}, "the claim permissions must be"),
+        ({"scope": 1.5}, "the claim scope must be a text or a list of permissions"),
+        ({"scope": {}}, "the claim scope must be"),
+    ],
+)
+def test_a_claim_of_another_type_grants_nothing(claims: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        read_claimed_permissions(claims)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import (
+    DEEPEST,
+    LONGEST_NUMBER,
     MAX_DEPTH,
     MAX_REPORTED,
     dumps,
@@ -20,6 +22,7 @@ from mockserver.json_codec import (
     dumps_pretty,
     escape_pointer,
     loads,
+    loads_kept,
 )
 from tests.strategies import json_values
 
@@ -47,6 +50,23 @@ def test_json_is_read(data: bytes, value: Any) -> None:
     read, duplicates = loads(data)
     assert read == (value if value is not None else json.loads(data))
     assert duplicates == ()
+
+
+def test_limits_can_be_given_and_what_was_let_in_is_read_again() -> None:
+    deep, number = b"[" * DEEPEST + b"]" * DEEPEST, b"1" * LONGEST_NUMBER
+    for text in (deep, number):
+        with pytest.raises(MalformedJson):
+            loads(text)
+        assert loads(text, DEEPEST, LONGEST_NUMBER)[0] == loads_kept(text)
+        with pytest.raises(MalformedJson):
+            loads(text, DEEPEST - 1, LONGEST_NUMBER - 1)
+    with pytest.raises(MalformedJson, match="deeper than 3 levels"):
+        loads(b"[[[[]]]]", 3)
+    with pytest.raises(MalformedJson, match="more than 30 characters"):
+        loads(b"1" * 31, 64, 30)
+    with pytest.raises(MalformedJson):
+        loads_kept(b"[%b]" % deep)
+    assert loads_kept(b"[%b]" % deep, around=1) == [loads_kept(deep)]
 
 
 @pytest.mark.parametrize(

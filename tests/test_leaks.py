@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mockserver.engine import Engine
+from mockserver.json_codec import write_pointer
 from mockserver.leaks import MAX_PLACES
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
@@ -115,6 +116,23 @@ def test_not_every_place_is_listed(desk: Desk) -> None:
     key = desk.api.send().key
     desk.api.send(json={**BODY, "metadata": {str(number): key for number in range(50)}})
     assert len(leaks(desk)) == MAX_PLACES
+
+
+def test_places_are_written_for_keys_alone_and_never_at_length(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = desk.api.send().key
+    written: list[str] = []
+
+    def write(way: Any) -> str:
+        written.append(write_pointer(way))
+        return written[-1]
+
+    monkeypatch.setattr("mockserver.leaks.write_pointer", write)
+    desk.api.send(json={**BODY, "metadata": {"n" * 10_000: ["text", key, *["text"] * 1_000]}})
+    (place,) = leaks(desk)
+    assert place == f"in the body at /metadata/{'n' * 190}…"
+    assert written == [f"/metadata/{'n' * 10_000}/1"]
 
 
 def test_calls_with_leaks_can_be_asked_for(desk: Desk) -> None:

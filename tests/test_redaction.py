@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -27,6 +28,20 @@ from tests.doors import make_jwt
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 JWT = make_jwt({"sub": "somebody"})
+
+
+def encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+# As people write a header by hand, or a library indents it.
+SPACED_JWTS = [
+    f"{encode(header)}.{encode('{}')}.c2lnbmF0dXJl"
+    for header in (
+        '{ "alg": "HS256" }', '{\n  "alg": "HS256"\n}', '{\r\n"alg":"HS256"}', '{\t"alg":"HS256"}',
+        '{      \n    "alg":"HS256"}',
+    )
+]  # fmt: skip
 
 
 def shown(secret: str) -> str:
@@ -61,6 +76,7 @@ def test_a_secret_is_shown_by_prefix_and_fingerprint() -> None:
         "sk_live_part.of.a-key~1",
         JWT,
         make_jwt({}, signature=""),
+        *SPACED_JWTS,
         ".".join([*JWT.split("."), "a", "b"]),
     ],
 )
@@ -91,6 +107,16 @@ def test_a_text_loses_every_secret_in_it_and_nothing_else(secret: str) -> None:
         "eyJ",
         "eyJhbGciOi",
         "keyJust.a.word",
+        "moneyAgenda.a.b",
+        "surveyAnswersKept.in.a.file",
+        "homework.core.utils",
+        "a newoverview.and.more",
+        "eyAiYWxnIjoi.one-point",
+        "ewogICAgICAgICAg.white.space",
+        "task_01HZXABCDEFGHJKMNPQRST",
+        "task_3f2504e04f8911d39a0c0305e82c3301",
+        "disk_UsagePercentOfTheLastDays30",
+        "flask_sqlalchemy2",
         "100%",
         "%zz",
         "%C3%BC",
@@ -105,7 +131,14 @@ def test_a_plain_text_is_left_as_it_is(text: str) -> None:
     assert redact_bytes(text.encode("utf-8", "surrogatepass")) == text.encode("utf-8", "surrogatepass")
 
 
-@pytest.mark.parametrize("secret", [KEY, JWT], ids=["key", "jwt"])
+@pytest.mark.parametrize("before", ["x", "org", "Z", "9", "task"])
+def test_letters_before_it_do_not_hide_a_key(before: str) -> None:
+    secret = f"{before}sk_4eC39HqLyjWDarjtT1zdp7dc"
+    assert redact(f"a {secret} z") == f"a {shown(secret)} z"
+    assert shown(secret).startswith("sk_[")
+
+
+@pytest.mark.parametrize("secret", [KEY, JWT, SPACED_JWTS[0]], ids=["key", "jwt", "spaced jwt"])
 @pytest.mark.parametrize(
     "hidden",
     [
@@ -208,8 +241,11 @@ def test_a_text_for_an_error_shows_no_secret() -> None:
         b"eyJ" * 2**18,
         b"eyJaaaa." * 2**16,
         b"sk_test_" + b"a." * 2**18,
+        b"eyAi" * 2**18 + b"..",
+        b"eyAiYWxnIjoiMSJ9.." * 2**14,
+        b"xsk_Aa1" * 2**17,
     ],
-    ids=["backslashes", "percents", "marks", "jwt marks", "jwts", "points"],
+    ids=["backslashes", "percents", "marks", "jwt marks", "jwts", "points", "spaced", "spaced jwts", "words"],
 )
 def test_no_text_takes_long_to_redact(data: bytes) -> None:
     assert len(redact_bytes(data)) <= len(data) + 20

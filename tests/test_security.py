@@ -19,7 +19,9 @@ def test_every_option_that_it_names_is_one() -> None:
 
 
 def test_every_limit_is_named() -> None:
-    limits = {name for name in OPTIONS if name.endswith(("_limit", "_count", "_timeout"))} - {
+    limits = {
+        name for name in OPTIONS if name.endswith(("_limit", "_count", "_timeout", "_depth", "_length"))
+    } - {
         "rate_limit",
         "journal_limit",
     }

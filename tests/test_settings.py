@@ -43,6 +43,8 @@ OTHER: dict[str, tuple[Any, str]] = {
     "header_limit": (5, "5"),
     "header_count": (5, "5"),
     "url_limit": (5, "5"),
+    "json_depth": (5, "5"),
+    "json_number_length": (5, "5"),
     "read_timeout": (5, "5"),
     "idle_timeout": (5, "5"),
     "connection_limit": (5, "5"),
@@ -67,7 +69,7 @@ def test_the_defaults_are_sound_and_each_option_is_explained() -> None:
         assert option.metadata["help"].endswith("."), name
 
 
-@pytest.mark.parametrize("name", OPTIONS)
+@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "workers"])
 def test_each_option_can_be_set_in_each_way(name: str) -> None:
     value, text = OTHER[name]
     assert getattr(Settings(), name) != value
@@ -94,6 +96,9 @@ def test_each_option_can_be_set_in_each_way(name: str) -> None:
         ("journal_limit", 0, "at least 1"),
         ("body_limit", 0, "at least 1"),
         ("read_timeout", -1, "at least 1"),
+        ("json_depth", 0, "at least 1"),
+        ("json_depth", 101, "at most 100"),
+        ("json_number_length", 100_001, "at most 100000"),
         ("rate_limit", "fast", "such as 100/60s"),
         ("rate_limit", "0/60s", "such as 100/60s"),
         ("rate_limit", "1/0s", "such as 100/60s"),
@@ -112,6 +117,18 @@ def test_a_value_that_an_option_cannot_have_is_refused(name: str, value: Any, wo
     with pytest.raises(SettingsError) as error:
         Settings(**{name: value})
     assert words in problems_of(error)[f"/{name}"]
+
+
+@pytest.mark.parametrize("value", [0, 2, 8])
+def test_there_is_one_process_and_a_wish_for_more_is_told_what_to_do(value: int) -> None:
+    assert Settings(workers=1) == Settings()
+    with pytest.raises(SettingsError) as error:
+        Settings(workers=value)
+    assert problems_of(error) == {
+        "/workers": f"{value} must be 1: what the server remembers is in the memory of its one process; "
+        "start several servers, each with its own --port, or give each test a namespace of one server"
+    }
+    assert read_environment({"MOCKSERVER_WORKERS": str(value)}) == {"workers": value}
 
 
 def test_all_problems_come_at_once() -> None:

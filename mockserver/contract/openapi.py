@@ -59,10 +59,7 @@ def load_contract(path: Path) -> Contract:
     """
     bundler = _Bundler(path)
     try:
-        document = bundler.bundle()
-        if bundler.problems:
-            raise ContractError(bundler.problems)
-        return _Reader(document, path.name).read()
+        return _Reader(bundler.bundle(), path.name, bundler.problems).read()
     except RecursionError:
         text = "references or schemas are nested too deeply"
         raise ContractError([Problem(text, file=path.name)]) from None
@@ -105,6 +102,9 @@ class _Bundler:
         if not self.problems:
             for pointer in find_loops(copy):
                 self._problem("leads back to itself", *self._find_origin(pointer))
+            if self.problems:
+                # Whatever else there is would be told of each turn.
+                raise ContractError(self.problems)
         return copy
 
     def _find_origin(self, pointer: str) -> tuple[str, str]:
@@ -266,13 +266,20 @@ def _upgrade(schema: Json) -> Json:
 
 
 class _Reader:
-    """Turns a bundled document into a Contract."""
+    """Turns a bundled document into a Contract.
 
-    def __init__(self, document: JsonObject, file: str) -> None:
+    `problems` were found while it was bundled. If there are any, it is read for further ones only, and its
+    schemas are left alone: what is wrong with them is told.
+    """
+
+    def __init__(self, document: JsonObject, file: str, problems: list[Problem]) -> None:
         self._document = document
         self._file = file
-        self._schemas = SchemaRegistry(document)
-        self._problems: list[Problem] = []
+        self._is_sound = not problems
+        # Where something is missing that the document names.
+        self._gaps = tuple(problem.pointer for problem in problems if problem.file == file)
+        self._schemas = SchemaRegistry(document if self._is_sound else {})
+        self._problems = problems
         self._warnings: list[Problem] = []
 
     def read(self) -> Contract:
@@ -351,8 +358,9 @@ class _Reader:
     ) -> Operation:
         parameters = self._parameters(item, item_pointer) | self._parameters(raw, pointer)
         named = {name for name, place in parameters if place == "path"}
+        has_gaps = self._has_gap(f"{item_pointer}/parameters") or self._has_gap(f"{pointer}/parameters")
         for segment in path.split("/"):
-            if segment.startswith("{") and segment[1:-1] not in named:
+            if segment.startswith("{") and segment[1:-1] not in named and not has_gaps:
                 self._problem(f"the path parameter {segment} is not declared", pointer)
         account = next((p.name for p in parameters.values() if p.names_account), None)
         security = raw.get("security", self._document.get("security", []))
@@ -410,6 +418,8 @@ class _Reader:
         return parameters
 
     def _parameter(self, raw: JsonObject, pointer: str) -> Parameter | None:
+        if not raw and self._has_gap(pointer):
+            return None
         name, place = raw.get("name"), raw.get("in")
         if not isinstance(name, str) or place not in ("query", "path", "header", "cookie"):
             self._problem("a parameter needs a name and a place (in: query, path, header or cookie)", pointer)
@@ -418,7 +428,7 @@ class _Reader:
         compiled = self._compile(raw.get("schema", True), schema_pointer if "schema" in raw else None)
         if compiled is None:
             return None
-        schema = self._resolved(raw.get("schema", {}))
+        schema = self._resolved(raw.get("schema", {})) if self._is_sound else {}
         types = schema.get("type", [])
         kinds = frozenset([types] if isinstance(types, str) else types)
         if "array" in kinds:
@@ -537,8 +547,10 @@ class _Reader:
                 yield name, value
 
     def _compile(self, schema: Json, pointer: str | None) -> CompiledSchema | None:
+        if pointer is None or not self._is_sound:
+            return _anything()
         try:
-            return self._schemas.compile(pointer) if pointer is not None else _anything()
+            return self._schemas.compile(pointer)
         except ContractError as error:
             for problem in error.problems:
                 self._problem(problem.message, problem.pointer)
@@ -572,6 +584,10 @@ class _Reader:
             self._problem("must be an object", pointer)
             return None
         return value, pointer
+
+    def _has_gap(self, pointer: str) -> bool:
+        """Whether something is missing at a place or below it."""
+        return any(gap.startswith(f"{pointer}/") for gap in self._gaps)
 
     def _problem(self, message: str, pointer: str) -> None:
         problem = Problem(message, pointer, self._file)

@@ -37,6 +37,8 @@ _DOCUMENT = "urn:mockserver:contract"
 
 # What one report may cost. Steps, not seconds: a report must not depend on the speed of the machine.
 MAX_VIOLATIONS = 100
+# Characters that the pointers of a report have together, but for the last: each can be as long as the value.
+MAX_POINTERS = 10_000
 _MAX_STEPS = 15_000
 
 
@@ -76,20 +78,25 @@ class CompiledSchema:
     def violations(self, value: Json) -> tuple[SchemaViolation, ...]:
         """Every violation, in the order of their pointers; empty for a valid value.
 
-        At most `MAX_VIOLATIONS`, found in a bounded number of steps; if there are more, one at "" says so.
+        At most `MAX_VIOLATIONS`, or as many as `MAX_POINTERS` allows, found in a bounded number of steps; if
+        there are more, one at "" says so.
         """
         if self.is_valid(value):
             return ()
         found: set[SchemaViolation] = set()
+        room = MAX_POINTERS
         with self._lock:
             if self._slow is None:
                 self._slow = self._build(self._budget)
             self._budget.steps = _MAX_STEPS
             try:
                 for violation in map(_describe, _leaves(self._slow.iter_errors(value))):
-                    if len(found) == MAX_VIOLATIONS and violation not in found:
+                    if violation in found:
+                        continue
+                    if len(found) == MAX_VIOLATIONS or room <= 0:
                         raise _BudgetSpent
                     found.add(violation)
+                    room -= len(violation.pointer)
             except (_BudgetSpent, RecursionError):
                 text = "breaks its schema in more ways than are listed" if found else _UNLISTED
                 found.add(SchemaViolation("", "schema", text))

@@ -1,7 +1,8 @@
 """The control API: one table of routes onto a namespace. Synchronous; HTTP and in-process doors share it.
 
-A route is a function from a ControlCall to a ControlAnswer, or to a Question: something that may have to
-wait for calls before it can be answered. How to wait is the door's business. Each module here holds the
+A route is a function from a ControlCall to a ControlAnswer, to a Listing, which takes long to write, or to a
+Question: something that may have to wait for calls before it can be answered. How to wait, and for whom to
+pause, is the door's business. Each module here holds the
 routes of one subject; the table is their sum.
 """
 
@@ -15,6 +16,7 @@ from mockserver.control.exchange import (
     BadRequest,
     ControlAnswer,
     ControlCall,
+    Listing,
     Question,
     Route,
     Stream,
@@ -64,6 +66,20 @@ class Control:
         namespace: str = DEFAULT_NAMESPACE,
         origin: str = "",
     ) -> ControlAnswer | Question | Stream:
+        """Carry out one control call: as `begin`, but a listing is written at once."""
+        answer = self.begin(method, path, query, body, namespace=namespace, origin=origin)
+        return answer.finish() if isinstance(answer, Listing) else answer
+
+    def begin(
+        self,
+        method: str,
+        path: str,
+        query: str,
+        body: bytes,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        origin: str = "",
+    ) -> ControlAnswer | Listing | Question | Stream:
         """Carry out one control call.
 
         `path` is below `/__admin`, percent-encoded; `origin` is the scheme, host and port that links lead to.
@@ -115,4 +131,4 @@ def split_path(path: str) -> tuple[str, str] | None:
     return None
 
 
-__all__ = ["ROUTES", "Control", "ControlAnswer", "Question", "Route", "Stream", "split_path"]
+__all__ = ["ROUTES", "Control", "ControlAnswer", "Listing", "Question", "Route", "Stream", "split_path"]

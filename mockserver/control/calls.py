@@ -10,6 +10,7 @@ from mockserver.control.exchange import (
     BadRequest,
     ControlAnswer,
     ControlCall,
+    Listing,
     Question,
     Route,
     Stream,
@@ -17,10 +18,11 @@ from mockserver.control.exchange import (
 )
 from mockserver.control.requests import describe_request, find_call
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
-from mockserver.exports import write_curl, write_har, write_pytest
+from mockserver.exports import wrap_har, write_curl, write_har_entry, write_pytest
 from mockserver.journal import Call, CallFilter
 from mockserver.redaction import redact
 from mockserver.scripting.reading import Reading
+from mockserver.types import Json
 from mockserver.verification import (
     Failure,
     Tally,
@@ -34,12 +36,15 @@ from mockserver.verification import (
 _FILTERS = ("operation", "status", "reason", "since", "warnings", "limit")
 
 
-def list_calls(call: ControlCall) -> ControlAnswer:
+def list_calls(call: ControlCall) -> Listing:
     """`GET /calls`: the newest that fit, oldest first, with exact totals."""
     question, limit = _read_filter(call)
     total, evicted = call.namespace.journal.count(question)
-    calls = [item.to_json() for item in _select(call, question, limit)]
-    return ControlAnswer(200, {"calls": calls, "total": total, "evicted": evicted})
+
+    def gather(calls: list[Json]) -> ControlAnswer:
+        return ControlAnswer(200, {"calls": calls, "total": total, "evicted": evicted})
+
+    return Listing(call.namespace, _select(call, question, limit), Call.to_json, gather)
 
 
 def _read_filter(call: ControlCall) -> tuple[CallFilter, int | None]:
@@ -80,10 +85,17 @@ def get_call(call: ControlCall) -> ControlAnswer:
             raise BadRequest(f"format={other!r} must be json, curl or pytest")
 
 
-def get_har(call: ControlCall) -> ControlAnswer:
+def get_har(call: ControlCall) -> Listing:
     """`GET /har`: the calls as HAR 1.2; takes the filters of `GET /calls`."""
     question, limit = _read_filter(call)
-    return ControlAnswer(200, write_har(_select(call, question, limit), call.origin))
+
+    def write(item: Call) -> Json:
+        return write_har_entry(item, call.origin)
+
+    def gather(entries: list[Json]) -> ControlAnswer:
+        return ControlAnswer(200, wrap_har(entries))
+
+    return Listing(call.namespace, _select(call, question, limit), write, gather)
 
 
 def get_events(call: ControlCall) -> Stream:

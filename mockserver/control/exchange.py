@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from mockserver.clocks import read_instant
 from mockserver.engine import Engine
 from mockserver.exceptions import BadQuestion, Problem
+from mockserver.journal import Call
 from mockserver.namespaces import Namespace
 from mockserver.redaction import redact
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
@@ -92,6 +93,25 @@ class Question(NamedTuple):
     seconds: float
 
 
+class Listing(NamedTuple):
+    """An answer with one value for each call, which may be thousands: who serves others as well writes them
+    some at a time. `write` runs under the namespace's lock; `gather` makes the answer of what was written."""
+
+    namespace: Namespace
+    calls: Sequence[Call]
+    write: Callable[[Call], Json]
+    gather: Callable[[list[Json]], ControlAnswer]
+
+    def write_some(self, start: int, stop: int) -> list[Json]:
+        """The values of some of the calls."""
+        with self.namespace.lock:
+            return [self.write(call) for call in self.calls[start:stop]]
+
+    def finish(self) -> ControlAnswer:
+        """The whole answer at once."""
+        return self.gather(self.write_some(0, len(self.calls)))
+
+
 class Stream(NamedTuple):
     """Server-sent events of a namespace, from the call after `after` on. Over HTTP only."""
 
@@ -103,7 +123,7 @@ class BadRequest(Exception):
     """A control call that is wrong in its query: 400."""
 
 
-Run = Callable[[ControlCall], ControlAnswer | Question | Stream]
+Run = Callable[[ControlCall], ControlAnswer | Listing | Question | Stream]
 
 
 class Route(NamedTuple):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from mockserver.clocks import format_instant
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route
+from mockserver.control.exchange import ControlAnswer, ControlCall, Listing, Route
 from mockserver.exceptions import BadQuestion, UnknownItem
 from mockserver.journal import Call, CountKey, make_subject, write_headers
 from mockserver.messages import Request
@@ -125,7 +125,7 @@ def _may_be_unmatched(key: CountKey) -> bool:
 # Queries
 
 
-def list_requests(call: ControlCall) -> ControlAnswer:
+def list_requests(call: ControlCall) -> Listing:
     """`GET /requests`: the newest first; `since`, `limit`, `unmatched`, `matchingStub`."""
     journal, limit, since = call.namespace.journal, call.integer("limit"), call.since()
     stub_id = call.option("matchingStub")
@@ -141,8 +141,15 @@ def list_requests(call: ControlCall) -> ControlAnswer:
         found, total = list(reversed(journal)), journal.total
     if since is not None:
         found = [item for item in found if item.received_millis > since]
-    events = [describe_event(item, call.origin) for item in found[:limit]]
-    return ControlAnswer(200, {"requests": events, "meta": {"total": total}, "requestJournalDisabled": False})
+
+    def write(item: Call) -> Json:
+        return describe_event(item, call.origin)
+
+    def gather(events: list[Json]) -> ControlAnswer:
+        document: JsonObject = {"requests": events, "meta": {"total": total}, "requestJournalDisabled": False}
+        return ControlAnswer(200, document)
+
+    return Listing(call.namespace, found[:limit], write, gather)
 
 
 def find_call(call: ControlCall) -> Call:

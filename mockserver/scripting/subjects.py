@@ -150,6 +150,6 @@ def normal_path(path: str) -> str:
 
 def _read_json(data: bytes) -> Json | UnsetType:
     try:
-        return json_codec.loads(data)[0]
+        return json_codec.loads_kept(data)
     except MalformedJson:
         return UNSET

@@ -448,6 +448,34 @@ def test_a_long_chain_of_references_is_followed_or_refused(tmp_path: Path) -> No
     assert "nested too deeply" in problem.message
 
 
+def test_mistakes_of_files_schemas_and_operations_come_at_once_and_once_each(tmp_path: Path) -> None:
+    operation = {"operationId": "x", "parameters": [{"$ref": "gone.json#/id"}]}
+    document = {
+        **HEAD,
+        "paths": {
+            "/a/{id}": {"get": {**operation, "responses": {"200": {"$ref": "#/components/responses/Gone"}}}},
+            "/b/{id}": {"get": {"operationId": "x", "responses": {"999": {"description": ""}}}},
+            "/c": {
+                "get": {
+                    "parameters": [{"name": "q"}, {"name": "z", "in": "query", "schema": {"type": 5}}],
+                    "responses": {"200": {"description": "", "x-provenance": "guessed"}},
+                }
+            },
+        },
+    }
+    assert {problem.pointer for problem in refusal(tmp_path, document)} == {
+        "",
+        "/paths/~1a~1{id}/get/parameters/0/$ref",
+        "/paths/~1a~1{id}/get/responses/200/$ref",
+        "/paths/~1b~1{id}",
+        "/paths/~1b~1{id}/get",
+        "/paths/~1b~1{id}/get/responses/999",
+        "/paths/~1c/get/parameters/0",
+        "/paths/~1c/get/parameters/1/schema/type",
+        "/paths/~1c/get/responses/200/x-provenance",
+    }
+
+
 def test_references_in_a_circle_outside_schemas_are_refused(tmp_path: Path) -> None:
     document = {
         **HEAD,

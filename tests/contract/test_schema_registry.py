@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from mockserver.contract.schema_registry import (
     FORMATS,
+    MAX_POINTERS,
     MAX_VIOLATIONS,
     CompiledSchema,
     SchemaRegistry,
@@ -123,6 +124,17 @@ def test_a_report_is_bounded_and_says_so() -> None:
     found = compiled.violations([1] * 100_000)
     assert len(found) == MAX_VIOLATIONS + 1
     assert (found[0].pointer, found[0].message) == ("", "breaks its schema in more ways than are listed")
+
+
+def test_the_pointers_of_a_report_are_bounded_together() -> None:
+    compiled = compile_schema({"additionalProperties": {"items": {"type": "string"}}})
+    for length, listed in ((MAX_POINTERS // 50, 50), (MAX_POINTERS, 1), (10 * MAX_POINTERS, 1)):
+        name = "n" * length
+        first, *others = compiled.violations({name: [1] * 200})
+        assert (first.pointer, first.message) == ("", "breaks its schema in more ways than are listed")
+        assert {violation.pointer for violation in others} == {f"/{name}/{index}" for index in range(listed)}
+        (alone,) = compiled.violations({name: [1]})
+        assert alone.pointer == f"/{name}/0"
 
 
 def test_a_right_value_has_an_empty_report() -> None:

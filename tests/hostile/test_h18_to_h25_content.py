@@ -6,14 +6,18 @@ import contextlib
 import copy
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
+from mockserver import MockServer, connect
 from mockserver.cli import main
 from mockserver.contract import load_contract
 from mockserver.exceptions import InvalidInput
@@ -71,6 +75,48 @@ def test_h18_two_documents_and_other_encodings_are_400(target: Target) -> None:
     assert {answer.status for answer in ask_all(target, bodies).values()} == {400}
 
 
+@pytest.mark.parametrize("limit", [8, 64, 100])
+def test_h18_depth_is_an_option_and_what_it_lets_in_can_be_read_everywhere(limit: int) -> None:
+    def body(depth: int) -> bytes:
+        inner = b"[" * (depth - 2) + b"]" * (depth - 2)
+        return b'{"name":"n","permissions":{},"metadata":{"a":%b}}' % inner
+
+    with target_with(json_depth=limit) as target, MockServer(json_depth=limit) as server:
+        # Tried in vain, by walking through the body.
+        target.stub({"status": 500}, times=1)
+        never = {"bodyPatterns": [{"equalToJson": {"a": 1}, "ignoreArrayOrder": True}], "urlPath": "/v1/x"}
+        assert target.control("POST", "/mappings", {"request": never, "response": {}}).status == 201
+        assert target.ask(http(body=body(limit))).status == 500
+        assert target.ask(http(body=body(limit))).status == 201
+        refused = target.ask(http(body=body(limit + 1)))
+        assert refused.outcome == (400, "malformed_json")
+        assert refused.json["error"]["details"]["hint"] == f"nested deeper than {limit} levels"
+        for path in ("/requests", "/har", "/audits/duplicates", "/requests/unmatched/near-misses"):
+            assert target.control("GET", path).status == 200
+        remote = connect(target.server.origin)
+        assert [call.json["metadata"]["a"] for call in remote.calls("createApiKey")[:2]] == [
+            json.loads(body(limit))["metadata"]["a"]
+        ] * 2
+        with pytest.raises(AssertionError):
+            remote.verify("createApiKey", times=9)
+        # The same without a socket.
+        client = httpx.Client(transport=server.transport())
+        headers = {"Authorization": f"Bearer {server.secret_key}", "Content-Type": "application/json"}
+        url = f"http://mock{CREATE}"
+        assert client.post(url, content=body(limit), headers=headers).status_code == 201
+        assert client.post(url, content=body(limit + 1), headers=headers).status_code == 400
+        assert server.calls()[0].json == json.loads(body(limit))
+
+
+@pytest.mark.parametrize("limit", [30, 10_000, 100_000])
+def test_h18_the_length_of_a_number_is_an_option(limit: int) -> None:
+    with target_with(json_number_length=limit) as target:
+        text = b'{"name":"n","permissions":{},"metadata":{"a":%b}}'
+        assert target.ask(http(body=text % (b"1" * limit))).status == 201
+        assert target.ask(http(body=text % (b"1" * (limit + 1)))).outcome == (400, "malformed_json")
+        assert target.control("GET", "/calls").body.count(b"1" * limit) >= (1 if limit < 20_000 else 0)
+
+
 # H19
 
 NAMES = [
@@ -113,6 +159,23 @@ def test_h19_a_name_as_long_as_the_body_is_bounded(target: Target, length: int) 
         return
     assert target.ask(http(body=body)).status in (201, 422)
     assert len(json.dumps(target.calls())) < 1_000_000
+
+
+def test_h19_a_long_name_does_not_multiply_in_the_report(target: Target) -> None:
+    body = json.dumps({"name": "n", "permissions": {"k" * 500_000: [1] * 200}}).encode()
+    answer = target.ask(http(body=body))
+    assert answer.status == 422
+    assert len(answer.body) < 2 * len(body)
+    assert answer.json["error"]["details"]["violations"][0]["message"].endswith("more ways than are listed")
+
+
+def test_h19_a_key_under_a_long_name_is_noticed_at_once(target: Target) -> None:
+    metadata = {"k" * 500_000: ["", f"sk_test_mock_{'x' * 32}", *[""] * 100_000]}
+    body = json.dumps({"name": "n", "permissions": {}, "metadata": metadata}).encode()
+    assert target.ask(http(body=body)).status == 201
+    (warning,) = target.calls()[0]["warnings"]
+    assert warning["code"] == "leaked_key"
+    assert len(warning["message"]) < 500
 
 
 def test_h19_duplicate_members_by_the_ten_thousands_are_read_at_once(target: Target) -> None:
@@ -221,6 +284,25 @@ def test_h20_a_recursive_schema_is_followed_to_the_depth_of_json(judge: Target) 
     assert verdict(judge, "Node", nested(62, {"bad": 1})) == 422
     assert judge.calls()[0]["violations"][0]["pointer"] == "/c" * 62 + "/bad"
     assert verdict(judge, "Node", nested(500, {})) == 400
+
+
+def test_h20_a_schema_that_contains_itself_twice_is_no_bomb(judge: Target) -> None:
+    # In a process of its own: each level that is not remembered would double the time, without an end.
+    program = """
+import json, sys
+from mockserver.contract.schema_registry import SchemaRegistry
+schema, deep = json.load(sys.stdin)
+registry = SchemaRegistry({"components": {"schemas": {"Branching": schema}}})
+compiled = registry.compile("/components/schemas/Branching")
+print(compiled.is_valid(deep), len(compiled.violations(deep)))
+"""
+    told = json.dumps([SCHEMAS["Branching"], nested(62, {"bad": 1})])
+    run = subprocess.run(
+        [sys.executable, "-c", program], input=told, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert run.stdout == "False 1\n"
+    assert verdict(judge, "Branching", nested(62, {"bad": 1})) == 422
+    assert verdict(judge, "Branching", nested(62, {})) == 200
 
 
 def test_h20_a_report_costs_a_bounded_number_of_steps(judge: Target) -> None:

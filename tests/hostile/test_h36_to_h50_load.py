@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mockserver import MockServer
+from mockserver import MockServer, app
 from mockserver.messages import build_request
 from mockserver.server import build_engine
 from mockserver.settings import Settings
@@ -205,6 +205,25 @@ def test_h39_readers_of_events_that_never_read_cost_nobody_anything(target: Targ
     for reader in readers:
         reader.close()
     target.wait_until(lambda: not target.engine.namespaces.default.journal.listeners)
+
+
+def test_h39_a_reader_of_events_that_is_too_slow_is_cut_off_with_a_marker(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MAX_EVENTS_BEHIND", 20)
+    reader = target.connect()
+    reader.sendall(http("GET", "/__admin/events", "Connection: close", key=None))
+    target.wait_until(lambda: len(target.engine.namespaces.default.journal.listeners) == 1)
+    client, rest = target.connect(), b""
+    # More than every buffer on the way holds.
+    body = json.dumps({"name": "x" * 60_000, "permissions": {}}).encode()
+    for _ in range(400):
+        client.sendall(http(body=body))
+        rest = read_answer(client, rest).rest
+    *_, last = read_to_end(reader).split(b"event: ")
+    # The last chunk of the body, and its end.
+    assert re.fullmatch(rb"dropped\ndata: \{\"dropped\":\d+\}\n\n\r\n0\r\n\r\n", last)
+    assert not target.engine.namespaces.default.journal.listeners
 
 
 # H43
