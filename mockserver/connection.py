@@ -321,7 +321,10 @@ class Connection(HttpToolsProtocol):
     def _write_at_once(self, answer: Exchange | Response, method: str, *, keep_alive: bool) -> bool:
         """Write an answer that goes now and whole; False for any other."""
         response = answer if isinstance(answer, Response) else answer.response
-        if response.delivery is not PROMPT or len(response.body) > SMALL_BYTES:
+        delivery = response.delivery
+        if delivery is not PROMPT and not delivery.is_prompt:
+            return False
+        if len(response.body) > SMALL_BYTES:
             return False
         if isinstance(answer, Exchange):
             # First, so that whoever has the answer finds the call finished.

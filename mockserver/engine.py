@@ -178,7 +178,7 @@ class Engine:
             if decision is not None:
                 call.facets = self.facets.read(inspection, decision, response, effect)
             waiting = None
-            if response.delivery is not PROMPT:
+            if response.delivery is not PROMPT and not response.delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
                 waiting = Waiting(response.delivery.held_by)
                 namespace.waiting.add(waiting)

@@ -79,6 +79,11 @@ class Delivery:
     chunked: bool = False
     upper_case_headers: bool = False
 
+    @property
+    def is_prompt(self) -> bool:
+        """Whether the answer goes at once, whole and sound."""
+        return not self.delay_seconds and (self.dribble, self.fault, self.held_by) == (None, None, None)
+
 
 PROMPT = Delivery()
 

@@ -55,12 +55,15 @@ class Renderer:
         answer = (
             None if decision.variant is None else self._vary(decision.variant, decision, outcome, situation)
         )
+        status, variant, plain = decision.status, None, None
         if answer is None:
             body, headers = self._body(decision, outcome, operation, situation)
             if decision.headers:
                 headers = _merge(headers, decision.headers)
         else:
+            status, variant = answer.status, decision.variant.name if decision.variant else None
             headers, body = write_answer(answer)
+            plain = answer.write(answer.value) if answer.is_compressed else None
         reason = outcome.reason if decision.reason == "answered" and outcome is not None else decision.reason
         own: list[tuple[bytes, bytes]] = [
             (b"mockserver-reason", reason.encode("ascii")),
@@ -76,14 +79,20 @@ class Renderer:
         delivery = PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
             delivery = self._delivery(stub, situation, number)
-        response = Response(
-            decision.status,
+        if answer is not None and (answer.is_chunked or answer.has_upper_case_headers):
+            delivery = replace(
+                delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
+            )
+        return Response(
+            status,
             (*headers, *own),
             body,
-            stub.response.status_message if stub is not None else None,
+            None if stub is None else stub.response.status_message,
             delivery,
+            False,
+            variant,
+            plain,
         )
-        return response if answer is None else _dress(response, answer, decision.variant)
 
     def _vary(
         self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
@@ -215,21 +224,6 @@ def _variant_fields(decision: Decision) -> Headers:
     wishes = [decision.preference, f"variant={name}" if decision.is_variant_preferred else None]
     applied = ", ".join(wish for wish in wishes if wish is not None)
     return (*fields, (b"preference-applied", applied.encode("ascii"))) if applied else fields
-
-
-def _dress(response: Response, answer: Answer, variant: Variant | None) -> Response:
-    """A response with what a variant asks for beside its headers and body."""
-    if answer.is_chunked or answer.has_upper_case_headers:
-        delivery = replace(
-            response.delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
-        )
-        response = replace(response, delivery=delivery)
-    return replace(
-        response,
-        status=answer.status,
-        variant=variant.name if variant is not None else None,
-        plain=answer.write(answer.value) if answer.is_compressed else None,
-    )
 
 
 def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
