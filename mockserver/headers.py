@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
 from mockserver.leaks import find_leaking_headers
-from mockserver.redaction import redact, redact_bytes, redact_header
+from mockserver.redaction import SECRET_HEADERS, redact, redact_bytes, redact_header
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
@@ -79,6 +79,8 @@ class HeaderReader:
     def __init__(self, tokens: TokenAuthority) -> None:
         self._tokens = tokens
         self._remembered: dict[Headers, HeaderFacts] = {}
+        # By the value of Authorization: the credential, and as what that header may be shown.
+        self._credentials: dict[str, tuple[Credential, bytes]] = {}
         self._heads: dict[bytes, tuple[Head, int]] = {}
 
     def __repr__(self) -> str:
@@ -89,7 +91,7 @@ class HeaderReader:
         facts = self._remembered.get(headers)
         if facts is None:
             facts = self._read(headers)
-            if facts.credential.mode != "live" and facts.credential.kind != "malformed":
+            if facts.credential is NO_CREDENTIAL or is_rememberable(facts.credential):
                 self._remember(headers, facts)
         return facts
 
@@ -117,6 +119,7 @@ class HeaderReader:
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""
         self._remembered.clear()
+        self._credentials.clear()
         self._heads.clear()
 
     def _read(self, headers: Headers) -> HeaderFacts:
@@ -141,46 +144,72 @@ class HeaderReader:
                 idempotency_key = value.decode("latin-1") or None
             elif name == b"origin":
                 origin = value
-        credential = self._read_credential(authorizations)
-        shown = None
-        if credential.kind in ("secret", "publishable"):
-            # As `redact_header` would show it, without working out the fingerprint again.
-            shown = f"{authorizations[0].split()[0]} {credential.display}".encode("latin-1")
         return HeaderFacts(
-            credential,
+            self._read_credential(authorizations),
             content_type,
             read_preferences(", ".join(preferences)) if preferences else None,
             idempotency_key,
             accept is None or accepts_json(accept),
             tuple(hosts),
             origin,
-            tuple([_record(name, value, shown) for name, value in headers]),
+            self._record(headers),
             find_leaking_headers(headers),
         )
+
+    def _record(self, headers: Headers) -> Headers:
+        """Headers as they may be kept and shown."""
+        rest = b"\n".join([part for header in headers if header[0] not in SECRET_HEADERS for part in header])
+        if redact_bytes(rest) is rest:
+            # At once, as in nearly every request there is nothing to hide but a credential.
+            return tuple([
+                header if header[0] not in SECRET_HEADERS else (header[0], self._hide(*header))
+                for header in headers
+            ])  # fmt: skip
+        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers])
+
+    def _hide(self, name: bytes, value: bytes) -> bytes:
+        """The value of a header as it may be kept and shown."""
+        if name == b"authorization" and (known := self._credentials.get(value.decode("latin-1"))):
+            return known[1]
+        return redact_header(name, value)
 
     def _read_credential(self, authorizations: list[str]) -> Credential:
         if not authorizations:
             return NO_CREDENTIAL
         if len(authorizations) > 1:
             return read_several(authorizations)
-        credential = read_credential(authorizations[0])
+        text = authorizations[0]
+        known = self._credentials.get(text)
+        if known is not None:
+            return known[0]
+        credential = self._check(read_credential(text), text)
+        if is_rememberable(credential):
+            if len(self._credentials) >= MAX_REMEMBERED:
+                self.forget()
+            shown = redact_header(b"authorization", text.encode("latin-1"))
+            self._credentials[text] = credential, shown
+        return credential
+
+    def _check(self, credential: Credential, authorization: str) -> Credential:
+        """The same credential, or what is wrong with a JWT."""
         if credential.kind != "jwt":
             return credential
-        token = authorizations[0].split()[1]
+        token = authorization.split()[1]
         problem = self._tokens.check(token, credential.header or {}, credential.claims)
         if problem is None:
             return credential
         return credential._replace(problem="invalid_token", problem_text=problem)
 
 
-def _record(name: bytes, value: bytes, authorization: bytes | None) -> tuple[bytes, bytes]:
-    if authorization is not None and name == b"authorization":
-        return name, authorization
-    return redact_bytes(name), redact_header(name, value)
+def is_rememberable(credential: Credential) -> bool:
+    """Whether a credential may stay in memory for a while: no live one, and nothing that is none."""
+    return credential.mode != "live" and credential.kind not in ("malformed", "none")
 
 
 def accepts_json(accept: str) -> bool:
     """Whether an Accept header (RFC 9110, section 12.5.1) lets JSON through."""
+    if accept in ("*/*", "application/json"):
+        return True
     best: tuple[int, float] = (-1, 1.0 if not accept.strip() else 0.0)
     for item in accept.split(","):
         media, *parameters = (part.strip().lower() for part in item.split(";"))
