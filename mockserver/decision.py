@@ -457,7 +457,7 @@ def by_permission(situation: Situation) -> Decision | None:
 def by_conflict(situation: Situation) -> Decision | None:
     """409 for an idempotency key in other use, the kept answer for one seen before, 409 by behaviour."""
     inspection, namespace = situation.inspection, situation.namespace
-    key = idempotency_key(situation)
+    key = None if inspection.idempotency_key is None else idempotency_key(situation)
     if key is not None:
         answer = namespace.resources.find_answer(key, situation.now_millis)
         if answer is not None:

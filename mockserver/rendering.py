@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from statistics import NormalDist
-from typing import TypeGuard
 
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.decision import (
@@ -115,10 +114,9 @@ class Renderer:
     ) -> Answer:
         """The plain answer in its parts."""
         envelope = operation.envelope(decision.status)
-        if outcome is not None and isinstance(decision.content, CarryOut) and _is_json(envelope):
+        if isinstance(decision.content, CarryOut) and outcome and envelope and envelope.is_json:
             # As `success`, without writing what is read again at once.
-            headers: Headers = (_content_type(envelope),)
-            return Answer(decision.status, _merge(headers, decision.headers), outcome.value)
+            return Answer(decision.status, _merge(envelope.content_type, decision.headers), outcome.value)
         body, headers = self._body(decision, outcome, operation, situation)
         if decision.headers:
             headers = _merge(headers, decision.headers)
@@ -153,9 +151,7 @@ class Renderer:
         if envelope.schema is not None and not envelope.schema.is_valid(value):
             found = "; ".join(f"{v.pointer} {v.message}" for v in envelope.schema.violations(value))
             raise MockFailure(f"the answer to {operation and operation.id} breaks its schema: {found}")
-        if "json" in envelope.media_type:
-            return dumps(value), (_content_type(envelope),)
-        return str(value).encode("utf-8"), (_content_type(envelope),)
+        return _write(envelope, value)
 
     def _refusal(
         self, refusal: Refusal, operation: Operation | None, situation: Situation
@@ -181,9 +177,7 @@ class Renderer:
         base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
         name = operation.id if operation else ""
         value = self.example(envelope, base.at("example", name, str(status)), wish)
-        if "json" not in envelope.media_type:
-            return str(value).encode("utf-8"), (_content_type(envelope),)
-        return dumps(value), (_content_type(envelope),)
+        return _write(envelope, value)
 
     def example(self, envelope: Envelope, seed: Seed, wish: Example) -> Json:
         """An example of an envelope: the named one, the first one, or a value made from the schema."""
@@ -247,15 +241,10 @@ def draw_delay(delay: Delay, seed: Seed) -> float:
     return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
 
 
-def _is_json(envelope: Envelope | None) -> TypeGuard[Envelope]:
-    return envelope is not None and envelope.media_type is not None and "json" in envelope.media_type
-
-
-def _content_type(envelope: Envelope) -> tuple[bytes, bytes]:
-    media_type = envelope.media_type
-    if media_type == "application/json" or media_type is None:
-        return JSON_TYPE
-    return (b"content-type", media_type.encode("latin-1"))
+def _write(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
+    """A body of an envelope, and the header that tells what it is."""
+    body = dumps(value) if envelope.is_json else str(value).encode("utf-8")
+    return body, envelope.content_type
 
 
 def _merge(headers: Headers, over: Headers) -> Headers:

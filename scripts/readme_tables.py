@@ -1,21 +1,25 @@
-"""The tables of the README that are made from the code, and their places in it.
+"""The tables of the README that are made from the code, or from what was measured, and their places in it.
 
-Run as a program it writes them; `tests/test_readme.py` compares them.
+Run as a program (`python -m scripts.readme_tables`) it writes them; `tests/test_readme.py` compares them.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.figures import Table
+from benchmarks.report import read_results, write_table
 from mockserver.catalogue import FAULTS, errors_table
 from mockserver.contract import load_contract
 from mockserver.control import ROUTES
 from mockserver.fixtures import load_fixtures
 from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, packaged_folder
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
 
 
 def options_table() -> str:
@@ -60,7 +64,21 @@ def create_errors_table() -> str:
     return errors_table(contract, load_fixtures(packaged_folder("fixtures"), contract), "createApiKey")
 
 
+def speed_table() -> str:
+    """Throughput side by side, as it was measured last."""
+    results = read_results(json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8")))
+    table = results.find_table("throughput-16")
+    assert table is not None, "scripts/bench measures it"
+    names = ("server", "requests/s", "p50 ms", "p99 ms", "of bare ASGI")
+    shown = [table.columns.index(name) for name in names]
+    rows = tuple(tuple(row[index] for index in shown) for row in table.rows)
+    machine = ", ".join(results.machine.values())
+    written = write_table(Table(table.name, table.title, names, rows, ()))
+    return f"{written}\n\n16 connections, medians and quartiles. Measured on: {machine}.\n"
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "speed": speed_table,
     "options": options_table,
     "errors": create_errors_table,
     "faults": faults_table,

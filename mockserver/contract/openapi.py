@@ -515,6 +515,8 @@ class _Reader:
         return Envelope(
             status=status,
             media_type=media,
+            is_json=media is not None and "json" in media,
+            content_type=((b"content-type", media.encode("latin-1")),) if media is not None else (),
             schema=schema,
             schema_pointer=f"{place}/schema" if "schema" in item else "",
             examples=dict(self._examples(item, schema, place)),

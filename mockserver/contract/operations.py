@@ -9,7 +9,7 @@ from typing import Literal
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import Problem
-from mockserver.types import Json, JsonObject
+from mockserver.types import Headers, Json, JsonObject
 
 Place = Literal["query", "path", "header", "cookie"]
 
@@ -49,10 +49,15 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The body of one status: its schema, its named examples, and where they come from."""
+    """The body of one status: its schema, its named examples, and where they come from.
+
+    `media_type` is None where there is no body; `content_type` is the header that tells it.
+    """
 
     status: str
     media_type: str | None
+    is_json: bool
+    content_type: Headers
     schema: CompiledSchema | None
     schema_pointer: str
     examples: Mapping[str, Json]
