@@ -41,9 +41,11 @@ class Clock:
 
     def now_millis(self) -> int:
         """The current time of this clock, in milliseconds since the epoch."""
-        if self.mode == "frozen":
-            return self.value
-        return self._real() + self.value
+        return self.at(self._real())
+
+    def at(self, real_millis: int) -> int:
+        """What this clock shows when the machine's own time is this."""
+        return self.value if self.mode == "frozen" else real_millis + self.value
 
     def freeze(self, millis: int | None = None) -> None:
         """Stand still at an instant; at the clock's own present when none is given."""

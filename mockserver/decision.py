@@ -513,11 +513,10 @@ def _succeed(status: int) -> Decision:
 def choose_success(situation: Situation, operation: Operation) -> int:
     """The status of a success: the configured one where it is documented, else the lowest documented."""
     statuses = operation.success_statuses
-    wanted = situation.namespace.settings.success_status
-    if wanted == "alternate":
+    status = situation.namespace.success_status
+    if status is None:
         done = situation.namespace.resources.successes.get(operation.id, 0)
         return statuses[-1 - done % len(statuses)]
-    status = int(wanted)
     return status if status in statuses else statuses[0]
 
 
@@ -573,17 +572,16 @@ def _find_preferred(
 
 def _next_variant(situation: Situation, operation: Operation, status: int) -> Variant | None:
     """What the namespace makes of an answer. Asking in a cycle takes the turn, as one step."""
-    namespace, book = situation.namespace, situation.variants
-    is_gzip_read = accepts_gzip(situation.inspection.request)
+    namespace, book, request = situation.namespace, situation.variants, situation.inspection.request
     variant: Variant | None = None
     choice = namespace.variant
     if choice is not None:
         if choice.fits(operation.id, status):
             variant = book.find(operation, status, choice.name)
-        if variant is not None and variant.needs_gzip and not is_gzip_read:
+        if variant is not None and variant.needs_gzip and not accepts_gzip(request):
             variant = None
     elif namespace.settings.variants == "cycle":
-        legal = book.legal(operation, status, accepts_gzip=is_gzip_read)
+        legal = book.legal(operation, status, accepts_gzip=accepts_gzip(request))
         if legal:
             variant = legal[namespace.resources.take_turn(operation.id, status) % len(legal)]
     if namespace.settings.tolerant_reader and 200 <= status < 300:

@@ -125,7 +125,8 @@ class Engine:
         inspection = self._inspector.inspect(request)
         namespace = self.namespaces.get(inspection.namespace)
         with namespace.lock:
-            now_millis = namespace.clock.now_millis()
+            received_millis = real_millis()
+            now_millis = namespace.clock.at(received_millis)
             operation = inspection.operation
             situation = Situation(
                 inspection,
@@ -172,7 +173,7 @@ class Engine:
                 number,
                 call_id,
                 started,
-                real_millis(),
+                received_millis,
                 effect,
             )
             if decision is not None:
@@ -284,7 +285,7 @@ def _make_call(
 ) -> Call:
     """Copy the plain facts of a call, all of them redacted."""
     inspection = situation.inspection
-    call = Call(
+    return Call(
         call_id,
         number,
         situation.namespace.name,
@@ -301,9 +302,9 @@ def _make_call(
         situation.now_millis,
         situation.principal.tenant,
         effect,
+        response,
+        None if outcome is None else outcome.secret,
     )
-    call.answer_with(response, outcome.secret if outcome is not None else None)
-    return call
 
 
 def fail(error: BaseException | None) -> Response:

@@ -111,7 +111,10 @@ class Call:
         clock_millis: int | None = None,
         tenant: bytes | None = None,
         effect: str | None = None,
+        response: Response | None = None,
+        secret: tuple[bytes, bytes] | None = None,
     ) -> None:
+        """`secret` is one that the response is known to hold, and as what that is shown."""
         self.id = id
         self.number = number
         self.namespace = namespace
@@ -133,41 +136,40 @@ class Call:
         self.effect = effect
         self.retry: Retry | None = None
         self.facets: tuple[Facet, ...] = ()
-        self.status: int | None = None
-        self.variant: str | None = None
-        self.response_headers: Headers = ()
-        self.response_body = b""
-        self.response_truncated = False
         self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
         # Headers are counted where it is known whether they are shared (see Journal.record).
         self.size = _CALL_OVERHEAD + len(request.body) + len(request.query) + len(request.path)
+        self.status: int | None = None
+        self.variant: str | None = None
+        self.response_headers: Headers = ()
+        self.response_body = b""
+        self.response_truncated = False
+        if response is not None:
+            self._keep_answer(response, secret)
 
     def __repr__(self) -> str:
         return f"<Call {self.number} {self.request.method} {self.request.path} {self.status} {self.reason}>"
 
-    def answer_with(self, response: Response, secret: tuple[bytes, bytes] | None = None) -> None:
-        """Keep the answer, redacted, before it leaves. `secret` is one that it is known to hold, and as what
-        that is shown: finding it again would cost more than all the rest."""
+    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None) -> None:
+        """Keep the answer, redacted, before it leaves."""
         self.status = response.status
         self.variant = response.variant
         headers = response.headers
-        # Only a script can bring a secret there.
-        self.response_headers = (
-            headers
-            if self.stub is None
-            else tuple((redact_bytes(name), redact_bytes(value)) for name, value in headers)
-        )
+        if self.stub is not None:
+            # Only a script can bring a secret there.
+            headers = tuple((redact_bytes(name), redact_bytes(value)) for name, value in headers)
+        self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
         if secret is None:
             self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
         else:
+            # Finding it again would cost more than all the rest.
             text, shown = secret
-            self.response_body = shown.join([redact_bytes(part) for part in body.split(text)])[
-                :MAX_BODY_BYTES
-            ]
+            clean = shown.join([redact_bytes(part) for part in body.split(text)])
+            self.response_body = clean[:MAX_BODY_BYTES]
         self.size += len(self.response_body)
 
     @property

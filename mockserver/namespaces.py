@@ -133,6 +133,9 @@ class Namespace:
         self.settings = settings
         self.clock: Clock = read_clock(settings.clock)
         self.rate: RateLimit | None = settings.rate
+        wanted = settings.success_status
+        # None lets the documented ones alternate.
+        self.success_status = None if wanted == "alternate" else int(wanted)
         self._note_variation()
         self.seed = Seed(settings.seed, self.name)
         self._call_ids = UuidSeries(self.seed.at("call"))

@@ -57,8 +57,7 @@ class Renderer:
         status, variant, plain = decision.status, None, None
         if answer is None:
             body, headers = self._body(decision, outcome, operation, situation)
-            if decision.headers:
-                headers = _merge(headers, decision.headers)
+            headers = _merge(headers, decision.headers)
         else:
             status, variant = answer.status, decision.variant.name if decision.variant else None
             headers, body = write_answer(answer)
@@ -118,8 +117,7 @@ class Renderer:
             # As `success`, without writing what is read again at once.
             return Answer(decision.status, _merge(envelope.content_type, decision.headers), outcome.value)
         body, headers = self._body(decision, outcome, operation, situation)
-        if decision.headers:
-            headers = _merge(headers, decision.headers)
+        headers = _merge(headers, decision.headers)
         if b"json" in dict(headers).get(b"content-type", b""):
             return Answer(decision.status, headers, loads(body)[0])
         return Answer(decision.status, headers, body, is_json=False, write=keep)
@@ -215,9 +213,12 @@ def _variant_fields(decision: Decision) -> Headers:
     assert decision.variant is not None, "only variants have a name"
     name = decision.variant.name
     fields: Headers = ((b"mockserver-variant", name.encode("ascii")),)
-    wishes = [decision.preference, f"variant={name}" if decision.is_variant_preferred else None]
-    applied = ", ".join(wish for wish in wishes if wish is not None)
-    return (*fields, (b"preference-applied", applied.encode("ascii"))) if applied else fields
+    applied = [] if decision.preference is None else [decision.preference]
+    if decision.is_variant_preferred:
+        applied.append(f"variant={name}")
+    if not applied:
+        return fields
+    return (*fields, (b"preference-applied", ", ".join(applied).encode("ascii")))
 
 
 def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
@@ -249,5 +250,7 @@ def _write(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
 
 def _merge(headers: Headers, over: Headers) -> Headers:
     """Headers with those of a script on top; a name that the script sets is set by it alone."""
+    if not over:
+        return headers
     names = {name.lower() for name, _ in over}
     return (*(header for header in headers if header[0] not in names), *over)

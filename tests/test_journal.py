@@ -40,7 +40,7 @@ def desk(engine: Engine) -> Desk:
 
 def make_call(number: int, operation: str | None = "createApiKey", **more: Any) -> Call:
     """A call that was answered with 201 or what is given: status, reason, body, warnings, millis."""
-    call = Call(
+    return Call(
         f"call-{number}",
         number,
         "default",
@@ -52,9 +52,8 @@ def make_call(number: int, operation: str | None = "createApiKey", **more: Any) 
         more.get("reason", "created"),
         received_millis=more.get("millis", number),
         started=0.0,
+        response=Response(more.get("status", 201), (), b""),
     )
-    call.answer_with(Response(more.get("status", 201), (), b""))
-    return call
 
 
 def fill(journal: Journal, count: int, **more: Any) -> list[Call]:
