@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -312,3 +313,10 @@ def test_a_library_outside_its_place_is_found() -> None:
         "mockserver.scripting.operators, line 1, imports jsonpath_rfc9535, which is known to scripting.paths",
         "mockserver.settings, line 1, imports attrs, which is known to no module",
     ]
+
+
+def test_the_contributing_guide_has_the_same_shelves() -> None:
+    text = (FOLDER.parent / "CONTRIBUTING.md").read_text("utf-8")
+    rows = re.findall(r"^\| \d\. [^:|]+: ([^|]+) \|", text, re.MULTILINE)
+    shelves = [tuple(re.findall(r"`(\w+)/?`", row)) for row in rows]
+    assert shelves == [names for shelf, names in SHELVES.items() if shelf != "the front"]
