@@ -391,6 +391,8 @@ class Connection(HttpToolsProtocol):
         if broken is not None and broken is self._active and not broken.response_complete:
             cast(Scope, broken.scope)[REJECTED] = True
             broken.disconnected = True
+            # Whoever waits for its body must not ask the client for it any more.
+            broken.waiting_for_100_continue = False
             broken.message_event.set()
             self._end(b"" if broken.response_started else words)
         elif self._is_answering():

@@ -108,6 +108,19 @@ def test_an_answer_that_takes_the_long_way_is_given_once() -> None:
         assert [call["state"] for call in target.calls()] == ["answered"]
 
 
+def test_a_body_that_was_refused_is_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    data = http("POST", CREATE, "Expect: 100-continue", "Transfer-Encoding: chunked", body=b"x\r\n")
+    with target_with() as target:
+        # Whether it is refused before anybody waits for it depends on who is first.
+        for _ in range(25):
+            client = target.connect()
+            client.sendall(data)
+            received = read_to_end(client).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+            assert split_answers(received)[0].outcome == (400, "guard")
+        assert target.calls() == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
 # Heads that were read before.
 
 REPEATED = {
