@@ -82,8 +82,7 @@ class Connection(HttpToolsProtocol):
         # Of a call that is answered as soon as it is whole, without uvicorn's record of it: its head, what
         # has come of its body, and the bytes that it began with if no others were before them.
         self._direct: Head | None = None
-        self._body: list[bytes] = []
-        self._body_size = 0
+        self._body = bytearray()
         self._beginning: bytes | None = None
         # An answer that was given already, and now has to go the long way.
         self._ready: Exchange | Response | None = None
@@ -220,8 +219,6 @@ class Connection(HttpToolsProtocol):
             path, _, query = url.partition(b"?")
             method = self.parser.get_method().decode("ascii")
             self._direct = self._mock.admit(method, path, query, tuple(self.headers))
-            self._body = []
-            self._body_size = 0
         else:
             self._begin_cycle()
 
@@ -267,15 +264,15 @@ class Connection(HttpToolsProtocol):
         if self._direct is None:
             super().on_body(body)
             return
-        self._body.append(body)
-        self._body_size += len(body)
-        if self._body_size > self._body_limit:
+        self._body += body
+        if len(self._body) > self._body_limit:
             raise too_large(self._body_limit)
 
     def on_message_complete(self) -> None:
         if self._wants_upgrade:
             return
         head, self._direct = self._direct, None
+        beginning, self._beginning = self._beginning, None
         self._is_receiving = False
         self._is_reading_head = True
         self._loose_bytes = 0
@@ -283,7 +280,9 @@ class Connection(HttpToolsProtocol):
         if head is None:
             super().on_message_complete()
         else:
-            self._answer_directly(head, b"".join(self._body))
+            # Nothing of it is kept while the client is idle.
+            body, self._body = bytes(self._body), bytearray()
+            self._answer_directly(head, body, beginning)
 
     def _end_by(self, error: BaseException | None) -> None:
         """End what one of these methods has broken off: by a refusal, or by a fault of our own."""
@@ -299,15 +298,15 @@ class Connection(HttpToolsProtocol):
 
     # Answering.
 
-    def _answer_directly(self, head: Head, body: bytes) -> None:
+    def _answer_directly(self, head: Head, body: bytes, beginning: bytes | None) -> None:
         """Answer a call here and now: a task, two queues and three messages for what takes microseconds
         would cost more than the call. What has to wait, or to be damaged, takes the long way."""
         answer, self._ready = self._ready, None
         if answer is None:
             answer = self._mock.answer(head, body, self.client)
         keep_alive = self.parser.should_keep_alive()
-        if keep_alive and self._beginning is not None:
-            self._remember(self._beginning, head, body)
+        if keep_alive and beginning is not None:
+            self._remember(beginning, head, body)
         if not self._write_at_once(answer, head.method, keep_alive=keep_alive):
             self._deliver_later(answer, body)
 
@@ -429,7 +428,7 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._direct is not None:
             head, self._direct = self._direct, None
-            self._mock.record_incomplete(head, b"".join(self._body), self.client)
+            self._mock.record_incomplete(head, bytes(self._body), self.client)
         super().connection_lost(exc)
         # uvicorn tells the request that came last, which may be one behind that which is being answered.
         active = self._active
