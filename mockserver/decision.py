@@ -461,7 +461,7 @@ def by_conflict(situation: Situation) -> Decision | None:
     if key is not None:
         answer = namespace.resources.find_answer(key, situation.now_millis)
         if answer is not None:
-            if answer.in_flight:
+            if key in namespace.resources.in_flight:
                 text = "the first call with this key is still in flight"
                 return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             if answer.request != digest_request(inspection):

@@ -137,7 +137,8 @@ class Engine:
                 self.variants,
             )
             number, call_id = namespace.next_call()
-            key = None
+            key: bytes | None = None
+            kept: StoredAnswer | None = None
             reason = "mock_failure"
             decision: Decision | None = None
             outcome: Outcome | None = None
@@ -151,8 +152,9 @@ class Engine:
                     # Chosen now: carrying out counts, and the next success may have another status.
                     status = _real_status(situation, decision)
                     outcome = self._carry_out(situation, status)
-                    key = self._keep_answer(situation, status, outcome, call_id)
-                response = self.renderer.render(decision, outcome, situation, call_id, number)
+                    if inspection.idempotency_key is not None:
+                        key, kept = self._keep_answer(situation, status, outcome, call_id)
+                response = self.renderer.render(decision, outcome, situation, call_id, number, kept)
                 reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
             except Exception as error:
                 # The mock's own fault: it must never look like an answer of the API.
@@ -233,19 +235,19 @@ class Engine:
         value = None if envelope is None else self.renderer.example(envelope, seed, Example())
         return Outcome(value, "answered")
 
-    def _keep_answer(self, situation: Situation, status: int, outcome: Outcome, call_id: str) -> bytes | None:
+    def _keep_answer(
+        self, situation: Situation, status: int, outcome: Outcome, call_id: str
+    ) -> tuple[bytes | None, StoredAnswer | None]:
         """Keep the real answer under its idempotency key, whatever a script makes the client see."""
         key = idempotency_key(situation)
         operation = situation.inspection.operation
         if key is None or operation is None:
-            return None
+            return None, None
         body, headers = self.renderer.success(operation, status, outcome)
         request = digest_request(situation.inspection)
-        answer = StoredAnswer(
-            request, status, headers, trim(body), situation.now_millis, call_id, in_flight=True
-        )
-        situation.namespace.resources.keep_answer(key, answer)
-        return key
+        answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis)
+        situation.namespace.resources.keep_answer(key, answer, call_id)
+        return key, answer
 
 
 def _real_status(situation: Situation, decision: Decision) -> int:

@@ -44,9 +44,16 @@ class Renderer:
         self._fixtures = fixtures
 
     def render(
-        self, decision: Decision, outcome: Outcome | None, situation: Situation, call_id: str, number: int
+        self,
+        decision: Decision,
+        outcome: Outcome | None,
+        situation: Situation,
+        call_id: str,
+        number: int,
+        kept: StoredAnswer | None = None,
     ) -> Response:
-        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done.
+        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done,
+        and `kept` the same as an answer, where it was written already.
 
         Raises MockFailure when the answer would break the contract.
         """
@@ -56,7 +63,10 @@ class Renderer:
         )
         status, variant, plain = decision.status, None, None
         if answer is None:
-            body, headers = self._body(decision, outcome, operation, situation)
+            if kept is not None and isinstance(decision.content, CarryOut):
+                body, headers = kept.body, kept.headers
+            else:
+                body, headers = self._body(decision, outcome, operation, situation)
             headers = _merge(headers, decision.headers)
         else:
             status, variant = answer.status, decision.variant.name if decision.variant else None

@@ -59,7 +59,8 @@ class IssuedCredential:
     is_deleted: bool = False
 
 
-class StoredAnswer(NamedTuple):
+@dataclass(slots=True)
+class StoredAnswer:
     """The answer that an idempotency key stands for. `request` is the digest of what was asked."""
 
     request: bytes
@@ -67,12 +68,10 @@ class StoredAnswer(NamedTuple):
     headers: Headers
     body: bytes
     millis: int
-    call_id: str
-    in_flight: bool
 
     def __repr__(self) -> str:
         # The body may hold the secret that it answered with.
-        return f"<StoredAnswer {self.status} of call {self.call_id}>"
+        return f"<StoredAnswer {self.status}>"
 
 
 class Bucket(NamedTuple):
@@ -119,6 +118,8 @@ class Resources:
         self.credentials: OrderedDict[bytes, IssuedCredential] = OrderedDict()
         self.repetitions: OrderedDict[bytes, int] = OrderedDict()
         self.answers: OrderedDict[bytes, StoredAnswer] = OrderedDict()
+        # Keys whose answer was made and has not arrived, with the call that it was made for.
+        self.in_flight: dict[bytes, str] = {}
         self.buckets: OrderedDict[bytes, Bucket] = OrderedDict()
         self.successes: dict[str, int] = {}
         self.turns: dict[tuple[str, int], int] = {}
@@ -130,9 +131,6 @@ class Resources:
         copy = Resources()
         for name in ("items", "credentials", "repetitions", "successes", "turns", "answers", "buckets"):
             getattr(copy, name).update(getattr(self, name))
-        for key, answer in self.answers.items():
-            if answer.in_flight:
-                copy.answers[key] = answer._replace(in_flight=False)
         copy.given = self.given
         copy.forgotten = self.forgotten
         return copy
@@ -209,22 +207,24 @@ class Resources:
     def find_answer(self, key: bytes, now_millis: int) -> StoredAnswer | None:
         """The answer kept for an idempotency key, for 24 hours of the namespace's clock."""
         answer = self.answers.get(key)
-        if answer is not None and now_millis - answer.millis >= IDEMPOTENCY_MILLIS and not answer.in_flight:
+        is_old = answer is not None and now_millis - answer.millis >= IDEMPOTENCY_MILLIS
+        if is_old and key not in self.in_flight:
             del self.answers[key]
             return None
         return answer
 
-    def keep_answer(self, key: bytes, answer: StoredAnswer) -> None:
-        """Keep what was committed under an idempotency key."""
+    def keep_answer(self, key: bytes, answer: StoredAnswer, call_id: str) -> None:
+        """Keep what a call committed under an idempotency key; it is in flight from now on."""
         self.answers[key] = answer
+        self.in_flight[key] = call_id
         if len(self.answers) > MAX_ITEMS:
-            self.answers.popitem(last=False)
+            oldest, _ = self.answers.popitem(last=False)
+            self.in_flight.pop(oldest, None)
 
     def land_answer(self, key: bytes, call_id: str) -> None:
         """The call that the answer was made for is over, however it ended."""
-        answer = self.answers.get(key)
-        if answer is not None and answer.in_flight and answer.call_id == call_id:
-            self.answers[key] = answer._replace(in_flight=False)
+        if self.in_flight.get(key) == call_id:
+            del self.in_flight[key]
 
     # Rate limits
 

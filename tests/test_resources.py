@@ -31,8 +31,8 @@ def credential(item_id: str) -> IssuedCredential:
     return IssuedCredential(item_id, {}, "a", b"t", None, is_deleted=False)
 
 
-def answer(call_id: str = "c", *, millis: int = 0, in_flight: bool = False) -> StoredAnswer:
-    return StoredAnswer(b"request", 201, (), b"body", millis, call_id, in_flight)
+def answer(*, millis: int = 0) -> StoredAnswer:
+    return StoredAnswer(b"request", 201, (), b"body", millis)
 
 
 # Items and credentials
@@ -115,7 +115,8 @@ def test_repetitions_and_successes_are_counted(monkeypatch: pytest.MonkeyPatch) 
 
 def test_an_answer_is_kept_for_a_day_of_the_clock() -> None:
     resources = Resources()
-    resources.keep_answer(b"k", answer(millis=1000))
+    resources.keep_answer(b"k", answer(millis=1000), "c")
+    resources.land_answer(b"k", "c")
     assert resources.find_answer(b"k", 1000 + IDEMPOTENCY_MILLIS - 1) == answer(millis=1000)
     assert resources.find_answer(b"other", 1000) is None
     assert resources.find_answer(b"k", 1000 + IDEMPOTENCY_MILLIS) is None
@@ -124,25 +125,24 @@ def test_an_answer_is_kept_for_a_day_of_the_clock() -> None:
 
 def test_an_answer_in_flight_stays_until_its_own_call_lands() -> None:
     resources = Resources()
-    resources.keep_answer(b"k", answer("first", in_flight=True))
+    resources.keep_answer(b"k", answer(), "first")
     resources.land_answer(b"k", "second")
     resources.land_answer(b"other", "first")
-    found = resources.find_answer(b"k", IDEMPOTENCY_MILLIS)
-    assert found is not None
-    assert found.in_flight
+    assert resources.find_answer(b"k", IDEMPOTENCY_MILLIS) is not None
+    assert b"k" in resources.in_flight
     resources.land_answer(b"k", "first")
-    found = resources.find_answer(b"k", 1)
-    assert found is not None
-    assert not found.in_flight
+    assert resources.find_answer(b"k", 1) is not None
+    assert b"k" not in resources.in_flight
+    assert resources.find_answer(b"k", IDEMPOTENCY_MILLIS) is None
 
 
 def test_of_answers_and_buckets_the_oldest_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ITEMS", 2)
     resources = Resources()
     for key in (b"1", b"2", b"3"):
-        resources.keep_answer(key, answer())
+        resources.keep_answer(key, answer(), "c")
         resources.take_token(key, RateLimit(1, 60), 0)
-    assert list(resources.answers) == list(resources.buckets) == [b"2", b"3"]
+    assert list(resources.answers) == list(resources.buckets) == list(resources.in_flight) == [b"2", b"3"]
 
 
 # Rate limits
@@ -201,14 +201,13 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     resources = Resources()
     resources.put_item("1", item())
     resources.add_credential(b"d", credential("1"))
-    resources.keep_answer(b"k", answer(in_flight=True))
+    resources.keep_answer(b"k", answer(), "c")
     resources.count_request(b"r", "create")
     resources.take_token(b"b", RateLimit(5, 60), 0)
     copy = resources.copy()
     assert copy.size == resources.size == 5
-    found = copy.find_answer(b"k", 0)
-    assert found is not None
-    assert not found.in_flight
+    assert copy.find_answer(b"k", 0) is not None
+    assert (copy.in_flight, resources.in_flight) == ({}, {b"k": "c"})
     copy.put_item("2", item())
     copy.end_credential(b"d")
     copy.count_request(b"r", "create")
@@ -220,4 +219,4 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
 
 
 def test_what_is_kept_shows_no_body() -> None:
-    assert repr(answer()) == "<StoredAnswer 201 of call c>"
+    assert repr(answer()) == "<StoredAnswer 201>"
