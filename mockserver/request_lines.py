@@ -120,7 +120,8 @@ class LineReader:
         if facts is None:
             facts = LineFacts(self._contract, method, path, query)
             is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
-            if is_short and facts.is_clean and facts.shown_method is method:
+            is_open = facts.is_clean and facts.shown_method is method and _TOKEN_NAMES.isdisjoint(facts.query)
+            if is_short and is_open:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
                 self._remembered[key] = facts

@@ -34,6 +34,7 @@ def test_equal_lines_are_read_once(contract: Contract) -> None:
         ("POST", "/v1/sk_test_very_secret/", QUERY),
         ("POST", "/v1/sk%5ftest%5fvery_secret/", QUERY),
         ("sk_test_very_secret", PATH, QUERY),
+        ("POST", PATH, f"{QUERY}&access_token=opaque"),
         ("POST", PATH, f"{QUERY}&pad={'x' * MAX_REMEMBERED_LENGTH}"),
     ],
 )
