@@ -164,12 +164,12 @@ class Call:
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
         if secret is None:
-            self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
+            clean = redact_bytes(body[:MAX_BODY_BYTES])
         else:
             # Finding it again would cost more than all the rest.
             text, shown = secret
             clean = shown.join([redact_bytes(part) for part in body.split(text)])
-            self.response_body = clean[:MAX_BODY_BYTES]
+        self.response_body = trim(clean[:MAX_BODY_BYTES])
         self.size += len(self.response_body)
 
     @property

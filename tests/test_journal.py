@@ -349,6 +349,17 @@ def test_a_part_of_a_request_is_a_call_without_an_answer(engine: Engine) -> None
     assert [(item["in"], item["pointer"]) for item in shown["violations"]] == [("query", "/account_id")]
 
 
+@pytest.mark.parametrize("secret", [None, (b"sk_test_other", b"sk_test_[]")])
+def test_an_answer_is_kept_as_bytes_of_its_own(secret: tuple[bytes, bytes] | None) -> None:
+    response = Response(500, (), b'{"plain": true}')
+    call = Call(
+        "call-1", 1, "default", build_request("GET", "/"), None, NO_CREDENTIAL, [], [], "stub", 0, 0.0,
+        response=response, secret=secret,
+    )  # fmt: skip
+    assert call.response_body == response.body
+    assert call.response_body is not response.body
+
+
 # What calls touched.
 
 FACETS = [Facet("createApiKey", "member", str(number)) for number in range(4)]
