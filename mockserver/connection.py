@@ -307,7 +307,11 @@ class Connection(HttpToolsProtocol):
         keep_alive = self.parser.should_keep_alive()
         if keep_alive and beginning is not None:
             self._remember(beginning, head, body)
-        if not self._write_at_once(answer, head.method, keep_alive=keep_alive):
+        if self._write_at_once(answer, head.method, keep_alive=keep_alive):
+            # What uvicorn has read of it, credential and all, is not kept either.
+            self.headers.clear()
+            self.url = b""
+        else:
             self._deliver_later(answer, body)
 
     def _remember(self, beginning: bytes, head: Head, body: bytes) -> None:
@@ -361,6 +365,9 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is out: go on to the next request, or to the end of the connection."""
         self.server_state.total_requests += 1
+        if self._active is not None:
+            # The record stays until the next one takes its place; the credential does not.
+            cast(Scope, self._active.scope)["headers"].clear()
         if self.transport.is_closing():
             return
         if self._active is not None and not self._active.keep_alive:

@@ -87,7 +87,7 @@ class Situation:
 
     def subject(self) -> Subject:
         """The request as patterns see it."""
-        return make_subject(self.inspection.recorded, self.inspection.line.path_parameters)
+        return make_subject(self.inspection.recorded, self.inspection.line.shown_path_parameters)
 
 
 class Example(NamedTuple):

@@ -211,7 +211,7 @@ class Engine:
                 "incomplete_request",
                 real_millis(),
                 started,
-                inspection.line.path_parameters,
+                inspection.line.shown_path_parameters,
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
@@ -299,7 +299,7 @@ def _make_call(
         reason,
         received_millis,
         started,
-        inspection.line.path_parameters,
+        inspection.line.shown_path_parameters,
         None if decision is None else decision.stub,
         situation.now_millis,
         situation.principal.tenant,

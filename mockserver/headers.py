@@ -2,7 +2,7 @@
 
 A client sends the same headers with nearly every request, so reading them is remembered by the headers as a
 whole. What is remembered holds credentials, hence the bounds: few entries, none for live or malformed
-credentials, and all forgotten whenever a namespace is.
+credentials, none with a secret anywhere but in Authorization, and all forgotten whenever a namespace is.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class HeaderReader:
         facts = self._remembered.get(headers)
         if facts is None:
             facts = self._read(headers)
-            if facts.credential is NO_CREDENTIAL or is_rememberable(facts.credential):
+            if _may_rest(headers, facts):
                 self._remember(headers, facts)
         return facts
 
@@ -105,9 +105,11 @@ class HeaderReader:
     def remember_head(self, raw: bytes, head: Head, body_length: int) -> None:
         """Remember the bytes that a head was read from, and how long the body is that it announces.
 
-        Only where its headers are remembered as well.
+        Only where its headers are remembered as well, and its URL holds no secret.
         """
-        if head.headers in self._remembered and len(raw) <= MAX_REMEMBERED_BYTES:
+        if head.headers not in self._remembered or len(raw) > MAX_REMEMBERED_BYTES:
+            return
+        if redact(head.path) is head.path and redact(head.query) is head.query:
             if len(self._heads) >= MAX_REMEMBERED:
                 self._heads.clear()
             self._heads[raw] = head, body_length
@@ -199,6 +201,15 @@ class HeaderReader:
         if problem is None:
             return credential
         return credential._replace(problem="invalid_token", problem_text=problem)
+
+
+def _may_rest(headers: Headers, facts: HeaderFacts) -> bool:
+    """Whether headers may stay in memory for a while: they hold no secret but one that may, in its place."""
+    if facts.credential is not NO_CREDENTIAL and not is_rememberable(facts.credential):
+        return False
+    # What had to be hidden is another object.
+    pairs = zip(headers, facts.recorded, strict=True)
+    return all(shown is sent or sent[0] == b"authorization" for sent, shown in pairs)
 
 
 def is_rememberable(credential: Credential) -> bool:

@@ -40,7 +40,7 @@ class Facet(NamedTuple):
     name: str
 
 
-# So many sets of facets are counted apart, before each facet is counted by itself.
+# So many sets of facets are counted apart; of any other, each facet is counted by itself.
 _MAX_TOUCHED = 1_000
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
@@ -164,12 +164,12 @@ class Call:
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
         if secret is None:
-            self.response_body = trim(redact_bytes(body[:MAX_BODY_BYTES]))
+            clean = redact_bytes(body[:MAX_BODY_BYTES])
         else:
             # Finding it again would cost more than all the rest.
             text, shown = secret
             clean = shown.join([redact_bytes(part) for part in body.split(text)])
-            self.response_body = clean[:MAX_BODY_BYTES]
+        self.response_body = trim(clean[:MAX_BODY_BYTES])
         self.size += len(self.response_body)
 
     @property
@@ -452,10 +452,12 @@ class Journal:
         call.era = self.era
         key = (call.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
-        touched = self._touched
-        touched[call.facets] = touched.get(call.facets, 0) + 1
-        if len(touched) > _MAX_TOUCHED:
-            self._touched = {(facet,): count for facet, count in self.touched.items()}
+        facets, touched = call.facets, self._touched
+        if facets in touched or len(touched) < _MAX_TOUCHED:
+            touched[facets] = touched.get(facets, 0) + 1
+        else:
+            for facet in facets:
+                touched[facet,] = touched.get((facet,), 0) + 1
         if call.warnings:
             self.warned += 1
         headers = call.request.headers

@@ -37,8 +37,8 @@ class LineFacts:
 
     __slots__ = (
         "arguments", "canonical", "is_clean", "namespace", "operation", "path", "path_item",
-        "path_parameters", "query", "shown_method", "shown_path", "shown_query", "stub_keys", "violations",
-        "warnings",
+        "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters", "shown_query",
+        "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(self, contract: Contract, method: str, path: str, query: str) -> None:
@@ -64,6 +64,11 @@ class LineFacts:
         if found is not None:
             self.path_item, self.path_parameters = found
             self.operation = self.path_item.operations.get(method)
+        self.shown_path_parameters = (
+            self.path_parameters
+            if self.is_clean
+            else {name: redact(value) for name, value in self.path_parameters.items()}
+        )
         if self.operation is not None:
             self._read_parameters(self.operation)
         else:
@@ -115,7 +120,8 @@ class LineReader:
         if facts is None:
             facts = LineFacts(self._contract, method, path, query)
             is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
-            if is_short and facts.is_clean and facts.shown_method is method:
+            is_open = facts.is_clean and facts.shown_method is method and _TOKEN_NAMES.isdisjoint(facts.query)
+            if is_short and is_open:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
                 self._remembered[key] = facts

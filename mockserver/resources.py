@@ -144,7 +144,7 @@ class Resources:
     # Items and their credentials
 
     def give_item(self, id: str, item: Item) -> None:
-        """Put in an item of the fixtures, before any other: it never makes room."""
+        """Put in an item of the fixtures, before any other: it neither makes room nor takes any."""
         self.items[id] = item
         self.given += 1
 
@@ -154,7 +154,7 @@ class Resources:
         Beyond the bound the oldest is forgotten together with its credential.
         """
         self.items[id] = item
-        if len(self.items) > MAX_ITEMS:
+        if len(self.items) > self.given + MAX_ITEMS:
             # What the fixtures gave came first.
             gone = self.items.pop(next(islice(self.items, self.given, None)))
             if gone.credential is not None:

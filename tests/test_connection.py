@@ -228,6 +228,19 @@ def test_a_reset_forgets_the_heads() -> None:
         assert CANARY not in repr(target.server.engine.headers)
 
 
+def test_an_idle_connection_holds_no_credential() -> None:
+    with target_with() as target:
+        client = target.connect()
+        stub = target.stub({"status": 200, "body": "x", "fixedDelayMilliseconds": 1})
+        assert ask_alone(client, http()).body == b"x"
+        (idle,) = target.connections
+        # The answer is there a moment before its request is forgotten.
+        target.wait_until(lambda: idle.cycle.scope["headers"] == idle.headers == [])
+        target.control("DELETE", f"/mappings/{stub}")
+        assert ask_alone(client, http("GET", f"/nowhere?token={CANARY}")).status == 404
+        target.wait_until(lambda: CANARY not in repr((idle.url, idle.headers, idle.scope)))
+
+
 def test_connections_are_counted_and_forgotten() -> None:
     with target_with() as target:
         clients = [target.connect() for _ in range(20)]

@@ -53,6 +53,27 @@ def test_what_is_live_or_malformed_is_not_remembered(value: bytes) -> None:
     assert value not in repr(vars(own)).encode()
 
 
+@pytest.mark.parametrize(
+    "header", [(b"x-api-key", KEY), (b"cookie", b"session=opaque"), (KEY, b"1"), (b"referer", b"/?k=" + KEY)]
+)
+def test_what_holds_a_secret_elsewhere_is_not_remembered(header: tuple[bytes, bytes]) -> None:
+    own = reader()
+    headers: Headers = (PLAIN[0], header)
+    own.remember_head(b"raw", make_head(headers, own), 0)
+    assert own.find_head(b"raw") is None
+    assert own.read(headers) is not own.read(headers)
+    assert repr(header) not in repr(vars(own))
+
+
+@pytest.mark.parametrize(
+    ("path", "query"), [("/v1/api-keys/", f"k={KEY.decode()}"), ("/v1/sk%5ftest%5fvery_secret", "")]
+)
+def test_a_head_with_a_secret_in_its_url_is_not_remembered(path: str, query: str) -> None:
+    own = reader()
+    own.remember_head(b"raw", Head("GET", path, query, PLAIN, own.read(PLAIN)), 0)
+    assert own.find_head(b"raw") is None
+
+
 def test_a_head_is_found_by_its_bytes_until_all_is_forgotten() -> None:
     own = reader()
     head = make_head(PLAIN, own)

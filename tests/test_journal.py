@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver import journal as module
 from mockserver.credentials import NO_CREDENTIAL
 from mockserver.engine import Engine
 from mockserver.exceptions import Unanswerable
@@ -20,6 +21,7 @@ from mockserver.journal import (
     ByteBudget,
     Call,
     CallFilter,
+    Facet,
     Journal,
     make_subject,
     write_body,
@@ -345,3 +347,44 @@ def test_a_part_of_a_request_is_a_call_without_an_answer(engine: Engine) -> None
     assert "sk_test_abcdef" not in str(shown)
     # What is missing in the query is missing; what is missing in the body may not have come yet.
     assert [(item["in"], item["pointer"]) for item in shown["violations"]] == [("query", "/account_id")]
+
+
+@pytest.mark.parametrize("secret", [None, (b"sk_test_other", b"sk_test_[]")])
+def test_an_answer_is_kept_as_bytes_of_its_own(secret: tuple[bytes, bytes] | None) -> None:
+    response = Response(500, (), b'{"plain": true}')
+    call = Call(
+        "call-1", 1, "default", build_request("GET", "/"), None, NO_CREDENTIAL, [], [], "stub", 0, 0.0,
+        response=response, secret=secret,
+    )  # fmt: skip
+    assert call.response_body == response.body
+    assert call.response_body is not response.body
+
+
+# What calls touched.
+
+FACETS = [Facet("createApiKey", "member", str(number)) for number in range(4)]
+SETS = st.lists(st.sampled_from(FACETS), unique=True, max_size=4).map(tuple)
+
+
+@settings(deadline=None)
+@given(st.lists(SETS, max_size=12), st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 5))
+def test_each_facet_is_counted_however_many_sets_of_them_there_are(
+    sets: list[tuple[Facet, ...]], limit: int, removed: set[int], bound: int
+) -> None:
+    journal = Journal(limit, ByteBudget())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_MAX_TOUCHED", bound)
+        for number, facets in enumerate(sets, 1):
+            call = make_call(number)
+            call.facets = facets
+            journal.record(call)
+        assert journal.touched == Counter(facet for facets in sets for facet in facets)
+        # Calls that are evicted are counted for good.
+        gone = [call for call in journal if call.number in removed]
+        journal.remove(gone)
+        taken = {call.number for call in gone}
+        kept = [facets for number, facets in enumerate(sets, 1) if number not in taken]
+        assert journal.touched == Counter(facet for facets in kept for facet in facets)
+        assert len(journal._touched) <= max(bound, 1) + len(FACETS)
+    journal.clear()
+    assert journal.touched == Counter()

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.contract import Contract
+from mockserver.redaction import redact
 from mockserver.request_lines import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, LineFacts, LineReader
 from tests.doors import CREATE
 
@@ -33,6 +34,7 @@ def test_equal_lines_are_read_once(contract: Contract) -> None:
         ("POST", "/v1/sk_test_very_secret/", QUERY),
         ("POST", "/v1/sk%5ftest%5fvery_secret/", QUERY),
         ("sk_test_very_secret", PATH, QUERY),
+        ("POST", PATH, f"{QUERY}&access_token=opaque"),
         ("POST", PATH, f"{QUERY}&pad={'x' * MAX_REMEMBERED_LENGTH}"),
     ],
 )
@@ -44,6 +46,13 @@ def test_a_line_with_a_secret_or_a_long_one_is_not_remembered(
     assert reader.read(method, path, query) is not facts
     shown = (facts.shown_method, facts.shown_path, facts.shown_query, repr(facts), repr(reader))
     assert "very_secret" not in str(shown)
+
+
+@pytest.mark.parametrize("written", ["sk_test_very_secret", "sk%5ftest%5fvery_secret"])
+def test_a_secret_in_the_path_is_known_and_not_shown(contract: Contract, written: str) -> None:
+    facts = LineReader(contract).read("DELETE", f"/v1/api-keys/{written}", "")
+    assert facts.path_parameters == {"id": "sk_test_very_secret"}
+    assert facts.shown_path_parameters == {"id": redact("sk_test_very_secret")}
 
 
 def test_so_many_lines_are_remembered_and_no_more(contract: Contract) -> None:

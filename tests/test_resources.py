@@ -75,9 +75,22 @@ def test_beyond_the_bound_the_oldest_is_forgotten_with_its_credential(
         digest = bytes([number])
         resources.put_item(str(number), item(credential=digest))
         resources.add_credential(digest, credential(str(number)))
-    assert list(resources.items) == ["given", "3", "4"]
-    assert list(resources.credentials) == [b"\x03", b"\x04"]
-    assert resources.forgotten == 3
+    assert list(resources.items) == ["given", "2", "3", "4"]
+    assert list(resources.credentials) == [b"\x02", b"\x03", b"\x04"]
+    assert resources.forgotten == 2
+
+
+def test_what_is_given_can_be_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ITEMS", 1)
+    resources = Resources()
+    for id in ("g1", "g2", "g3"):
+        resources.give_item(id, item())
+    resources.put_item("g2", item(is_deleted=True))
+    assert resources.items["g2"].is_deleted
+    for id in ("1", "2"):
+        resources.copy().put_item(id, item())
+        resources.put_item(id, item())
+    assert list(resources.items) == ["g1", "g2", "g3", "2"]
 
 
 def test_a_credential_ends() -> None:

@@ -273,6 +273,15 @@ def test_the_control_api_shows_no_marker(api: Api, namespace: str) -> None:
     assert find_markers("\n".join(read_everything(api, namespace)), markers) == set()
 
 
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_verification_of_path_parameters_shows_no_marker(api: Api, shape: str) -> None:
+    api.send(**PLACES["path parameter"](SHAPES[shape]("CANARY000x")))
+    expected = {"request": {"pathParameters": {"id": {"equalTo": "x"}}}, "exactly": 1}
+    status, text = read_control(api, "POST", "/verify", "default", {"expected": [expected]})
+    assert (status, json.loads(text)["ok"]) == (200, False)
+    assert find_markers(text, {"CANARY000x": "path parameter"}) == set()
+
+
 def test_the_log_holds_no_marker(api: Api, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     markers = send_all(api)

@@ -497,7 +497,7 @@ def test_no_secret_is_kept_in_what_is_remembered(keys: Keys) -> None:
 def test_the_oldest_custom_key_makes_room_and_managed_ones_never_do(
     keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mockserver.resources.MAX_ITEMS", 4)
+    monkeypatch.setattr("mockserver.resources.MAX_ITEMS", 2)
     secrets = [keys.create(account=MANAGED_ACCOUNT, name=str(number)).data["key"] for number in range(3)]
     assert keys.names(account=MANAGED_ACCOUNT) == ["Platform", "Checkout", "1", "2"]
     assert keys.list_keys(secrets[0], MANAGED_ACCOUNT).error == (401, "revoked_credential")
