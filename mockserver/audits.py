@@ -76,11 +76,6 @@ def find_retries(journal: Journal) -> list[Call]:
     return [call for call in journal if call.retry is not None]
 
 
-def find_ignored_retry_after(journal: Journal) -> list[Call]:
-    """The retries that came too early. Raises Unanswerable when calls are evicted."""
-    return [call for call in find_retries(journal) if call.retry and not call.retry.is_respectful]
-
-
 def find_duplicates(journal: Journal) -> list[list[Call]]:
     """Groups of two or more creates that were carried out with the same meaning, oldest first.
 

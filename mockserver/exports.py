@@ -209,19 +209,14 @@ _SILENT = frozenset({
 })  # fmt: skip
 
 
-def write_har(calls: Iterable[Call], origin: str) -> JsonObject:
-    """Calls as an HTTP archive (HAR 1.2, W3C Web Performance draft). `origin` is scheme, host and port."""
-    return wrap_har([write_har_entry(call, origin) for call in calls])
-
-
 def wrap_har(entries: list[Json]) -> JsonObject:
-    """The archive of such entries."""
+    """An HTTP archive (HAR 1.2, W3C Web Performance draft) of what `write_har_entry` gives."""
     creator = {"name": "mockserver", "version": version("hsrcpay-mockserver")}
     return {"log": {"version": "1.2", "creator": creator, "entries": entries}}
 
 
 def write_har_entry(call: Call, origin: str) -> JsonObject:
-    """One call as an entry of an archive."""
+    """One call as an entry of an archive. `origin` is scheme, host and port."""
     millis = round(call.duration_millis or 0.0, 3)
     return {
         "startedDateTime": format_instant(call.received_millis),

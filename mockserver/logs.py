@@ -17,7 +17,6 @@ from mockserver.json_codec import dumps
 from mockserver.types import JsonObject
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
-_FLUSH_SECONDS = 0.05
 
 
 def escape(text: str) -> str:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from typing import Any
 
 from mockserver.types import Json
 
@@ -191,8 +190,3 @@ _HIDDEN = re.compile(r"(?:[sp]k_(?:test_|live_)?)?\[[0-9a-f]{12}\]")
 def _redact_cookie(pair: str) -> str:
     name, equals, value = pair.strip().partition("=")
     return f"{redact(name)}={hide(value)}" if equals else hide(name)
-
-
-def redact_any(value: Any) -> str:
-    """A text for an error message that may quote what somebody sent."""
-    return redact(value if isinstance(value, str) else repr(value))

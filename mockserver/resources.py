@@ -124,7 +124,6 @@ class Resources:
         self.successes: dict[str, int] = {}
         self.turns: dict[tuple[str, int], int] = {}
         self.given = 0
-        self.forgotten = 0
 
     def copy(self) -> Resources:
         """An independent copy; for snapshots. Nothing is in flight in it: no call will ever land there."""
@@ -132,7 +131,6 @@ class Resources:
         for name in ("items", "credentials", "repetitions", "successes", "turns", "answers", "buckets"):
             getattr(copy, name).update(getattr(self, name))
         copy.given = self.given
-        copy.forgotten = self.forgotten
         return copy
 
     @property
@@ -159,7 +157,6 @@ class Resources:
             gone = self.items.pop(next(islice(self.items, self.given, None)))
             if gone.credential is not None:
                 self.credentials.pop(gone.credential, None)
-            self.forgotten += 1
 
     def add_credential(self, digest: bytes, credential: IssuedCredential) -> None:
         """Let a key that was just issued in."""

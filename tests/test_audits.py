@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.audits import find_duplicates, find_ignored_retry_after, find_retries
+from mockserver.audits import find_duplicates, find_retries
 from mockserver.control import Control, ControlAnswer
 from mockserver.engine import Engine
 from mockserver.exceptions import Unanswerable
@@ -58,7 +58,6 @@ def test_each_call_after_a_refusal_says_how_long_its_client_waited(api: Api) -> 
         api.send()
     assert [call.status for call in journal_of(api)] == [201, 429, 429, 429, 201, 201]
     assert waits(api) == [(3, 20, False), (4, 30, False), (5, 10, True)]
-    assert [call.number for call in find_ignored_retry_after(journal_of(api))] == [3, 4]
 
 
 def test_who_waits_as_asked_is_blameless(api: Api) -> None:
@@ -68,7 +67,6 @@ def test_who_waits_as_asked_is_blameless(api: Api) -> None:
     advance(api, float(refused.header("retry-after") or "nan"))
     assert api.send().status == 201
     assert waits(api) == [(3, 60, True)]
-    assert find_ignored_retry_after(journal_of(api)) == []
     assert "retry_after_ignored" not in api.warnings()
 
 
@@ -269,7 +267,7 @@ def test_every_repetition_is_in_its_group(api: Api) -> None:
 # Both.
 
 
-@pytest.mark.parametrize("audit", [find_duplicates, find_retries, find_ignored_retry_after])
+@pytest.mark.parametrize("audit", [find_duplicates, find_retries])
 def test_what_eviction_made_unanswerable_is_not_answered(engine: Engine, audit: Any) -> None:
     settings = engine.settings.with_changes({"journal_limit": 2})
     api = engine_api(Engine(engine.contract, engine.fixtures, settings, engine.behaviours))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +14,7 @@ from haralyzer import HarParser
 
 from mockserver.clocks import read_instant
 from mockserver.credentials import read_token
-from mockserver.exports import make_stand_in, write_curl, write_har, write_pytest
+from mockserver.exports import make_stand_in, wrap_har, write_curl, write_har_entry, write_pytest
 from mockserver.journal import Call
 from mockserver.messages import build_request
 from mockserver.server import MockServer
@@ -40,6 +40,11 @@ def sandbox(running: MockServer) -> MockServer:
 @pytest.fixture
 def api(sandbox: MockServer) -> Api:
     return engine_api(sandbox._app.engine)
+
+
+def write_har(calls: Iterable[Call], sandbox: MockServer) -> Any:
+    """All of them as one archive, as `GET /har` writes them in parts."""
+    return wrap_har([write_har_entry(call, sandbox.origin) for call in calls])
 
 
 def last_call(api: Api, namespace: str = "default") -> Call:
@@ -209,7 +214,7 @@ def test_exports_show_no_secret(sandbox: MockServer, api: Api) -> None:
     key = api.send(key=secret, headers={"Cookie": "session=opaque", "X-Key": secret}).key
     api.send("GET", f"{LIST}&key={key}", json=UNSENT, key=key, headers={"Referer": f"/{key}"})
     calls = list(api.engine.namespaces.default.journal)
-    shown = [str(write_har(calls, sandbox.origin))]
+    shown = [str(write_har(calls, sandbox))]
     shown += [write_curl(call, sandbox.origin) for call in calls]
     shown += [write_pytest(call, "/v1") for call in calls]
     for secret_text in (secret, key, "opaque"):
@@ -245,7 +250,7 @@ REQUIRED = {
 
 
 def archive(sandbox: MockServer, api: Api) -> Any:
-    return write_har(api.engine.namespaces.default.journal, sandbox.origin)
+    return write_har(api.engine.namespaces.default.journal, sandbox)
 
 
 def test_an_archive_has_all_that_its_format_demands(sandbox: MockServer, api: Api) -> None:
@@ -287,7 +292,7 @@ def test_an_independent_parser_reads_the_archive(sandbox: MockServer, api: Api) 
 
 def test_an_entry_says_what_was_sent_and_answered(sandbox: MockServer, api: Api) -> None:
     answer = api.send("POST", f"/~t1{CREATE}&tag=%C3%BC", json=BODY)
-    (entry,) = write_har(api.engine.namespaces.get("t1").journal, sandbox.origin)["log"]["entries"]
+    (entry,) = write_har(api.engine.namespaces.get("t1").journal, sandbox)["log"]["entries"]
     call = last_call(api, "t1")
     assert read_instant(entry["startedDateTime"]) == call.received_millis
     assert entry["request"]["url"] == f"{sandbox.origin}/~t1{CREATE}&tag=%C3%BC"

@@ -77,7 +77,6 @@ def test_beyond_the_bound_the_oldest_is_forgotten_with_its_credential(
         resources.add_credential(digest, credential(str(number)))
     assert list(resources.items) == ["given", "2", "3", "4"]
     assert list(resources.credentials) == [b"\x02", b"\x03", b"\x04"]
-    assert resources.forgotten == 2
 
 
 def test_what_is_given_can_be_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
