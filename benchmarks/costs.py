@@ -345,12 +345,12 @@ def _guard_way(app: Any, *, is_fresh: bool) -> Way:
 
     def bind(workload: Workload) -> Callable[[], int]:
         headers, path, query = _parse(workload)
-        facts = app.engine.headers.read(headers)
+        head = app.engine.heads.read("POST", path.decode("latin-1"), query.decode("latin-1"), headers)
 
         def ask() -> int:
             if is_fresh:
-                facts.is_admitted = False
-            app.guard.check_call(headers, facts, path, query)
+                head.facts.is_admitted = False
+            app.guard.check_call(head, path, query)
             return 200
 
         return ask

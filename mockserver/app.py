@@ -22,10 +22,10 @@ from mockserver.control.exchange import refuse
 from mockserver.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.engine import Engine, Exchange, fail
 from mockserver.guard import CONTROL_BODY_LIMIT, CONTROL_HEADERS, Guard, Refused, too_large
-from mockserver.headers import Head
+from mockserver.heads import Head
 from mockserver.journal import Call, Journal
 from mockserver.json_codec import dumps, dumps_pretty, prewrite
-from mockserver.messages import Request, Response
+from mockserver.messages import Response
 from mockserver.types import UNSET, Headers, Json
 
 EVENTS_AT_ONCE = 100
@@ -84,7 +84,7 @@ class App:
         self, found: tuple[str, str], is_control: bool, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """One call of the control API, or for one of the documents at the root."""
-        facts = self.engine.headers.read(tuple(scope["headers"]))
+        facts = self.engine.heads.headers.read(tuple(scope["headers"]))
         self.guard.check_control(scope, facts, is_health=found[1] == "/health", is_public=not is_control)
         body, is_whole = await _read_body(receive, CONTROL_BODY_LIMIT)
         if is_whole:
@@ -126,9 +126,9 @@ class App:
 
     def admit(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Head:
         """The head of a call, once the guard lets it in. Raises Refused."""
-        facts = self.engine.headers.read(headers)
-        self.guard.check_call(headers, facts, raw_path, query)
-        return Head(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers, facts)
+        head = self.engine.heads.read(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers)
+        self.guard.check_call(head, raw_path, query)
+        return head
 
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
         """Answer a call that the guard has let in. A Response is an answer that belongs to no call."""
@@ -138,7 +138,7 @@ class App:
             if preflight is not None:
                 return preflight
         try:
-            exchange = self.engine.begin(_make_request(head, body, client))
+            exchange = self.engine.answer(head, body, None if client is None else client[0])
         except Exception as error:
             return fail(error)
         if origin is not None:
@@ -149,14 +149,9 @@ class App:
 
     def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         """Record a call that the guard has let in, and whose body never arrived whole."""
-        call = self.engine.record_incomplete(_make_request(head, body, client))
+        call = self.engine.record_incomplete(head, body, None if client is None else client[0])
         if self._on_call is not None:
             self._on_call(call)
-
-
-def _make_request(head: Head, body: bytes, client: tuple[str, int] | None) -> Request:
-    peer = None if client is None else client[0]
-    return Request(head.method, head.path, head.query, head.headers, body, peer)
 
 
 async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:

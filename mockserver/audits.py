@@ -92,8 +92,9 @@ def find_duplicates(journal: Journal) -> list[list[Call]]:
 
 
 def _canonical(call: Call) -> bytes:
+    head = call.head
     try:
-        body = loads_kept(call.request.body)
+        body = loads_kept(call.body)
     except MalformedJson:
-        body = call.request.body.decode("latin-1")
-    return dumps_canonical([call.operation, call.path_parameters, read_query(call.request.query), body])
+        body = call.body.decode("latin-1")
+    return dumps_canonical([head.operation, head.path_parameters, read_query(head.query), body])

@@ -29,7 +29,7 @@ from mockserver.delivery import (
 )
 from mockserver.engine import Exchange, fail
 from mockserver.guard import Refused, too_large
-from mockserver.headers import Head
+from mockserver.heads import Head
 from mockserver.messages import PROMPT, Response
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Connection(HttpToolsProtocol):
         Clients send the same head with nearly every request, and reading it costs more than all else here.
         """
         end = data.find(b"\r\n\r\n") + 4
-        known = self._mock.engine.headers.find_head(data[:end])
+        known = self._mock.engine.heads.find(data[:end])
         if known is None or len(data) - end != known[1] or self._is_busy():
             return False
         head, body = known[0], data[end:]
@@ -319,7 +319,7 @@ class Connection(HttpToolsProtocol):
         is_framed = all(name != b"transfer-encoding" for name, _ in head.headers)
         # Else there is more in the first bytes than this request, or less.
         if is_framed and beginning[end:] == body:
-            self._mock.engine.headers.remember_head(beginning[:end], head, len(body))
+            self._mock.engine.heads.remember(beginning[:end], head, len(body))
 
     def _write_at_once(self, answer: Exchange | Response, method: str, *, keep_alive: bool) -> bool:
         """Write an answer that goes now and whole; False for any other."""

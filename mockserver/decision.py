@@ -11,10 +11,10 @@ from typing import Any, NamedTuple, Protocol
 
 from mockserver.contract import Operation
 from mockserver.faults import Fault, Phase
+from mockserver.heads import Head
 from mockserver.identity import Principal
 from mockserver.inspection import Inspection
 from mockserver.journal import make_subject
-from mockserver.messages import Request
 from mockserver.namespaces import Namespace
 from mockserver.redaction import redact
 from mockserver.resources import StoredAnswer
@@ -76,9 +76,13 @@ class Behaviour(Protocol):
 
 @dataclass(slots=True, repr=False)
 class Situation:
-    """A call and where it happens: all that deciding needs. Never changed, as nothing in this module is."""
+    """A call and where it happens: all that deciding needs. Never changed, as nothing in this module is.
+
+    `head` is that of the inspection.
+    """
 
     inspection: Inspection
+    head: Head
     namespace: Namespace
     principal: Principal
     now_millis: int
@@ -87,7 +91,9 @@ class Situation:
 
     def subject(self) -> Subject:
         """The request as patterns see it."""
-        return make_subject(self.inspection.recorded, self.inspection.line.shown_path_parameters)
+        inspection, shown = self.inspection, self.head.shown
+        request = shown.with_body(inspection.shown_body, inspection.client)
+        return make_subject(request, shown.path_parameters)
 
 
 class Example(NamedTuple):
@@ -158,7 +164,7 @@ Decider = Callable[[Situation], Decision | None]
 def decide(situation: Situation) -> Decision:
     """The first decider with an answer wins; otherwise the operation's success. It may be varied then."""
     decision = _ask_deciders(situation)
-    if situation.namespace.is_varied or situation.inspection.preferences is not None:
+    if situation.namespace.is_varied or situation.head.preferences is not None:
         return vary(situation, decision)
     return decision
 
@@ -173,7 +179,7 @@ def _ask_deciders(situation: Situation) -> Decision:
 
 def refuse(situation: Situation, refusal: Refusal) -> Decision | None:
     """A decision to refuse, with a status that the operation documents; None if it documents none."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     status = refusal.status
     if operation is not None and operation.envelope(status) is None:
         status = next((other for other in _KIN.get(status, ()) if operation.envelope(other)), 0)
@@ -198,7 +204,7 @@ _KIN: Mapping[int, tuple[int, ...]] = {
 
 def by_live_credential(situation: Situation) -> Decision | None:
     """A live credential has no business here, before all else."""
-    if situation.inspection.credential.mode != "live" or situation.namespace.settings.allow_live:
+    if situation.head.credential.mode != "live" or situation.namespace.settings.allow_live:
         return None
     refusal = Refusal(401, "live_credential", headers=_CHALLENGE)
     # Also where the operation documents no 401: nothing may go on with a live credential.
@@ -210,10 +216,10 @@ _CHALLENGE: Headers = ((b"www-authenticate", b"Bearer"),)
 
 def by_stub(situation: Situation) -> Decision | None:
     """The first stub, in the order of the book, whose matcher fits."""
-    inspection, namespace = situation.inspection, situation.namespace
-    operation = inspection.operation.id if inspection.operation else None
+    head, namespace = situation.head, situation.namespace
+    operation = head.shown.operation
     subject: Subject | None = None
-    for stub in namespace.stubs.candidates(inspection.line.stub_keys):
+    for stub in namespace.stubs.candidates(head.line.stub_keys):
         if subject is None:
             subject = situation.subject()
         if namespace.stubs.accepts(stub, subject, operation):
@@ -223,7 +229,7 @@ def by_stub(situation: Situation) -> Decision | None:
 
 def _scripted(situation: Situation, stub: Stub) -> Decision:
     """The answer of a stub; the contract fills in what the stub leaves out."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     response = stub.response
     status, after = response.status, stub.phase is Phase.AFTER_COMMIT
     success = choose_success(situation, operation) if operation else 200
@@ -274,7 +280,7 @@ def _committing(situation: Situation, decision: Decision) -> Decision:
     if not decision.commits:
         return decision
     obstacle = None
-    if situation.inspection.operation is None:
+    if situation.head.operation is None:
         return replace(decision, commits=False, content=_without_operation(decision.content))
     for decider in REQUIREMENTS:
         obstacle = decider(situation)
@@ -296,14 +302,13 @@ def _without_operation(content: Content) -> Content:
 
 def by_preference(situation: Situation) -> Decision | None:
     """`Prefer: code=…` and its kin (RFC 7240), on operations and documented codes only."""
-    inspection = situation.inspection
-    wish = inspection.preferences
+    wish = situation.head.preferences
     if wish is None:
         return None
-    operation = inspection.operation
+    operation = situation.head.operation
     problem = wish.problem or _find_problem(wish, operation)
     if problem is not None:
-        inspection.warnings.append(CallWarning("preference_ignored", problem))
+        situation.inspection.warnings.append(CallWarning("preference_ignored", problem))
         return None
     if operation is None or (wish.code is None and wish.example is None and not wish.dynamic):
         return None
@@ -344,10 +349,10 @@ def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:
 
 def by_operation(situation: Situation) -> Decision | None:
     """A path that the contract lacks: 404; a method that it lacks: 405 with Allow (RFC 9110, 15.5.6)."""
-    inspection = situation.inspection
-    if inspection.operation is not None:
+    head = situation.head
+    if head.operation is not None:
         return None
-    path_item = inspection.line.path_item
+    path_item = head.line.path_item
     if path_item is None:
         return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
     allow = ((b"allow", path_item.allow),)
@@ -356,7 +361,7 @@ def by_operation(situation: Situation) -> Decision | None:
 
 def by_credential(situation: Situation) -> Decision | None:
     """401 for a credential that is missing, malformed, invalid, expired or revoked."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     principal = situation.principal
     if principal.refusal is None or operation is None or not operation.requires_credential:
         return None
@@ -384,7 +389,7 @@ def rate_limit_fields(situation: Situation) -> Headers:
     `t` is in how many seconds there is one call more, as `Retry-After` says when none is left.
     """
     limit = situation.namespace.rate
-    if limit is None or situation.inspection.operation is None:
+    if limit is None or situation.head.operation is None:
         return ()
     bucket = situation.namespace.resources.bucket(bucket_key(situation), limit, situation.now_millis)
     wait = f";t={bucket.wait_seconds}" if bucket.wait_seconds else ""
@@ -396,8 +401,8 @@ def rate_limit_fields(situation: Situation) -> Headers:
 
 def bucket_key(situation: Situation) -> bytes:
     """What a rate limit counts by: credential and operation."""
-    operation = situation.inspection.operation
-    return situation.inspection.credential.digest + (operation.id if operation else "").encode("utf-8")
+    operation = situation.head.operation
+    return situation.head.credential.digest + (operation.id if operation else "").encode("utf-8")
 
 
 def by_violations(situation: Situation) -> Decision | None:
@@ -406,9 +411,9 @@ def by_violations(situation: Situation) -> Decision | None:
     if inspection.malformed is not None:
         return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.malformed}))
     if (
-        inspection.idempotency_key is None
+        situation.head.idempotency_key is None
         and situation.namespace.settings.idempotency == "required"
-        and _is_idempotent_operation(inspection.operation)
+        and _is_idempotent_operation(situation.head.operation)
     ):
         missing = Violation("header", "/idempotency-key", "required", "is missing")
         if missing not in inspection.violations:
@@ -421,7 +426,7 @@ def by_violations(situation: Situation) -> Decision | None:
 
 def by_target(situation: Situation) -> Decision | None:
     """404 for an account, or another thing that the request addresses, that this principal cannot see."""
-    account_id = situation.inspection.account_id
+    account_id = situation.head.account_id
     if account_id is not None and not sees_account(situation, account_id):
         return refuse(situation, Refusal(404, "account_not_found"))
     if situation.behaviour is not None:
@@ -436,35 +441,35 @@ def sees_account(situation: Situation, account_id: str) -> bool:
     mode = situation.namespace.fixtures.accounts.get(account_id)
     if mode is None:
         return not situation.namespace.settings.strict_accounts
-    return mode == (situation.inspection.credential.mode or "test")
+    return mode == (situation.head.credential.mode or "test")
 
 
 def by_permission(situation: Situation) -> Decision | None:
     """403 for a credential that may not do this, or not to this account."""
-    inspection, principal = situation.inspection, situation.principal
-    operation = inspection.operation
+    head, principal = situation.head, situation.principal
+    operation = head.operation
     if operation is None or not operation.requires_credential:
         return None
     if operation.permission is not None and not principal.grants.allows(operation.permission):
-        publishable = inspection.credential.kind == "publishable"
+        publishable = head.credential.kind == "publishable"
         reason = "publishable_key" if publishable else "missing_permission"
         return refuse(situation, Refusal(403, reason, {"permission": operation.permission}))
-    if inspection.account_id is not None and principal.account_id not in (None, inspection.account_id):
+    if head.account_id is not None and principal.account_id not in (None, head.account_id):
         return refuse(situation, Refusal(403, "foreign_account"))
     return None
 
 
 def by_conflict(situation: Situation) -> Decision | None:
     """409 for an idempotency key in other use, the kept answer for one seen before, 409 by behaviour."""
-    inspection, namespace = situation.inspection, situation.namespace
-    key = None if inspection.idempotency_key is None else idempotency_key(situation)
+    namespace = situation.namespace
+    key = None if situation.head.idempotency_key is None else idempotency_key(situation)
     if key is not None:
         answer = namespace.resources.find_answer(key, situation.now_millis)
         if answer is not None:
             if key in namespace.resources.in_flight:
                 text = "the first call with this key is still in flight"
                 return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
-            if answer.request != digest_request(inspection):
+            if answer.request != digest_request(situation.inspection):
                 text = "this key was used for another request"
                 return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))
@@ -477,14 +482,14 @@ def by_conflict(situation: Situation) -> Decision | None:
 
 def idempotency_key(situation: Situation) -> bytes | None:
     """What an idempotent answer is kept under: credential, operation and the key, as a digest; else None."""
-    inspection = situation.inspection
-    operation = inspection.operation
-    if inspection.idempotency_key is None or operation is None or not _is_idempotent_operation(operation):
+    head = situation.head
+    operation = head.operation
+    if head.idempotency_key is None or operation is None or not _is_idempotent_operation(operation):
         return None
     if situation.namespace.settings.idempotency == "off":
         return None
-    text = f"{operation.id}\n{inspection.idempotency_key}"
-    return hashlib.sha256(inspection.credential.digest + text.encode("utf-8")).digest()
+    text = f"{operation.id}\n{head.idempotency_key}"
+    return hashlib.sha256(head.credential.digest + text.encode("utf-8")).digest()
 
 
 def _is_idempotent_operation(operation: Operation | None) -> bool:
@@ -494,12 +499,13 @@ def _is_idempotent_operation(operation: Operation | None) -> bool:
 
 def digest_request(inspection: Inspection) -> bytes:
     """A digest that is equal for equal requests of one credential."""
-    return hashlib.sha256(inspection.credential.digest + inspection.canonical()).digest()
+    request = inspection.head.credential.digest + inspection.canonical()
+    return hashlib.blake2b(request, digest_size=32).digest()
 
 
 def by_contract(situation: Situation) -> Decision:
     """Nothing speaks against it: the operation succeeds."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     assert operation is not None, "by_operation has answered what is no operation"
     return _succeed(choose_success(situation, operation))
 
@@ -526,7 +532,7 @@ def vary(situation: Situation, decision: Decision) -> Decision:
     What a script wrote word by word, or damages, stays as it is.
     """
     inspection = situation.inspection
-    operation, wish = inspection.operation, inspection.preferences
+    operation, wish = situation.head.operation, situation.head.preferences
     if operation is None:
         return decision
     is_fixed = isinstance(decision.content, Literal) or decision.fault is not None
@@ -565,23 +571,23 @@ def _find_preferred(
         known = f"GET /__admin/variants?operation={operation.id}&status={status} lists them"
         text = f"the answer {status} of {operation.id} has no variant {redact(name[:100])!r}; {hint}{known}"
         return None, text
-    if variant.needs_gzip and not accepts_gzip(situation.inspection.request):
+    if variant.needs_gzip and not accepts_gzip(situation.head.headers):
         return None, f"the variant {variant.name} needs a request with Accept-Encoding: gzip"
     return variant, ""
 
 
 def _next_variant(situation: Situation, operation: Operation, status: int) -> Variant | None:
     """What the namespace makes of an answer. Asking in a cycle takes the turn, as one step."""
-    namespace, book, request = situation.namespace, situation.variants, situation.inspection.request
+    namespace, book, headers = situation.namespace, situation.variants, situation.head.headers
     variant: Variant | None = None
     choice = namespace.variant
     if choice is not None:
         if choice.fits(operation.id, status):
             variant = book.find(operation, status, choice.name)
-        if variant is not None and variant.needs_gzip and not accepts_gzip(request):
+        if variant is not None and variant.needs_gzip and not accepts_gzip(headers):
             variant = None
     elif namespace.settings.variants == "cycle":
-        legal = book.legal(operation, status, accepts_gzip=accepts_gzip(request))
+        legal = book.legal(operation, status, accepts_gzip=accepts_gzip(headers))
         if legal:
             variant = legal[namespace.resources.take_turn(operation.id, status) % len(legal)]
     if namespace.settings.tolerant_reader and 200 <= status < 300:
@@ -590,9 +596,10 @@ def _next_variant(situation: Situation, operation: Operation, status: int) -> Va
     return variant
 
 
-def accepts_gzip(request: Request) -> bool:
+def accepts_gzip(headers: Headers) -> bool:
     """Whether Accept-Encoding names gzip, and not with `q=0` (RFC 9110, section 12.5.3)."""
-    for item in (request.header(b"accept-encoding") or b"").lower().split(b","):
+    sent = next((value for name, value in headers if name == b"accept-encoding"), b"")
+    for item in sent.lower().split(b","):
         coding, _, weight = item.partition(b";")
         if coding.strip() in (b"gzip", b"x-gzip"):
             return weight.replace(b" ", b"").rstrip(b"0.") != b"q="

@@ -229,8 +229,7 @@ def write_damaged(response: Response, fault: Fault, call_id: str) -> bytes:
 
 def _garbage(call_id: str) -> bytes:
     """Bytes that are no HTTP and no chunk, the same for the same call."""
-    seed = Seed("garbage", call_id)
-    return b"\x00\xff" + seed.digest() + seed.at("more").digest()[: GARBAGE_BYTES - 34]
+    return b"\x00\xff" + Seed("garbage", call_id).digest()[: GARBAGE_BYTES - 2]
 
 
 def find_cycle(scope: Scope) -> RequestResponseCycle | None:

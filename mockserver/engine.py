@@ -25,9 +25,9 @@ from mockserver.decision import (
     idempotency_key,
 )
 from mockserver.fixtures import Fixtures
-from mockserver.headers import HeaderReader
+from mockserver.heads import Head, HeadReader
 from mockserver.identity import identify
-from mockserver.inspection import Inspection, Inspector
+from mockserver.inspection import Inspector
 from mockserver.journal import Call, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, Request, Response
@@ -106,9 +106,9 @@ class Engine:
             jwks=settings.jwks,
             audience=settings.jwt_audience,
         )
-        self.headers = HeaderReader(self.tokens)
-        self.namespaces = Namespaces(settings, fixtures, on_reset=self.headers.forget)
-        self._inspector = Inspector(contract, self.headers, settings.json_depth, settings.json_number_length)
+        self.heads = HeadReader(contract, self.tokens)
+        self.namespaces = Namespaces(settings, fixtures, on_reset=self.heads.forget)
+        self._inspector = Inspector(settings.json_depth, settings.json_number_length)
         self.renderer = Renderer(contract, fixtures)
         self.variants = VariantBook(contract)
         self.facets = FacetReader(contract)
@@ -120,18 +120,30 @@ class Engine:
         return exchange.response
 
     def begin(self, request: Request) -> Exchange:
-        """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered."""
+        """Answer one request, but for its delivery."""
+        return self.answer(self.read_head(request), request.body, request.client)
+
+    def read_head(self, request: Request) -> Head:
+        """All that a request tells but for its body."""
+        return self.heads.read(request.method, request.path, request.query, request.headers)
+
+    def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
+        """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.
+
+        `client` is the peer's address.
+        """
         started = time.perf_counter()
-        inspection = self._inspector.inspect(request)
-        namespace = self.namespaces.get(inspection.namespace)
+        inspection = self._inspector.inspect(head, body, client)
+        namespace = self.namespaces.get(head.namespace)
         with namespace.lock:
             received_millis = real_millis()
             now_millis = namespace.clock.at(received_millis)
-            operation = inspection.operation
+            operation = head.operation
             situation = Situation(
                 inspection,
+                head,
                 namespace,
-                identify(inspection.credential, namespace, now_millis),
+                identify(head.credential, namespace, now_millis),
                 now_millis,
                 self.behaviours.get(operation.id) if operation is not None else None,
                 self.variants,
@@ -152,7 +164,7 @@ class Engine:
                     # Chosen now: carrying out counts, and the next success may have another status.
                     status = _real_status(situation, decision)
                     outcome = self._carry_out(situation, status)
-                    if inspection.idempotency_key is not None:
+                    if head.idempotency_key is not None:
                         key, kept = self._keep_answer(situation, status, outcome, call_id)
                 response = self.renderer.render(decision, outcome, situation, call_id, number, kept)
                 reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
@@ -166,20 +178,26 @@ class Engine:
             is_faulted = response.delivery.fault is not None
             if namespace.journal.failed_writes or response.status >= 429 or is_faulted:
                 watch_retries(situation, response.status, number, is_faulted=is_faulted)
-            call = _make_call(
-                situation,
-                decision,
-                outcome,
-                response,
-                reason,
-                number,
+            call = Call(
                 call_id,
-                started,
+                number,
+                namespace.name,
+                head.shown,
+                inspection.shown_body,
+                client,
+                inspection.violations,
+                inspection.warnings,
+                reason,
                 received_millis,
+                started,
+                now_millis,
+                situation.principal.tenant,
+                None if decision is None else decision.stub,
                 effect,
+                () if decision is None else self.facets.read(inspection, decision, response, effect),
+                response,
+                None if outcome is None else outcome.secret,
             )
-            if decision is not None:
-                call.facets = self.facets.read(inspection, decision, response, effect)
             waiting = None
             if response.delivery is not PROMPT and not response.delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
@@ -187,48 +205,49 @@ class Engine:
                 namespace.waiting.add(waiting)
             note_retry(namespace.journal, call)
             namespace.journal.record(call)
-        if inspection.credential.mode == "live":
-            _warn_of_live(inspection, call)
+        if head.credential.mode == "live":
+            _warn_of_live(call)
         return Exchange(call, response, namespace, waiting, key)
 
-    def record_incomplete(self, request: Request) -> Call:
+    def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided."""
         started = time.perf_counter()
-        inspection = self._inspector.inspect(request)
-        namespace = self.namespaces.get(inspection.namespace)
+        inspection = self._inspector.inspect(head, body, client)
+        namespace = self.namespaces.get(head.namespace)
         with namespace.lock:
             number, call_id = namespace.next_call()
+            received_millis = real_millis()
             call = Call(
                 call_id,
                 number,
                 namespace.name,
-                inspection.recorded,
-                inspection.operation.id if inspection.operation is not None else None,
-                inspection.credential,
+                head.shown,
+                inspection.shown_body,
+                client,
                 # Half a body breaks the contract in ways that nobody meant.
                 [violation for violation in inspection.violations if violation.place != "body"],
                 inspection.warnings,
                 "incomplete_request",
-                real_millis(),
+                received_millis,
                 started,
-                inspection.line.shown_path_parameters,
+                received_millis,
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
-        if inspection.credential.mode == "live":
-            _warn_of_live(inspection, call)
+        if head.credential.mode == "live":
+            _warn_of_live(call)
         return call
 
     def _carry_out(self, situation: Situation, status: int) -> Outcome:
         """Carry the operation out, which succeeds with a status, and count it."""
-        operation = situation.inspection.operation
+        operation = situation.head.operation
         assert operation is not None, "only operations are carried out"
         namespace = situation.namespace
         digest = digest_request(situation.inspection)
         repetition = namespace.resources.count_request(digest, operation.id)
         if repetition:
-            note_duplicate(situation, repetition)
-        seed = namespace.seed.at(digest, repetition.to_bytes(8, "big"))
+            note_duplicate(situation)
+        seed = namespace.seed.at(digest + repetition.to_bytes(8, "big"))
         if situation.behaviour is not None:
             return situation.behaviour.carry_out(situation, seed)
         envelope = operation.envelope(status)
@@ -240,7 +259,7 @@ class Engine:
     ) -> tuple[bytes | None, StoredAnswer | None]:
         """Keep the real answer under its idempotency key, whatever a script makes the client see."""
         key = idempotency_key(situation)
-        operation = situation.inspection.operation
+        operation = situation.head.operation
         if key is None or operation is None:
             return None, None
         body, headers = self.renderer.success(operation, status, outcome)
@@ -252,7 +271,7 @@ class Engine:
 
 def _real_status(situation: Situation, decision: Decision) -> int:
     """The status of what is carried out, whatever a script makes the client see."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     if isinstance(decision.content, CarryOut) or operation is None:
         return decision.status
     return choose_success(situation, operation)
@@ -260,7 +279,7 @@ def _real_status(situation: Situation, decision: Decision) -> int:
 
 def _effect_of(situation: Situation, outcome: Outcome) -> str:
     """What was done, as its behaviour names it; where there is none, a POST that documents 201 creates."""
-    operation = situation.inspection.operation
+    operation = situation.head.operation
     if situation.behaviour is None and operation is not None:
         return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
     return outcome.reason
@@ -268,45 +287,10 @@ def _effect_of(situation: Situation, outcome: Outcome) -> str:
 
 def _note_use(situation: Situation, decision: Decision) -> None:
     """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
-    item_id, inspection = situation.principal.item_id, situation.inspection
-    if item_id is not None and inspection.operation and (decision.commits or not decision.is_scripted):
-        situation.namespace.resources.note_use(item_id, situation.now_millis, inspection.request.client)
-
-
-def _make_call(
-    situation: Situation,
-    decision: Decision | None,
-    outcome: Outcome | None,
-    response: Response,
-    reason: str,
-    number: int,
-    call_id: str,
-    started: float,
-    received_millis: int,
-    effect: str | None,
-) -> Call:
-    """Copy the plain facts of a call, all of them redacted."""
-    inspection = situation.inspection
-    return Call(
-        call_id,
-        number,
-        situation.namespace.name,
-        inspection.recorded,
-        None if inspection.operation is None else inspection.operation.id,
-        inspection.credential.recorded(),
-        inspection.violations,
-        inspection.warnings,
-        reason,
-        received_millis,
-        started,
-        inspection.line.shown_path_parameters,
-        None if decision is None else decision.stub,
-        situation.now_millis,
-        situation.principal.tenant,
-        effect,
-        response,
-        None if outcome is None else outcome.secret,
-    )
+    item_id = situation.principal.item_id
+    if item_id is not None and situation.head.operation and (decision.commits or not decision.is_scripted):
+        client = situation.inspection.client
+        situation.namespace.resources.note_use(item_id, situation.now_millis, client)
 
 
 def fail(error: BaseException | None) -> Response:
@@ -328,11 +312,11 @@ def mock_failure(call_id: str) -> Response:
     )
 
 
-def _warn_of_live(inspection: Inspection, call: Call) -> None:
+def _warn_of_live(call: Call) -> None:
     logger.warning(
         "LIVE CREDENTIAL %s arrived at the sandbox (call %d, %s). It was not kept, but it has left your "
         "program: revoke it, and point this client at a test key.",
-        inspection.credential.display,
+        call.credential.display,
         call.number,
         call.reason,
     )

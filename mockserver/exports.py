@@ -50,14 +50,14 @@ def needs_secret(credential: Credential) -> bool:
 
 def _url(call: Call, origin: str) -> str:
     """Where the call went, its namespace in the path."""
-    request = call.request
+    head = call.head
     base = origin if call.namespace == DEFAULT_NAMESPACE else f"{origin}/~{call.namespace}"
-    return f"{base}{request.path}{'?' if request.query else ''}{request.query}"
+    return f"{base}{head.path}{'?' if head.query else ''}{head.query}"
 
 
 def _kept_headers(call: Call) -> Iterator[tuple[str, str]]:
     """The headers that make the request what it is, as a person would write their names."""
-    for name, value in call.request.headers:
+    for name, value in call.head.headers:
         if name not in _OWN_HEADERS and (name, value) != (b"accept", b"*/*"):
             yield name.decode("latin-1").title(), value.decode("latin-1")
 
@@ -133,11 +133,11 @@ def write_pytest(call: Call, prefix: str) -> str:
         "    base = urlsplit(mockserver.base_url)",
         f"    connection = http.client.HTTPConnection(base.netloc, timeout={timeout})",
         "    connection.request(",
-        f"        {_quote(call.request.method)},",
+        f"        {_quote(call.head.method)},",
         f"        {_write_target(call, prefix)},",
     ]
-    if call.request.body:
-        lines.append(f"        body={call.request.body!r},")
+    if call.body:
+        lines.append(f"        body={call.body!r},")
     headers = [f"            {_quote(name)}: {_quote(value)}," for name, value in _joined_headers(call)]
     token = _write_token(credential)
     if token is not None:

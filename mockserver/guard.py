@@ -20,6 +20,7 @@ from urllib.parse import unquote_to_bytes
 from mockserver.control.exchange import refuse
 from mockserver.fixtures import Fixtures
 from mockserver.headers import HeaderFacts
+from mockserver.heads import Head
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.rendering import JSON_TYPE, error_envelope
@@ -71,10 +72,11 @@ class Guard:
         self.connection_limit = min(settings.connection_limit, _affordable_connections())
         self.refusals = refusals
 
-    def check_call(self, headers: Headers, facts: HeaderFacts, raw_path: bytes, query: bytes) -> None:
+    def check_call(self, head: Head, raw_path: bytes, query: bytes) -> None:
         """Judge a request to the mocked API. Raises Refused."""
+        facts = head.facts
         if not facts.is_admitted:
-            self._check_headers(headers, facts, self.body_limit)
+            self._check_headers(head.headers, facts, self.body_limit)
             facts.is_admitted = True
         self._check_target(raw_path, query)
 

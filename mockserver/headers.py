@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
 from mockserver.leaks import find_leaking_headers
-from mockserver.redaction import SECRET_HEADERS, redact, redact_bytes, redact_header
+from mockserver.redaction import SECRET_HEADERS, redact_bytes, redact_header
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
 
 MAX_REMEMBERED = 256
-MAX_REMEMBERED_BYTES = 4_096
 # Larger header blocks are unusual, and hashing them is no gain.
 MAX_REMEMBERED_HEADERS = 32
 
@@ -56,23 +55,6 @@ class HeaderFacts:
         return f"<HeaderFacts {self.credential!r}>"
 
 
-class Head:
-    """A request but for its body: `method`, `path`, `query` and `headers` as in Request, `facts` what the
-    headers tell."""
-
-    __slots__ = ("facts", "headers", "method", "path", "query")
-
-    def __init__(self, method: str, path: str, query: str, headers: Headers, facts: HeaderFacts) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.facts = facts
-
-    def __repr__(self) -> str:
-        return f"<Head {redact(self.method)} {self.facts!r}>"
-
-
 class HeaderReader:
     """Reads headers, with the signatures of JWTs checked by `tokens`."""
 
@@ -81,7 +63,6 @@ class HeaderReader:
         self._remembered: dict[Headers, HeaderFacts] = {}
         # By the value of Authorization: the credential, and as what that header may be shown.
         self._credentials: dict[str, tuple[Credential, bytes]] = {}
-        self._heads: dict[bytes, tuple[Head, int]] = {}
 
     def __repr__(self) -> str:
         return f"<HeaderReader {len(self._remembered)} remembered>"
@@ -102,27 +83,14 @@ class HeaderReader:
             self.forget()
         self._remembered[headers] = facts
 
-    def remember_head(self, raw: bytes, head: Head, body_length: int) -> None:
-        """Remember the bytes that a head was read from, and how long the body is that it announces.
-
-        Only where its headers are remembered as well, and its URL holds no secret.
-        """
-        if head.headers not in self._remembered or len(raw) > MAX_REMEMBERED_BYTES:
-            return
-        if redact(head.path) is head.path and redact(head.query) is head.query:
-            if len(self._heads) >= MAX_REMEMBERED:
-                self._heads.clear()
-            self._heads[raw] = head, body_length
-
-    def find_head(self, raw: bytes) -> tuple[Head, int] | None:
-        """The head that was read from the same bytes before, and the length of its body."""
-        return self._heads.get(raw)
+    def remembers(self, headers: Headers) -> bool:
+        """Whether what these headers told is remembered, so that they may rest in memory."""
+        return headers in self._remembered
 
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""
         self._remembered.clear()
         self._credentials.clear()
-        self._heads.clear()
 
     def _read(self, headers: Headers) -> HeaderFacts:
         authorizations: list[str] = []

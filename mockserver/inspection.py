@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mockserver.contract import Contract, Operation, Parameter
 from mockserver.contract.operations import RequestBody
-from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson
-from mockserver.headers import HeaderFacts, HeaderReader
+from mockserver.heads import Head
 from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
-from mockserver.leaks import find_foreign_key, find_leaks
-from mockserver.messages import Request
+from mockserver.leaks import find_leaks
 from mockserver.redaction import redact, redact_bytes
-from mockserver.request_lines import LineFacts, LineReader
-from mockserver.scripting.preferences import Preferences
-from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
-from mockserver.validation import CallWarning, Violation, find_media_type, read_parameter
+from mockserver.validation import CallWarning, Violation, find_media_type
 
 
 @dataclass(slots=True)
@@ -25,30 +19,22 @@ class Inspection:
     """What a request is, by itself and by the contract. Made once for every call, and then only looked at,
     but for `violations` and `warnings`, to which whoever finds more adds.
 
-    `line` is what the request line tells; `arguments` holds the valid parameters by name, converted and with
-    defaults; `account_id` is the one of them that the contract marks as the account; `body` the parsed body
-    with the members that the contract names, `full_body` with all of them; `malformed` says why the body is
-    no JSON; `recorded` is the request as it may be kept and shown, its path without `/~name`.
+    `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
+    UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
+    JSON; `client` is the peer's address.
     """
 
-    request: Request
-    recorded: Request
-    namespace: str
-    line: LineFacts
-    credential: Credential
-    operation: Operation | None
-    arguments: dict[str, Json]
-    account_id: str | None
+    head: Head
+    client: str | None
+    shown_body: bytes
     body: Json | UnsetType
     full_body: Json | UnsetType
     malformed: str | None
     violations: list[Violation]
     warnings: list[CallWarning]
-    preferences: Preferences | None
-    idempotency_key: str | None
 
     def __repr__(self) -> str:
-        return f"<Inspection {self.operation.id if self.operation else None} {self.credential!r}>"
+        return f"<Inspection {self.head!r}>"
 
     def object(self) -> JsonObject:
         """The body, for an operation whose schema makes sure that it is an object."""
@@ -58,135 +44,52 @@ class Inspection:
     def canonical(self) -> bytes:
         """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
         if self.full_body is UNSET:
-            return self.line.canonical
-        return self.line.canonical + dumps_canonical(self.full_body)
+            return self.head.line.canonical
+        return self.head.line.canonical + dumps_canonical(self.full_body)
 
 
 class Inspector:
-    """Reads requests against one contract."""
+    """Reads requests against their operations."""
 
-    def __init__(
-        self,
-        contract: Contract,
-        headers: HeaderReader,
-        json_depth: int = MAX_DEPTH,
-        json_number_length: int = MAX_NUMBER_LENGTH,
-    ) -> None:
-        self._headers = headers
-        self._lines = LineReader(contract)
+    def __init__(self, json_depth: int = MAX_DEPTH, json_number_length: int = MAX_NUMBER_LENGTH) -> None:
         self._json_limits = json_depth, json_number_length
 
-    def inspect(self, request: Request) -> Inspection:
-        """Everything that the request tells. Never raises for what a client sends."""
-        facts = self._headers.read(request.headers)
-        line = self._lines.read(request.method, request.path, request.query)
-        credential, operation = facts.credential, line.operation
-        namespace = line.namespace or credential.namespace or DEFAULT_NAMESPACE
-        shown_body = redact_bytes(request.body)
-        violations, warnings = [*line.violations], [*line.warnings]
-        arguments = line.arguments
-        body: Json | UnsetType = UNSET
-        full_body: Json | UnsetType = UNSET
-        malformed: str | None = None
-        account_id: Json = None
-        if operation is not None:
-            if operation.header_parameters:
-                arguments = {**arguments}
-                for parameter in operation.header_parameters:
-                    values = _read_header_parameter(parameter, request)
-                    read_parameter(parameter, values, arguments, violations)
-            if operation.account_parameter is not None:
-                account_id = arguments.get(operation.account_parameter)
-            if operation.body is not None and (request.body or operation.body.required):
-                full_body, malformed = self._read_body(request, operation.body, facts, violations, warnings)
-                if full_body is not UNSET:
-                    body = _known_members(full_body, operation.body.members, warnings)
-        if not facts.accepts_json:
-            text = "Accept excludes JSON; the answer is JSON all the same"
-            warnings.append(CallWarning("not_acceptable", text))
-        if line.namespace is not None and credential.namespace not in (None, line.namespace):
-            text = (
-                f"the path names the namespace {namespace!r} and wins; the credential names "
-                f"{credential.namespace!r}"
-            )
-            warnings.append(CallWarning("namespace_conflict", text))
-        if shown_body is not request.body or not line.is_clean:
-            # What was hidden there may be a key.
-            leaks = find_leaks(line.path, line.query, request.body, full_body)
-            warnings += [CallWarning("leaked_key", text) for text in leaks]
-        if facts.leaks:
-            warnings += [CallWarning("leaked_key", text) for text in facts.leaks]
-        if credential.is_issued:
-            warnings += [CallWarning("foreign_key", text) for text in find_foreign_key(credential, namespace)]
-        return Inspection(
-            request,
-            Request(
-                line.shown_method,
-                line.shown_path,
-                line.shown_query,
-                facts.recorded,
-                shown_body,
-                request.client,
-            ),
-            namespace,
-            line,
-            credential,
-            operation,
-            arguments,
-            account_id if isinstance(account_id, str) else None,
-            body,
-            full_body,
-            malformed,
-            violations,
-            warnings,
-            facts.preferences,
-            facts.idempotency_key,
+    def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
+        """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
+        shown_body = redact_bytes(data)
+        inspection = Inspection(
+            head, client, shown_body, UNSET, UNSET, None, [*head.violations], [*head.warnings]
         )
+        operation, line = head.operation, head.line
+        if operation is not None and operation.body is not None and (data or operation.body.required):
+            self._read_body(inspection, operation.body, data)
+        if shown_body is not data or not line.is_clean:
+            # What was hidden there may be a key.
+            leaks = find_leaks(line.path, line.query, data, inspection.full_body)
+            inspection.warnings += [CallWarning("leaked_key", text) for text in leaks]
+        return inspection
 
-    def _read_body(
-        self,
-        request: Request,
-        contract: RequestBody,
-        facts: HeaderFacts,
-        violations: list[Violation],
-        warnings: list[CallWarning],
-    ) -> tuple[Json | UnsetType, str | None]:
-        """The body as JSON, UNSET where it cannot be read, and then why if it is malformed."""
-        schema = find_media_type(contract, facts.content_type)
+    def _read_body(self, inspection: Inspection, contract: RequestBody, data: bytes) -> None:
+        """Read the body as JSON, and note what is wrong with it."""
+        schema = find_media_type(contract, inspection.head.facts.content_type)
         if isinstance(schema, Violation):
-            violations.append(schema)
-            return UNSET, None
+            inspection.violations.append(schema)
+            return
         try:
-            value, duplicates = loads(request.body, *self._json_limits)
+            value, duplicates = loads(data, *self._json_limits)
         except MalformedJson as error:
-            return UNSET, str(error)
+            inspection.malformed = str(error)
+            return
         for pointer in duplicates:
             text = f"the member {redact(pointer)} is given more than once; the last one counts"
-            warnings.append(CallWarning("duplicate_member", text))
+            inspection.warnings.append(CallWarning("duplicate_member", text))
         if not schema.is_valid(value):
-            violations += [
+            inspection.violations += [
                 Violation("body", redact(breach.pointer), breach.keyword, breach.message)
                 for breach in schema.violations(value)
             ]
-        return value, None
-
-
-def _read_header_parameter(parameter: Parameter, request: Request) -> list[str] | None:
-    if parameter.place == "header":
-        name = parameter.name.encode("latin-1", "replace")
-        return [value.decode("latin-1") for header, value in request.headers if header == name] or None
-    return read_cookies(request).get(parameter.name)
-
-
-def read_cookies(request: Request) -> dict[str, list[str]]:
-    """The cookies of a request by name (RFC 6265, section 5.4)."""
-    cookies: dict[str, list[str]] = {}
-    for header, value in request.headers:
-        if header == b"cookie":
-            for pair in value.decode("latin-1").split(";"):
-                name, _, text = pair.strip().partition("=")
-                cookies.setdefault(name, []).append(text)
-    return cookies
+        inspection.full_body = value
+        inspection.body = _known_members(value, contract.members, inspection.warnings)
 
 
 def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:

@@ -10,14 +10,13 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from itertools import chain
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
 from mockserver.clocks import format_instant
 from mockserver.credentials import Credential
 from mockserver.exceptions import MalformedJson, Unanswerable
 from mockserver.faults import Fault, Phase
+from mockserver.heads import ShownHead
 from mockserver.json_codec import loads_kept, trim
 from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes, redact_json
@@ -44,9 +43,8 @@ class Facet(NamedTuple):
 _MAX_TOUCHED = 1_000
 MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
-# What a call, and a header of it, take beside their texts, measured.
+# What a call takes beside its texts, measured.
 _CALL_OVERHEAD = 1_700
-_HEADER_OVERHEAD = 130
 
 
 class Retry(NamedTuple):
@@ -79,18 +77,19 @@ _LEEWAY_SECONDS = 0.05
 class Call:
     """One recorded request and its answer. All of it is redacted; only `state` and what follows it change.
 
-    `request` is the redacted request, its path without `/~name`; `received_millis` is real time; `era` is the
-    journal's own: it tells whether the call still counts there. `stub` answered it. `clock_millis` is the
-    time of the namespace; `tenant` whose data the call saw; `effect` what was carried out (`created`,
-    `deleted` …), whatever was answered, None where nothing was; `retry` is noted by `audits`; `variant` the
-    name of the answer's; `facets` what the call touched of its operation.
+    `head` is all of the request but its body, its path without `/~name`; `client` the peer's address;
+    `received_millis` is real time; `era` is the journal's own: it tells whether the call still counts there.
+    `stub` answered it. `clock_millis` is the time of the namespace; `tenant` whose data the call saw;
+    `effect` what was carried out (`created`, `deleted` …), whatever was answered, None where nothing was;
+    `facets` what the call touched of its operation; `variant` the name of the answer's; `retry` is noted by
+    `audits`.
     """
 
     __slots__ = (
-        "body_truncated", "clock_millis", "credential", "duration_millis", "effect", "era", "facets",
-        "id", "namespace", "number", "operation", "path_parameters", "reason", "received_millis",
-        "request", "response_body", "response_headers", "response_truncated", "retry",
-        "size", "started", "state", "status", "stub", "tenant", "variant", "violations", "warnings",
+        "body", "body_truncated", "client", "clock_millis", "duration_millis", "effect", "era", "facets",
+        "head", "id", "namespace", "number", "reason", "received_millis", "response_body",
+        "response_headers", "response_truncated", "retry", "size", "started", "state", "status", "stub",
+        "tenant", "variant", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -98,19 +97,19 @@ class Call:
         id: str,
         number: int,
         namespace: str,
-        request: Request,
-        operation: str | None,
-        credential: Credential,
+        head: ShownHead,
+        body: bytes,
+        client: str | None,
         violations: list[Violation],
         warnings: list[CallWarning],
         reason: str,
         received_millis: int,
         started: float,
-        path_parameters: dict[str, str] | None = None,
-        stub: Stub | None = None,
-        clock_millis: int | None = None,
+        clock_millis: int,
         tenant: bytes | None = None,
+        stub: Stub | None = None,
         effect: str | None = None,
+        facets: tuple[Facet, ...] = (),
         response: Response | None = None,
         secret: tuple[bytes, bytes] | None = None,
     ) -> None:
@@ -118,39 +117,37 @@ class Call:
         self.id = id
         self.number = number
         self.namespace = namespace
-        self.body_truncated = len(request.body) > MAX_BODY_BYTES
-        self.request = (
-            replace(request, body=request.body[:MAX_BODY_BYTES]) if self.body_truncated else request
-        )
-        self.operation = operation
-        self.path_parameters = path_parameters
-        self.credential = credential
+        self.head = head
+        self.body_truncated = len(body) > MAX_BODY_BYTES
+        self.body = body[:MAX_BODY_BYTES]
+        self.client = client
         self.violations = violations
         self.warnings = warnings
         self.reason = reason
         self.received_millis = received_millis
         self.started = started
-        self.stub = stub
-        self.clock_millis = received_millis if clock_millis is None else clock_millis
+        self.clock_millis = clock_millis
         self.tenant = tenant
+        self.stub = stub
         self.effect = effect
+        self.facets = facets
         self.retry: Retry | None = None
-        self.facets: tuple[Facet, ...] = ()
         self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
-        # Headers are counted where it is known whether they are shared (see Journal.record).
-        self.size = _CALL_OVERHEAD + len(request.body) + len(request.query) + len(request.path)
-        self.status: int | None = None
-        self.variant: str | None = None
-        self.response_headers: Headers = ()
-        self.response_body = b""
-        self.response_truncated = False
-        if response is not None:
+        # The head is counted where it is known whether it is shared (see Journal.record).
+        self.size = _CALL_OVERHEAD + len(body)
+        if response is None:
+            self.status: int | None = None
+            self.variant: str | None = None
+            self.response_headers: Headers = ()
+            self.response_body = b""
+            self.response_truncated = False
+        else:
             self._keep_answer(response, secret)
 
     def __repr__(self) -> str:
-        return f"<Call {self.number} {self.request.method} {self.request.path} {self.status} {self.reason}>"
+        return f"<Call {self.number} {self.head.method} {self.head.path} {self.status} {self.reason}>"
 
     def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None) -> None:
         """Keep the answer, redacted, before it leaves."""
@@ -173,6 +170,21 @@ class Call:
         self.size += len(self.response_body)
 
     @property
+    def operation(self) -> str | None:
+        """The id of the operation that was called."""
+        return self.head.operation
+
+    @property
+    def credential(self) -> Credential:
+        """The credential that the call was made with."""
+        return self.head.credential
+
+    @property
+    def request(self) -> Request:
+        """The request as one value."""
+        return self.head.with_body(self.body, self.client)
+
+    @property
     def fault(self) -> Fault | None:
         """The damage that the stub did."""
         return self.stub.response.fault if self.stub is not None else None
@@ -185,28 +197,27 @@ class Call:
     @property
     def key(self) -> CountKey:
         """What the call is counted by."""
-        return self.operation, self.status, self.reason
+        return self.head.operation, self.status, self.reason
 
     def subject(self) -> Subject:
         """The call as request patterns see it."""
-        return make_subject(self.request, self.path_parameters)
+        return make_subject(self.request, self.head.path_parameters)
 
     def to_json(self) -> JsonObject:
         """The call in the shape of the control API (`GET /__admin/calls/{id}`)."""
-        request = self.request
-        credential = self.credential
+        head, credential = self.head, self.head.credential
         return {
             "id": self.id,
             "number": self.number,
             "namespace": self.namespace,
             "receivedAt": format_instant(self.received_millis),
-            "operation": self.operation,
+            "operation": head.operation,
             "request": {
-                "method": request.method,
-                "path": request.path,
-                "query": _read_redacted(request.query),
-                "headers": write_headers(request.headers),
-                "body": write_body(request.body),
+                "method": head.method,
+                "path": head.path,
+                "query": _read_redacted(head.query),
+                "headers": write_headers(head.headers),
+                "body": write_body(self.body),
                 "bodyTruncated": self.body_truncated,
             },
             "credential": {
@@ -401,7 +412,7 @@ class Journal:
         self._budget = budget
         self._lock = threading.RLock() if lock is None else lock
         self._calls: deque[Call] = deque()
-        self._headers: Headers | None = None
+        self._head: ShownHead | None = None
         self.bytes = 0
         self.era = 0
         self.revision = 0
@@ -450,7 +461,8 @@ class Journal:
         calls = self._calls
         calls.append(call)
         call.era = self.era
-        key = (call.operation, call.status, call.reason)
+        head = call.head
+        key = (head.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
         facets, touched = call.facets, self._touched
         if facets in touched or len(touched) < _MAX_TOUCHED:
@@ -460,11 +472,10 @@ class Journal:
                 touched[facet,] = touched.get((facet,), 0) + 1
         if call.warnings:
             self.warned += 1
-        headers = call.request.headers
-        if headers is not self._headers:
-            # Equal headers that come again are one object, which is kept once.
-            self._headers = headers
-            call.size += _HEADER_OVERHEAD * len(headers) + sum(map(len, chain.from_iterable(headers)))
+        if head is not self._head:
+            # A head that comes again is one object, which is kept once.
+            self._head = head
+            call.size += head.size
         budget = self._budget
         self.bytes += call.size
         budget.used += call.size

@@ -35,7 +35,7 @@ def format_call(call: Call, *, colour: bool) -> str:
     if colour:
         code = _COLOURS.get(int(status[0]) if status.isdecimal() else 5, "31")
         status = f"\x1b[{code}m{status}\x1b[0m"
-    parts = [moment, status, call.reason, f"{call.request.method} {call.request.path}"]
+    parts = [moment, status, call.reason, f"{call.head.method} {call.head.path}"]
     if call.operation:
         parts.append(call.operation)
     if call.namespace != "default":
@@ -67,8 +67,8 @@ def describe_call(call: Call) -> JsonObject:
         "event": "call",
         "id": call.id,
         "namespace": call.namespace,
-        "method": call.request.method,
-        "path": call.request.path,
+        "method": call.head.method,
+        "path": call.head.path,
         "operation": call.operation,
         "status": call.status,
         "reason": call.reason,

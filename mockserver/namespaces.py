@@ -202,7 +202,7 @@ class Namespace:
         resources = Resources()
         for key in self._fixtures.keys:
             item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
-            resources.give_item(key["id"], item)
+            resources.given[key["id"]] = item
         return resources
 
     def reset_stubs(self) -> None:

@@ -45,7 +45,7 @@ class Target:
         if self.matcher is None:
             return True
         # Most calls fail here, and a subject costs more than that.
-        if self.matcher.method is not None and call.request.method != self.matcher.method:
+        if self.matcher.method is not None and call.head.method != self.matcher.method:
             return False
         return self.matcher.matches(call.subject())
 

@@ -57,7 +57,7 @@ class Renderer:
 
         Raises MockFailure when the answer would break the contract.
         """
-        operation = situation.inspection.operation
+        operation = situation.head.operation
         answer = (
             None if decision.variant is None else self._vary(decision.variant, decision, outcome, situation)
         )
@@ -106,7 +106,7 @@ class Renderer:
         self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
     ) -> Answer | None:
         """The variant of the answer; None where the contract would refuse it, so that it must stay plain."""
-        operation = situation.inspection.operation
+        operation = situation.head.operation
         assert operation is not None, "only answers of operations are varied"
         answer = variant.alter(self._plain(decision, outcome, operation, situation))
         if not variant.is_legal or not answer.is_json:

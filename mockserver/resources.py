@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain
 from typing import NamedTuple
 
 from mockserver.settings import RateLimit
@@ -110,9 +110,13 @@ class Bucket(NamedTuple):
 
 
 class Resources:
-    """The memory of one namespace, apart from stubs and journal."""
+    """The memory of one namespace, apart from stubs and journal.
+
+    `given` holds the items of the fixtures, which never make room, and `items` those that calls created.
+    """
 
     def __init__(self) -> None:
+        self.given: dict[str, Item] = {}
         # Ordered, as the oldest makes room: taking the first item of a plain dict gets slower each time.
         self.items: OrderedDict[str, Item] = OrderedDict()
         self.credentials: OrderedDict[bytes, IssuedCredential] = OrderedDict()
@@ -123,38 +127,37 @@ class Resources:
         self.buckets: OrderedDict[bytes, Bucket] = OrderedDict()
         self.successes: dict[str, int] = {}
         self.turns: dict[tuple[str, int], int] = {}
-        self.given = 0
 
     def copy(self) -> Resources:
         """An independent copy; for snapshots. Nothing is in flight in it: no call will ever land there."""
         copy = Resources()
-        for name in ("items", "credentials", "repetitions", "successes", "turns", "answers", "buckets"):
+        for name in _COPIED:
             getattr(copy, name).update(getattr(self, name))
-        copy.given = self.given
         return copy
 
     @property
     def size(self) -> int:
         """How many things are remembered."""
-        tables = (self.items, self.credentials, self.repetitions, self.answers, self.buckets)
+        tables = (self.given, self.items, self.credentials, self.repetitions, self.answers, self.buckets)
         return sum(len(table) for table in tables)
 
     # Items and their credentials
 
-    def give_item(self, id: str, item: Item) -> None:
-        """Put in an item of the fixtures, before any other: it neither makes room nor takes any."""
-        self.items[id] = item
-        self.given += 1
+    def find_item(self, id: str) -> Item | None:
+        """The item of an id."""
+        return self.items.get(id) or self.given.get(id)
 
     def put_item(self, id: str, item: Item) -> None:
         """Put an item in, or another value in its place.
 
         Beyond the bound the oldest is forgotten together with its credential.
         """
+        if id in self.given:
+            self.given[id] = item
+            return
         self.items[id] = item
-        if len(self.items) > self.given + MAX_ITEMS:
-            # What the fixtures gave came first.
-            gone = self.items.pop(next(islice(self.items, self.given, None)))
+        if len(self.items) > MAX_ITEMS:
+            _, gone = self.items.popitem(last=False)
             if gone.credential is not None:
                 self.credentials.pop(gone.credential, None)
 
@@ -172,13 +175,13 @@ class Resources:
 
     def note_use(self, item_id: str, now_millis: int, client: str | None) -> None:
         """The credential of an item was accepted."""
-        item = self.items.get(item_id)
+        item = self.find_item(item_id)
         if item is not None:
-            self.items[item_id] = replace(item, last_use=Use(now_millis, client))
+            self.put_item(item_id, replace(item, last_use=Use(now_millis, client)))
 
     def visible_items(self, account_id: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
         """The items of an account that a tenant sees, oldest first, deleted ones left out."""
-        for id, item in self.items.items():
+        for id, item in chain(self.given.items(), self.items.items()):
             if item.account_id == account_id and not item.is_deleted and sees(tenant, item):
                 yield id, item
 
@@ -243,6 +246,12 @@ class Resources:
             self.buckets.popitem(last=False)
         self.buckets[key] = bucket
         return wait_seconds
+
+
+# What a copy holds as well.
+_COPIED = (
+    "given", "items", "credentials", "repetitions", "successes", "turns", "answers", "buckets",
+)  # fmt: skip
 
 
 def sees(tenant: bytes | None, item: Item) -> bool:

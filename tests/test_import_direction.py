@@ -35,6 +35,7 @@ SHELVES: dict[str, tuple[str, ...]] = {
         "headers",
         "validation",
         "request_lines",
+        "heads",
         "inspection",
         "synthesis",
         "scripting",

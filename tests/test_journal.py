@@ -16,6 +16,7 @@ from mockserver import journal as module
 from mockserver.credentials import NO_CREDENTIAL
 from mockserver.engine import Engine
 from mockserver.exceptions import Unanswerable
+from mockserver.heads import ShownHead
 from mockserver.journal import (
     MAX_BODY_BYTES,
     ByteBudget,
@@ -30,7 +31,7 @@ from mockserver.messages import Response, build_request
 from mockserver.redaction import redact, redact_bytes, redact_json
 from mockserver.validation import CallWarning
 from tests.desk import Desk
-from tests.doors import BODY
+from tests.doors import BODY, record_incomplete
 
 OPERATIONS = ("createApiKey", "listApiKeys", None)
 
@@ -42,18 +43,20 @@ def desk(engine: Engine) -> Desk:
 
 def make_call(number: int, operation: str | None = "createApiKey", **more: Any) -> Call:
     """A call that was answered with 201 or what is given: status, reason, body, warnings, millis."""
+    millis = more.get("millis", number)
     return Call(
         f"call-{number}",
         number,
         "default",
-        build_request("POST", "/v1/api-keys/", body=more.get("body", b"")),
-        operation,
-        NO_CREDENTIAL,
+        ShownHead("POST", "/v1/api-keys/", "", (), operation, {}, NO_CREDENTIAL),
+        more.get("body", b""),
+        None,
         [],
         [CallWarning("suspicious", "…")] * more.get("warnings", 0),
         more.get("reason", "created"),
-        received_millis=more.get("millis", number),
-        started=0.0,
+        millis,
+        0.0,
+        millis,
         response=Response(more.get("status", 201), (), b""),
     )
 
@@ -338,7 +341,7 @@ def test_what_is_read_of_a_redacted_request_needs_no_redaction(value: Any) -> No
 def test_a_part_of_a_request_is_a_call_without_an_answer(engine: Engine) -> None:
     headers = {"Authorization": "Bearer sk_test_ns-t1_x", "Content-Type": "application/json"}
     request = build_request("POST", "/v1/api-keys/", headers=headers, body=b'{"name": "sk_test_abcdef')
-    engine.record_incomplete(request)
+    record_incomplete(engine, request)
     (call,) = engine.namespaces.get("t1").journal
     shown = call.to_json()
     assert (shown["state"], shown["reason"]) == ("disconnected", "incomplete_request")
@@ -353,8 +356,8 @@ def test_a_part_of_a_request_is_a_call_without_an_answer(engine: Engine) -> None
 def test_an_answer_is_kept_as_bytes_of_its_own(secret: tuple[bytes, bytes] | None) -> None:
     response = Response(500, (), b'{"plain": true}')
     call = Call(
-        "call-1", 1, "default", build_request("GET", "/"), None, NO_CREDENTIAL, [], [], "stub", 0, 0.0,
-        response=response, secret=secret,
+        "call-1", 1, "default", ShownHead("GET", "/", "", (), None, {}, NO_CREDENTIAL), b"", None, [], [],
+        "stub", 0, 0.0, 0, response=response, secret=secret,
     )  # fmt: skip
     assert call.response_body == response.body
     assert call.response_body is not response.body

@@ -66,7 +66,7 @@ LEAKS: dict[str, tuple[Send, list[str]]] = {
     ),
     "two places": (
         lambda desk, key: desk.api.send("GET", f"{LIST}&k={key}", json=UNSENT, headers={"Referer": key}),
-        ["in the query parameter k", "in the header referer"],
+        ["in the header referer", "in the query parameter k"],
     ),
 }
 

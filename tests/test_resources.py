@@ -70,12 +70,13 @@ def test_beyond_the_bound_the_oldest_is_forgotten_with_its_credential(
 ) -> None:
     monkeypatch.setattr(module, "MAX_ITEMS", 3)
     resources = Resources()
-    resources.give_item("given", item())
+    resources.given["given"] = item()
     for number in range(5):
         digest = bytes([number])
         resources.put_item(str(number), item(credential=digest))
         resources.add_credential(digest, credential(str(number)))
-    assert list(resources.items) == ["given", "2", "3", "4"]
+    assert list(resources.items) == ["2", "3", "4"]
+    assert (resources.find_item("given"), resources.find_item("1")) == (item(), None)
     assert list(resources.credentials) == [b"\x02", b"\x03", b"\x04"]
 
 
@@ -83,13 +84,13 @@ def test_what_is_given_can_be_more_than_the_bound(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MAX_ITEMS", 1)
     resources = Resources()
     for id in ("g1", "g2", "g3"):
-        resources.give_item(id, item())
+        resources.given[id] = item()
     resources.put_item("g2", item(is_deleted=True))
-    assert resources.items["g2"].is_deleted
+    assert resources.given["g2"].is_deleted
     for id in ("1", "2"):
         resources.copy().put_item(id, item())
         resources.put_item(id, item())
-    assert list(resources.items) == ["g1", "g2", "g3", "2"]
+    assert [id for id, _ in resources.visible_items("a", None)] == ["g1", "g3", "2"]
 
 
 def test_a_credential_ends() -> None:

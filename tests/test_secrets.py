@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import io
 import json
 import logging
@@ -331,8 +330,8 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
             result = act(*arguments, **options)
             for value in (result, *arguments, *options.values()):
                 parts = value if isinstance(value, tuple) else ()
-                if dataclasses.is_dataclass(value):
-                    parts = tuple(getattr(value, field.name) for field in dataclasses.fields(value))
+                if slots := getattr(type(value), "__slots__", ()):
+                    parts = tuple(getattr(value, name) for name in slots)
                 ours = [item for item in (value, *parts) if type(item).__module__.startswith("mockserver.")]
                 kinds.update(type(item).__name__ for item in ours)
                 texts.update(map(repr, ours))
@@ -341,25 +340,31 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(owner, name, run)
 
     for owner, names in {
-        engine: ("begin", "_carry_out"),
+        engine: ("begin", "answer", "_carry_out"),
         engine._inspector: ("inspect",),
-        engine.headers: ("read",),
+        engine.heads: ("read",),
+        engine.heads.headers: ("read",),
         engine.renderer: ("render",),
-        engine_module: ("identify", "decide", "_make_call"),
+        engine_module: ("identify", "decide", "Call"),
     }.items():
         for name in names:
             watch(owner, name)
     markers = send_all(engine_api(engine))
     assert kinds >= {
-        "Call", "CarryOut", "Credential", "Decision", "Example", "Exchange", "HeaderFacts", "Inspection",
-        "Namespace", "Operation", "Outcome", "Preferences", "Principal", "Refusal", "Request", "Response",
-        "LineFacts", "Situation", "StoredAnswer",
+        "Call", "CarryOut", "Credential", "Decision", "Example", "Exchange", "Head", "HeaderFacts",
+        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Principal", "Refusal", "Request",
+        "Response", "ShownHead", "Situation", "StoredAnswer",
     }, kinds  # fmt: skip
     for namespace in engine.namespaces:
         resources = namespace.resources
         # Items hold what clients named, and the API itself shows it again.
         texts.update(map(repr, (namespace, resources, resources.answers, namespace.journal, namespace.stubs)))
-    texts.update(map(repr, (engine, engine.headers, engine.namespaces, engine.tokens, engine.fixtures)))
+    texts.update(
+        map(
+            repr,
+            (engine, engine.heads, engine.heads.headers, engine.namespaces, engine.tokens, engine.fixtures),
+        )
+    )
     leaks = [text for text in texts if find_markers(text, markers)]
     assert leaks == []
 

@@ -130,8 +130,8 @@ def test_creating_the_same_twice_is_suspicious(desk: Desk) -> None:
     texts = [[item.message.partition(":")[0] for item in call.warnings] for call in desk.journal]
     assert texts == [
         [],
-        ["an equal request was carried out once before"],
-        ["an equal request was carried out 2 times before"],
+        ["an equal request was carried out before"],
+        ["an equal request was carried out before"],
     ]
 
 

@@ -150,15 +150,15 @@ def test_key_and_tokens_follow_from_the_seed_alone() -> None:
         {
             "kty": "EC",
             "crv": "P-256",
-            "x": "eTMDm8F8c1tmgIR8RbUmUGZHqK4rWAYN4w_k3nXzEIY",
-            "y": "z6OssWk7zUY8iS0VLVEx91VtVJqp3EJSb0aIShTHqzU",
-            "kid": "mockserver-36d56dc351d5",
+            "x": "incaMdSlmGJLVn_K0IzlO5kKuXhCiMxzYWKYejV-DGs",
+            "y": "b7mIwvki4WhKaYaswD96Apl43HFWP679hRc-kiPFk8c",
+            "kid": "mockserver-76992f65257f",
             "use": "sig",
             "alg": "ES256",
         }
     ]
     assert authority.sign(now_seconds=0).rpartition(".")[2] == (
-        "6ih7IFnObrVOpa2buVFw64HqYuf2tH1qaTGsFhb3xcj6I4DVwxiu07swZK2VuE8jOlTWnr-9YH9Cb556E-xO2A"
+        "61wSIXSh5jWRnOOrJB_WPD8QZXoP1Cptjb7Mq9_6h_oBfhMcR--pkSE5X-lx7McyOjrWo89hQ1naFOmSFd7QJw"
     )
 
 
@@ -228,7 +228,7 @@ def test_a_signature_of_another_shape_is_refused(signature: str) -> None:
 
 def test_another_spelling_of_the_same_signature_is_refused() -> None:
     # 64 bytes are 85 characters and two bits: the last character has four bits that say nothing.
-    authority = TokenAuthority("s")
+    authority = TokenAuthority("s0")
     token = authority.sign(now_seconds=0)
     assert token.endswith("A")
     assert check(authority, token[:-1] + "B") == WRONG_SIGNATURE
@@ -577,7 +577,7 @@ def test_the_library_is_loaded_only_when_a_key_is_needed() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
     assert result.stdout.splitlines() == [
-        "<TokenAuthority mockserver-36d56dc351d5, 0 configured keys> None",
+        "<TokenAuthority mockserver-76992f65257f, 0 configured keys> None",
         "[]",
         "['cryptography', 'joserfc']",
     ]

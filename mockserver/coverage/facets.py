@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
 from mockserver.decision import CarryOut, Decision, Example, Literal, Refusal
-from mockserver.inspection import Inspection, read_cookies
+from mockserver.heads import read_cookies
+from mockserver.inspection import Inspection
 from mockserver.journal import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
@@ -53,12 +54,13 @@ class OperationFacets:
         """
         body = inspection.full_body
         members = tuple(body) if type(body) is dict else ()
-        query = inspection.line.query
+        head = inspection.head
+        query, kind = head.line.query, head.credential.kind
         # Names of parameters cannot take the place of members: there are as many as the line has.
-        key = (effect, inspection.credential.kind, len(query), *query, *members)
+        key = (effect, kind, len(query), *query, *members)
         usual = self._usual.get(key)
         if usual is None:
-            credential = self.credentials.get(inspection.credential.kind)
+            credential = self.credentials.get(kind)
             usual = (
                 *self.path,
                 *(() if credential is None else (credential,)),
@@ -125,17 +127,17 @@ class FacetReader:
 
         `effect` is the reason of the success that was carried out, if any was.
         """
-        operation = inspection.operation
+        operation, headers = inspection.head.operation, inspection.head.headers
         if operation is None:
             return ()
         known = self.of(operation)
         # The call's own reason is counted by the journal, but may yet become another.
         touched = known.find_usual(inspection, None if effect == decision.reason else effect)
         if known.headers:
-            sent = {name for name, _ in inspection.request.headers}
+            sent = {name for name, _ in headers}
             touched += tuple(facet for name, facet in known.headers.items() if name in sent)
         if known.cookies:
-            cookies = read_cookies(inspection.request)
+            cookies = read_cookies(headers)
             touched += tuple(facet for name, facet in known.cookies.items() if name in cookies)
         if not isinstance(decision.content, CarryOut):
             error = _find_error(known, decision)

@@ -13,7 +13,7 @@ from mockserver.clocks import format_instant, read_instant
 from mockserver.decision import Outcome, Refusal, Situation, sees_account
 from mockserver.redaction import digest_secret, display
 from mockserver.resources import IssuedCredential, Item, sees
-from mockserver.synthesis.keys import make_key_id, make_secret_key
+from mockserver.synthesis.keys import make_key
 from mockserver.synthesis.seeds import Seed
 from mockserver.types import JsonObject
 
@@ -49,11 +49,13 @@ class CreateApiKey(OfAccount):
         """Issue the key: it can be used as a credential from now on."""
         body: JsonObject = situation.inspection.object()
         now = format_instant(situation.now_millis)
-        account_id = situation.inspection.account_id or ""
-        secret, digest, shown = make_secret(situation, seed)
+        account_id = situation.head.account_id or ""
+        id, secret = make_key(seed, situation.namespace.name)
+        digest = digest_secret(secret)
+        shown = display(secret, digest)
         key: JsonObject = {
             "object": "api_key",
-            "id": make_key_id(seed),
+            "id": id,
             "account_id": account_id,
             "name": body["name"],
             "type": "SECRET",
@@ -78,11 +80,11 @@ class ListApiKeys(OfAccount):
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """A page beyond the last one is empty; of no keys there are no pages."""
-        arguments = situation.inspection.arguments
+        arguments = situation.head.arguments
         page, limit, managed = arguments.get("page", 1), arguments.get("limit", 10), arguments.get("managed")
         keys = [
             item
-            for item in visible_keys(situation, situation.inspection.account_id or "")
+            for item in visible_keys(situation, situation.head.account_id or "")
             if managed in (None, item.value["managed"])
         ]
         # Numbers beyond 64 bits are Decimal, which does not divide as int does.
@@ -114,8 +116,9 @@ class RegenerateManagedApiKey(OfKey):
         assert item is not None, "find_missing was asked before"
         if item.credential is not None:
             situation.namespace.resources.end_credential(item.credential)
-        secret, digest, shown = make_secret(situation, seed)
-        changes = {"key": shown, "updated_at": format_instant(situation.now_millis)}
+        _, secret = make_key(seed, situation.namespace.name)
+        digest = digest_secret(secret)
+        changes = {"key": display(secret, digest), "updated_at": format_instant(situation.now_millis)}
         item = replace(item, value=item.value | changes, credential=digest)
         return issue(situation, item, secret, "regenerated")
 
@@ -133,13 +136,6 @@ class DeleteApiKey(OfKey):
         changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
         resources.put_item(item.value["id"], replace(item, value=item.value | changes, is_deleted=True))
         return Outcome({"message": "success", "success": True}, "deleted")
-
-
-def make_secret(situation: Situation, seed: Seed) -> tuple[str, bytes, str]:
-    """The secret of a new key, the digest that it is known by, and as what it may be shown."""
-    secret = make_secret_key(seed.at("/data/key"), situation.namespace.name)
-    digest = digest_secret(secret)
-    return secret, digest, display(secret, digest)
 
 
 def issue(situation: Situation, item: Item, secret: str, reason: str) -> Outcome:
@@ -168,7 +164,7 @@ def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:
 
 def find_key(situation: Situation) -> Item | None:
     """The key that the path names, if it is there for the principal."""
-    item = situation.namespace.resources.items.get(situation.inspection.arguments["id"])
+    item = situation.namespace.resources.find_item(situation.head.arguments["id"])
     principal = situation.principal
     if item is None or item.is_deleted or item.value.get("object") != "api_key":
         return None

@@ -5,15 +5,15 @@ from __future__ import annotations
 from mockserver.synthesis.seeds import Seed
 
 
-def make_secret_key(seed: Seed, namespace: str) -> str:
-    """`sk_test_mock_` and 32 base62 characters; in a named namespace `sk_test_mock_ns-<name>_` and 32."""
+def make_key(seed: Seed, namespace: str) -> tuple[str, str]:
+    """Id and secret of an API key: `key_mock_` and 24 base62 characters, `sk_test_mock_` and 32.
+
+    In a named namespace the secret begins with `sk_test_mock_ns-<name>_`.
+    """
+    # From one token, as digests are what takes time.
+    token = seed.token(24 + 32)
     mark = "" if namespace == "default" else f"ns-{namespace}_"
-    return f"sk_test_mock_{mark}{seed.token(32)}"
-
-
-def make_key_id(seed: Seed) -> str:
-    """`key_mock_` and 24 base62 characters."""
-    return f"key_mock_{seed.token(24)}"
+    return f"key_mock_{token[:24]}", f"sk_test_mock_{mark}{token[24:]}"
 
 
 class UuidSeries:

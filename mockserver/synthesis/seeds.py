@@ -1,4 +1,4 @@
-"""Seeds: keyed digests of stable parts. Nothing here depends on a sequence, a clock or `hash()`."""
+"""Seeds: digests of stable parts. Nothing here depends on a sequence, a clock or `hash()`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Seed:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | bytes) -> None:
-        self._state = hashlib.sha256()
+        self._state = hashlib.blake2b()
         self._enter(parts)
 
     def _enter(self, parts: tuple[str | bytes, ...]) -> None:
@@ -39,14 +39,14 @@ class Seed:
         return seed
 
     def digest(self) -> bytes:
-        """32 bytes."""
+        """64 bytes."""
         return self._state.digest()
 
     def token(self, length: int) -> str:
         """`length` base62 characters."""
         data = self._state.digest()
         while len(data) < length:
-            data += hashlib.sha256(data).digest()
+            data += hashlib.blake2b(data).digest()
         return data[:length].translate(_TO_BASE62).decode("ascii")
 
     def below(self, limit: int) -> int:

@@ -19,7 +19,7 @@ from functools import partial
 from typing import Any, TypeAlias
 
 from mockserver.contract.schema_registry import FORMATS
-from mockserver.json_codec import escape_pointer
+from mockserver.json_codec import dumps_canonical, escape_pointer
 from mockserver.synthesis.formats import is_known_format, make_format, make_text
 from mockserver.synthesis.layers import (
     CONTAINERS,
@@ -205,8 +205,8 @@ class _Maker:
         raise failures[0]
 
     def _pick(self, values: Sequence[Json], rules: Sequence[Rule], layers: Layers, own: Seed) -> Json:
-        start = own.below(max(len(values), 1))
-        for value in (*values[start:], *values[:start]):
+        # Each stands by a digest of its own: a value that is added comes before or after, and moves no other.
+        for value in sorted(values, key=lambda value: own.at(dumps_canonical(value)).digest()):
             if self._is_valid is None or self._fits(rules, value):
                 return copy.deepcopy(value)
         keyword = "const" if find_keyword(layers, ("const",)) else "enum"

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from mockserver.contract.documents import MAX_FILE_BYTES, find_inside, read_document
 from mockserver.exceptions import ContractError, FixtureError, Problem
@@ -167,12 +167,23 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
         read_document(path)
 
 
+class QuotingDumper(yaml.SafeDumper):
+    """Quotes every text: PyYAML writes YAML 1.1, and leaves bare what is a number in YAML 1.2, such as 0E0."""
+
+    def represent_text(self, text: str) -> yaml.ScalarNode:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+
+
+QuotingDumper.add_representer(str, QuotingDumper.represent_text)
+
+
 @settings(deadline=None, max_examples=60)
 @given(json_values)
+@example("0E0")
 def test_json_and_its_yaml_are_read_alike(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
     folder = tmp_path_factory.mktemp("documents")
     assert read(folder, "a.json", json.dumps(value)) == value
-    assert read(folder, "a.yaml", yaml.safe_dump(value)) == value
+    assert read(folder, "a.yaml", yaml.dump(value, Dumper=QuotingDumper)) == value
 
 
 @pytest.mark.parametrize(

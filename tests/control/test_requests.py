@@ -11,7 +11,7 @@ from mockserver.clocks import read_instant
 from mockserver.engine import Engine
 from mockserver.messages import build_request
 from tests.desk import ORIGIN, Desk
-from tests.doors import BODY, CREATE, UNSENT, encode
+from tests.doors import BODY, CREATE, UNSENT, encode, record_incomplete
 
 LIST = "/v1/api-keys/?account_id=acct_1"
 
@@ -136,7 +136,7 @@ def test_a_fault_stands_in_the_response(desk: Desk) -> None:
 
 
 def test_a_request_that_never_arrived_whole_was_not_matched(desk: Desk) -> None:
-    desk.engine.record_incomplete(build_request("POST", CREATE, body=b"{"))
+    record_incomplete(desk.engine, build_request("POST", CREATE, body=b"{"))
     (event,) = desk.get("/requests?unmatched=true")["requests"]
     assert (event["wasMatched"], event["response"]["status"]) == (False, 0)
 

@@ -190,7 +190,8 @@ def test_h30_a_live_key_is_refused_warned_of_and_never_kept(
         caplog.text,
         repr(target.calls()),
         target.control("GET", "/har").body.decode(),
-        repr(target.engine.headers._remembered),
+        repr(target.engine.heads.headers._remembered),
+        repr(target.engine.heads._remembered),
     ):
         assert token not in text
 

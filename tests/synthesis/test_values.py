@@ -173,13 +173,13 @@ def test_a_value_is_the_same_as_in_the_release_before() -> None:
         "is_open": {"type": "boolean"},
     }
     assert make({"properties": properties}) == {
-        "id": "PQjvMYDuLOokUygSQv0BmEv3",
-        "uuid": "5ffad045-698b-4442-b54f-20c46dc511e2",
-        "at": "2026-11-29T18:20:41Z",
-        "ip": "192.0.2.47",
-        "code": "EOY-8866",
-        "count": 469,
-        "price": 157.09,
+        "id": "yYKpIG3DMjLwBOjb0WMdtuyY",
+        "uuid": "e227e4e7-243f-4eff-ac01-69d9b526ede9",
+        "at": "2020-01-20T11:34:21Z",
+        "ip": "198.51.100.130",
+        "code": "CML-5124",
+        "count": 695,
+        "price": 620.45,
         "kind": "c",
         "is_open": False,
     }
