@@ -168,7 +168,7 @@ def test_a_huge_file_is_refused_unread(tmp_path: Path) -> None:
 
 
 class QuotingDumper(yaml.SafeDumper):
-    """Quotes every text: PyYAML writes YAML 1.1, and leaves bare what is a number in YAML 1.2, such as 0E0."""
+    """Quotes every text: PyYAML writes YAML 1.1, and leaves bare what YAML 1.2 reads as a number (0E0)."""
 
     def represent_text(self, text: str) -> yaml.ScalarNode:
         return self.represent_scalar("tag:yaml.org,2002:str", text, style='"')
