@@ -22,7 +22,7 @@ from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.synthesis.seeds import Seed
-from mockserver.types import Headers, Json, JsonObject
+from mockserver.types import Headers, Json, JsonObject, Schema
 from mockserver.validation import CallWarning, Violation
 from mockserver.variants import Variant, VariantBook, combine
 
@@ -55,11 +55,18 @@ class Refusal:
 
 
 class Behaviour(Protocol):
-    """What an operation does beyond its schemas. All three run inside the namespace's lock.
+    """What an operation does beyond its schemas. All but `promise` run inside the namespace's lock.
 
     The checks only read. `carry_out` changes the namespace's resources and returns the value of the
     success envelope.
     """
+
+    def promise(self, request: Schema) -> Schema | None:
+        """A schema that every value of `carry_out` fits, given the one that the request's body does.
+
+        Where it can be proved to lie within the envelope's, answers need no check. None promises nothing.
+        """
+        ...
 
     def find_missing(self, situation: Situation) -> Refusal | None:
         """A 404 if what the request addresses is not there for this principal."""

@@ -109,7 +109,7 @@ class Engine:
         self.heads = HeadReader(contract, self.tokens)
         self.namespaces = Namespaces(settings, fixtures, on_reset=self.heads.forget)
         self._inspector = Inspector(settings.json_depth, settings.json_number_length)
-        self.renderer = Renderer(contract, fixtures)
+        self.renderer = Renderer(contract, fixtures, behaviours)
         self.variants = VariantBook(contract)
         self.facets = FacetReader(contract)
 

@@ -165,7 +165,10 @@ class Call:
         else:
             # Finding it again would cost more than all the rest.
             text, shown = secret
-            clean = shown.join([redact_bytes(part) for part in body.split(text)])
+            before, found, after = body.partition(text)
+            clean = redact_bytes(before)
+            if found:
+                clean = b"%b%b%b" % (clean, shown, redact_bytes(after))
         self.response_body = trim(clean[:MAX_BODY_BYTES])
         self.size += len(self.response_body)
 

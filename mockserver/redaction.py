@@ -66,7 +66,7 @@ def redact_bytes(data: bytes) -> bytes:
     """The same for bytes; JSON's escapes and percent-encoding (`sk\\u005ftest%5f…`) do not hide the shape."""
     # Parts are found much faster in a text than in bytes, and mostly there are none.
     text = data.decode("latin-1")
-    if "%" not in text and "\\u00" not in text:
+    if "%" not in text and ("\\" not in text or "\\u00" not in text):
         return _redact(data, text)
     plain = _ESCAPED_ASCII.sub(_unescape, data)
     redacted = _redact(plain, plain.decode("latin-1"))
@@ -81,7 +81,7 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def _redact(data: bytes, text: str) -> bytes:
     """The same object where there is nothing to hide. `text` is the same in Latin-1."""
-    if "sk_" not in text and "pk_" not in text and not _may_hold_jwt(text):
+    if "sk_" not in text and "pk_" not in text and ("." not in text or not _may_hold_jwt(text)):
         return data
     marks = _find_marks(data)
     parts: list[bytes] = []
@@ -97,8 +97,8 @@ def _redact(data: bytes, text: str) -> bytes:
 
 
 def _may_hold_jwt(text: str) -> bool:
-    """Whether there can be a JWT: its header is an object, which may have white space behind its brace."""
-    return "." in text and ("eyJ" in text or "eyA" in text or "ew" in text)
+    """Whether a JWT can begin: its header is an object, which may have white space behind its brace."""
+    return "eyJ" in text or "eyA" in text or "ew" in text
 
 
 def _find_marks(data: bytes) -> list[int]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from mockserver.contract.schema_registry import compile_schema
 from mockserver.engine import Engine
 from mockserver.exceptions import FixtureError
+from mockserver.hsrcpay.api_keys import CreateApiKey
 from mockserver.messages import Response, build_request
 from mockserver.server import build_engine
 from mockserver.settings import Settings, packaged_folder
+from tests.strategies import json_values
 
 START = "2026-01-01T00:00:00.000Z"
 HOUR = 3_600_000
@@ -78,6 +85,12 @@ class Keys:
 def read(response: Response) -> Answer:
     reason = dict(response.headers)[b"mockserver-reason"].decode()
     return Answer(response.status, reason, json.loads(response.body))
+
+
+@pytest.fixture(scope="module")
+def engine_of_all() -> Engine:
+    """One for all examples of a property."""
+    return build_engine(Settings(clock=START))
 
 
 @pytest.fixture
@@ -482,6 +495,67 @@ def test_every_repetition_of_a_request_gets_another_key(keys: Keys) -> None:
 
 def test_two_callers_who_regenerate_one_key_get_different_secrets(keys: Keys) -> None:
     assert keys.regenerate(MANAGED, MINE).data["key"] != keys.regenerate(MANAGED, YOURS).data["key"]
+
+
+TEXTS = st.text(max_size=5)
+CREATED = st.fixed_dictionaries(
+    {"name": TEXTS, "permissions": st.dictionaries(TEXTS, st.lists(TEXTS, max_size=2), max_size=2)},
+    optional={
+        "metadata": st.dictionaries(TEXTS, json_values, max_size=2),
+        "expires_at": st.sampled_from((None, "2030-01-01T00:00:00Z", "2024-02-29t23:59:60+01:00")),
+        "other": json_values,
+    },
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(CREATED)
+def test_every_new_key_is_as_it_was_promised(engine_of_all: Engine, body: dict[str, Any]) -> None:
+    contract = engine_of_all.contract
+    request = contract.schemas.resolve("#/components/schemas/create-api-key.request")
+    promised = compile_schema(CreateApiKey().promise(request))
+    answer = Keys(engine_of_all).call("POST", "/v1/api-keys/?account_id=acct_1", MINE, body)
+    assert answer.status == 201
+    assert promised.violations(answer.json) == ()
+    envelope = contract.operations["createApiKey"].envelope(201)
+    assert envelope is not None
+    assert envelope.schema is not None
+    assert envelope.schema.violations(answer.json) == ()
+
+
+def tightened(tmp_path: Path, change: Callable[[Any], None]) -> Engine:
+    """The same API, of which an API key is another thing."""
+    folder = tmp_path / "schemas"
+    shutil.copytree(packaged_folder("schemas"), folder)
+    path = folder / "api-key.json"
+    document = json.loads(path.read_text("utf-8"))
+    change(document["properties"])
+    path.write_text(json.dumps(document), "utf-8")
+    return build_engine(Settings(contract=folder / "openapi.json"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda members: members["name"].update(maxLength=3),
+        lambda members: members["permissions"].update(maxProperties=0),
+        lambda members: members["updated_at"].update(type="integer"),
+        lambda members: members["status"].update(enum=["REVOKED"]),
+    ],
+    ids=["name", "permissions", "time", "status"],
+)
+def test_where_the_contract_could_be_broken_each_answer_is_checked(
+    tmp_path: Path, change: Callable[[Any], None]
+) -> None:
+    keys = Keys(tightened(tmp_path, change))
+    request = build_request(
+        "POST",
+        "/v1/api-keys/?account_id=a",
+        headers={"Authorization": f"Bearer {MINE}"},
+        json={"name": "Long", "permissions": {"a": []}},
+    )
+    answer = keys.engine.handle(request)
+    assert (answer.status, dict(answer.headers)[b"mockserver-reason"]) == (500, b"mock_failure")
 
 
 def test_no_secret_is_kept_in_what_is_remembered(keys: Keys) -> None:
