@@ -99,7 +99,7 @@ class Situation:
     def subject(self) -> Subject:
         """The request as patterns see it."""
         inspection, shown = self.inspection, self.head.shown
-        request = shown.with_body(inspection.shown_body, inspection.client)
+        request = shown.with_body(inspection.reading.shown_body, inspection.client)
         return make_subject(request, shown.path_parameters)
 
 
@@ -415,8 +415,8 @@ def bucket_key(situation: Situation) -> bytes:
 def by_violations(situation: Situation) -> Decision | None:
     """400 for a body that is no JSON, 422 for everything else that breaks the contract, all at once."""
     inspection = situation.inspection
-    if inspection.malformed is not None:
-        return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.malformed}))
+    if inspection.reading.malformed is not None:
+        return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.reading.malformed}))
     if (
         situation.head.idempotency_key is None
         and situation.namespace.settings.idempotency == "required"
@@ -476,7 +476,7 @@ def by_conflict(situation: Situation) -> Decision | None:
             if key in namespace.resources.in_flight:
                 text = "the first call with this key is still in flight"
                 return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
-            if answer.request != digest_request(situation.inspection):
+            if answer.request != situation.inspection.reading.digest:
                 text = "this key was used for another request"
                 return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))
@@ -502,12 +502,6 @@ def idempotency_key(situation: Situation) -> bytes | None:
 def _is_idempotent_operation(operation: Operation | None) -> bool:
     """Whether a key has a meaning: on writes that are not idempotent by their method already."""
     return operation is not None and operation.method in ("POST", "PATCH")
-
-
-def digest_request(inspection: Inspection) -> bytes:
-    """A digest that is equal for equal requests of one credential."""
-    request = inspection.head.credential.digest + inspection.canonical()
-    return hashlib.blake2b(request, digest_size=32).digest()
 
 
 def by_contract(situation: Situation) -> Decision:

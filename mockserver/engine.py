@@ -21,7 +21,6 @@ from mockserver.decision import (
     Situation,
     choose_success,
     decide,
-    digest_request,
     idempotency_key,
 )
 from mockserver.fixtures import Fixtures
@@ -107,11 +106,16 @@ class Engine:
             audience=settings.jwt_audience,
         )
         self.heads = HeadReader(contract, self.tokens)
-        self.namespaces = Namespaces(settings, fixtures, on_reset=self.heads.forget)
         self._inspector = Inspector(settings.json_depth, settings.json_number_length)
+        self.namespaces = Namespaces(settings, fixtures, on_reset=self._forget)
         self.renderer = Renderer(contract, fixtures, behaviours)
         self.variants = VariantBook(contract)
         self.facets = FacetReader(contract)
+
+    def _forget(self) -> None:
+        """Forget what requests told: with them came the credentials of a namespace that is no more."""
+        self.heads.forget()
+        self._inspector.forget()
 
     def handle(self, request: Request) -> Response:
         """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
@@ -183,7 +187,7 @@ class Engine:
                 number,
                 namespace.name,
                 head.shown,
-                inspection.shown_body,
+                inspection.reading.shown_body,
                 client,
                 inspection.violations,
                 inspection.warnings,
@@ -222,7 +226,7 @@ class Engine:
                 number,
                 namespace.name,
                 head.shown,
-                inspection.shown_body,
+                inspection.reading.shown_body,
                 client,
                 # Half a body breaks the contract in ways that nobody meant.
                 [violation for violation in inspection.violations if violation.place != "body"],
@@ -243,7 +247,7 @@ class Engine:
         operation = situation.head.operation
         assert operation is not None, "only operations are carried out"
         namespace = situation.namespace
-        digest = digest_request(situation.inspection)
+        digest = situation.inspection.reading.digest
         repetition = namespace.resources.count_request(digest, operation.id)
         if repetition:
             note_duplicate(situation)
@@ -263,7 +267,7 @@ class Engine:
         if key is None or operation is None:
             return None, None
         body, headers = self.renderer.success(operation, status, outcome)
-        request = digest_request(situation.inspection)
+        request = situation.inspection.reading.digest
         answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis)
         situation.namespace.resources.keep_answer(key, answer, call_id)
         return key, answer

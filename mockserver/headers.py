@@ -21,11 +21,12 @@ MAX_REMEMBERED_HEADERS = 32
 
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `leaks` are the warnings of
-    the leak watch; `is_admitted` is the guard's note that it has let these headers through."""
+    the leak watch; `may_rest` says that they are remembered, and that whoever knows them may remember them as
+    well; `is_admitted` is the guard's note that it has let these headers through."""
 
     __slots__ = (
         "accepts_json", "content_type", "credential", "hosts", "idempotency_key", "is_admitted", "leaks",
-        "origin", "preferences", "recorded",
+        "may_rest", "origin", "preferences", "recorded",
     )  # fmt: skip
 
     def __init__(
@@ -49,6 +50,7 @@ class HeaderFacts:
         self.origin = origin
         self.recorded = recorded
         self.leaks = leaks
+        self.may_rest = False
         self.is_admitted = False
 
     def __repr__(self) -> str:
@@ -72,20 +74,12 @@ class HeaderReader:
         facts = self._remembered.get(headers)
         if facts is None:
             facts = self._read(headers)
-            if _may_rest(headers, facts):
-                self._remember(headers, facts)
+            if len(headers) <= MAX_REMEMBERED_HEADERS and _may_rest(headers, facts):
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self.forget()
+                facts.may_rest = True
+                self._remembered[headers] = facts
         return facts
-
-    def _remember(self, headers: Headers, facts: HeaderFacts) -> None:
-        if len(headers) > MAX_REMEMBERED_HEADERS:
-            return
-        if len(self._remembered) >= MAX_REMEMBERED:
-            self.forget()
-        self._remembered[headers] = facts
-
-    def remembers(self, headers: Headers) -> bool:
-        """Whether what these headers told is remembered, so that they may rest in memory."""
-        return headers in self._remembered
 
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""

@@ -13,7 +13,6 @@ from mockserver.credentials import Credential
 from mockserver.headers import HeaderFacts, HeaderReader
 from mockserver.leaks import find_foreign_key
 from mockserver.messages import Request
-from mockserver.redaction import redact
 from mockserver.request_lines import LineFacts, LineReader
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.tokens import TokenAuthority
@@ -69,12 +68,13 @@ class Head:
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
     headers tell, and the rest what both tell together: `namespace` is the one that the call goes to;
     `arguments` holds the valid parameters by name, converted and with defaults; `account_id` is the one of
-    them that the contract marks as the account; `shown` is what may be kept. Never changed.
+    them that the contract marks as the account; `shown` is what may be kept. Never changed, but for
+    `may_rest`: whether the head, and what is made of it, may be remembered.
     """
 
     __slots__ = (
-        "account_id", "arguments", "credential", "facts", "headers", "idempotency_key", "line", "method",
-        "namespace", "operation", "path", "preferences", "query", "shown", "violations", "warnings",
+        "account_id", "arguments", "credential", "facts", "headers", "idempotency_key", "line", "may_rest",
+        "method", "namespace", "operation", "path", "preferences", "query", "shown", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -86,6 +86,7 @@ class Head:
         self.headers = headers
         self.line = line
         self.facts = facts
+        self.may_rest = line.may_rest and facts.may_rest
         self.operation = line.operation
         self.preferences = facts.preferences
         self.idempotency_key = facts.idempotency_key
@@ -142,37 +143,47 @@ class HeadReader:
     def __init__(self, contract: Contract, tokens: TokenAuthority) -> None:
         self.headers = HeaderReader(tokens)
         self._lines = LineReader(contract)
+        self._remembered: dict[tuple[LineFacts, HeaderFacts], Head] = {}
         # By the bytes that a head was read from; with it how long the body is that it announces.
-        self._remembered: dict[bytes, tuple[Head, int]] = {}
+        self._by_bytes: dict[bytes, tuple[Head, int]] = {}
 
     def __repr__(self) -> str:
         return f"<HeadReader {len(self._remembered)} remembered>"
 
     def read(self, method: str, path: str, query: str, headers: Headers) -> Head:
         """The head of a request. Never raises for what a client sends."""
-        line = self._lines.read(method, path, query)
-        return Head(method, path, query, headers, line, self.headers.read(headers))
+        line, facts = self._lines.read(method, path, query), self.headers.read(headers)
+        head = self._remembered.get((line, facts))
+        if head is None:
+            head = Head(method, path, query, headers, line, facts)
+            if head.may_rest:
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self._forget_heads()
+                self._remembered[line, facts] = head
+        return head
 
     def remember(self, raw: bytes, head: Head, body_length: int) -> None:
-        """Remember the bytes that a head was read from, and how long the body is that it announces.
-
-        Only where its headers are remembered as well, and its URL holds no secret.
-        """
-        if len(raw) > MAX_REMEMBERED_BYTES or not self.headers.remembers(head.headers):
-            return
-        if redact(head.path) is head.path and redact(head.query) is head.query:
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[raw] = head, body_length
+        """Remember the bytes that a head was read from, and how long the body is that it announces."""
+        if head.may_rest and len(raw) <= MAX_REMEMBERED_BYTES:
+            if len(self._by_bytes) >= MAX_REMEMBERED:
+                self._by_bytes.clear()
+            self._by_bytes[raw] = head, body_length
 
     def find(self, raw: bytes) -> tuple[Head, int] | None:
         """The head that was read from the same bytes before, and the length of its body."""
-        return self._remembered.get(raw)
+        return self._by_bytes.get(raw)
 
     def forget(self) -> None:
         """Forget every head and all that headers told, credentials above all."""
-        self._remembered.clear()
+        self._forget_heads()
         self.headers.forget()
+
+    def _forget_heads(self) -> None:
+        for head in self._remembered.values():
+            # Whoever still has it must not remember it after all.
+            head.may_rest = False
+        self._remembered.clear()
+        self._by_bytes.clear()
 
 
 def _read_header_parameter(parameter: Parameter, headers: Headers) -> list[str] | None:

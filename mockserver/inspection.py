@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 
 from mockserver.contract.operations import RequestBody
 from mockserver.exceptions import MalformedJson
@@ -13,33 +13,35 @@ from mockserver.redaction import redact, redact_bytes
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 from mockserver.validation import CallWarning, Violation, find_media_type
 
+# So many requests are remembered, with bodies of so many bytes at most.
+MAX_REMEMBERED = 256
+MAX_REMEMBERED_LENGTH = 2_048
 
-@dataclass(slots=True)
-class Inspection:
-    """What a request is, by itself and by the contract. Made once for every call, and then only looked at,
-    but for `violations` and `warnings`, to which whoever finds more adds.
+
+class Reading:
+    """What the content of a request tells, whoever sent it and whenever: the same for equal requests.
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
-    JSON; `client` is the peer's address.
+    JSON. Never changed once it is made.
     """
 
-    head: Head
-    client: str | None
-    shown_body: bytes
-    body: Json | UnsetType
-    full_body: Json | UnsetType
-    malformed: str | None
-    violations: list[Violation]
-    warnings: list[CallWarning]
+    __slots__ = (
+        "_digest", "body", "full_body", "head", "malformed", "shown_body", "violations", "warnings",
+    )  # fmt: skip
+
+    def __init__(self, head: Head, shown_body: bytes) -> None:
+        self.head = head
+        self.shown_body = shown_body
+        self.body: Json | UnsetType = UNSET
+        self.full_body: Json | UnsetType = UNSET
+        self.malformed: str | None = None
+        self.violations: list[Violation] = [*head.violations]
+        self.warnings: list[CallWarning] = [*head.warnings]
+        self._digest: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"<Inspection {self.head!r}>"
-
-    def object(self) -> JsonObject:
-        """The body, for an operation whose schema makes sure that it is an object."""
-        assert isinstance(self.body, dict), "the contract was checked before"
-        return self.body
+        return f"<Reading {self.head!r}>"
 
     def canonical(self) -> bytes:
         """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
@@ -47,49 +49,97 @@ class Inspection:
             return self.head.line.canonical
         return self.head.line.canonical + dumps_canonical(self.full_body)
 
+    @property
+    def digest(self) -> bytes:
+        """A digest that is equal for equal requests of one credential."""
+        if self._digest is None:
+            request = self.head.credential.digest + self.canonical()
+            self._digest = hashlib.blake2b(request, digest_size=32).digest()
+        return self._digest
+
+
+class Inspection:
+    """What one request is, by itself and by the contract. Made for every call, and then only looked at, but
+    for `violations` and `warnings`, to which whoever finds more adds. `client` is the peer's address.
+    """
+
+    __slots__ = ("client", "head", "reading", "violations", "warnings")
+
+    def __init__(self, reading: Reading, client: str | None) -> None:
+        self.reading = reading
+        self.head = reading.head
+        self.client = client
+        self.violations = [*reading.violations]
+        self.warnings = [*reading.warnings]
+
+    def __repr__(self) -> str:
+        return f"<Inspection {self.head!r}>"
+
+    def object(self) -> JsonObject:
+        """The body, for an operation whose schema makes sure that it is an object."""
+        body = self.reading.body
+        assert isinstance(body, dict), "the contract was checked before"
+        return body
+
 
 class Inspector:
-    """Reads requests against their operations."""
+    """Reads requests against their operations, equal ones once: a client that tries again sends the same."""
 
     def __init__(self, json_depth: int = MAX_DEPTH, json_number_length: int = MAX_NUMBER_LENGTH) -> None:
         self._json_limits = json_depth, json_number_length
+        self._remembered: dict[tuple[Head, bytes], Reading] = {}
+
+    def __repr__(self) -> str:
+        return f"<Inspector {len(self._remembered)} remembered>"
 
     def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
         """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
-        shown_body = redact_bytes(data)
-        inspection = Inspection(
-            head, client, shown_body, UNSET, UNSET, None, [*head.violations], [*head.warnings]
-        )
+        reading = self._remembered.get((head, data))
+        if reading is None:
+            reading = self._read(head, data)
+            # A body with something to hide is read anew each time.
+            if head.may_rest and len(data) <= MAX_REMEMBERED_LENGTH and reading.shown_body is data:
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[head, data] = reading
+        return Inspection(reading, client)
+
+    def forget(self) -> None:
+        """Forget every request, and the credentials with them."""
+        self._remembered.clear()
+
+    def _read(self, head: Head, data: bytes) -> Reading:
+        reading = Reading(head, redact_bytes(data))
         operation, line = head.operation, head.line
         if operation is not None and operation.body is not None and (data or operation.body.required):
-            self._read_body(inspection, operation.body, data)
-        if shown_body is not data or not line.is_clean:
+            self._read_body(reading, operation.body, data)
+        if reading.shown_body is not data or not line.is_clean:
             # What was hidden there may be a key.
-            leaks = find_leaks(line.path, line.query, data, inspection.full_body)
-            inspection.warnings += [CallWarning("leaked_key", text) for text in leaks]
-        return inspection
+            leaks = find_leaks(line.path, line.query, data, reading.full_body)
+            reading.warnings += [CallWarning("leaked_key", text) for text in leaks]
+        return reading
 
-    def _read_body(self, inspection: Inspection, contract: RequestBody, data: bytes) -> None:
+    def _read_body(self, reading: Reading, contract: RequestBody, data: bytes) -> None:
         """Read the body as JSON, and note what is wrong with it."""
-        schema = find_media_type(contract, inspection.head.facts.content_type)
+        schema = find_media_type(contract, reading.head.facts.content_type)
         if isinstance(schema, Violation):
-            inspection.violations.append(schema)
+            reading.violations.append(schema)
             return
         try:
             value, duplicates = loads(data, *self._json_limits)
         except MalformedJson as error:
-            inspection.malformed = str(error)
+            reading.malformed = str(error)
             return
         for pointer in duplicates:
             text = f"the member {redact(pointer)} is given more than once; the last one counts"
-            inspection.warnings.append(CallWarning("duplicate_member", text))
+            reading.warnings.append(CallWarning("duplicate_member", text))
         if not schema.is_valid(value):
-            inspection.violations += [
+            reading.violations += [
                 Violation("body", redact(breach.pointer), breach.keyword, breach.message)
                 for breach in schema.violations(value)
             ]
-        inspection.full_body = value
-        inspection.body = _known_members(value, contract.members, inspection.warnings)
+        reading.full_body = value
+        reading.body = _known_members(value, contract.members, reading.warnings)
 
 
 def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:

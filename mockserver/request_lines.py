@@ -32,11 +32,11 @@ class LineFacts:
     decoded. `arguments` holds the valid parameters of path and query by name, converted and with defaults,
     `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
     `is_clean` says that nothing in it had to be hidden. `canonical` is equal for lines that mean the same to
-    their operation; `stub_keys` is what stubs are looked up by.
+    their operation; `stub_keys` is what stubs are looked up by; `may_rest` says that the line is remembered.
     """
 
     __slots__ = (
-        "arguments", "canonical", "is_clean", "namespace", "operation", "path", "path_item",
+        "arguments", "canonical", "is_clean", "may_rest", "namespace", "operation", "path", "path_item",
         "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters", "shown_query",
         "stub_keys", "violations", "warnings",
     )  # fmt: skip
@@ -50,6 +50,7 @@ class LineFacts:
             redact(query),
         )
         self.is_clean = self.shown_path is self.path and self.shown_query is query
+        self.may_rest = False
         self.arguments: dict[str, Json] = {}
         self.violations: list[Violation] = []
         self.warnings: list[CallWarning] = []
@@ -124,6 +125,7 @@ class LineReader:
             if is_short and is_open:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
+                facts.may_rest = True
                 self._remembered[key] = facts
         return facts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mockserver.decision import Situation, digest_request
+from mockserver.decision import Situation
 from mockserver.validation import CallWarning
 
 # So many failed writes are remembered in a namespace.
@@ -24,7 +24,7 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
     if operation is None or operation.method not in ("POST", "PATCH"):
         return
     failed = situation.namespace.journal.failed_writes
-    request = digest_request(inspection)
+    request = inspection.reading.digest
     earlier = failed.pop(request, None)
     if earlier is not None and inspection.head.idempotency_key is None:
         text = (

@@ -158,7 +158,7 @@ def ask_alone(client: socket.socket, data: bytes) -> Answer:
 
 
 def known_heads(target: Target) -> list[bytes]:
-    return list(target.server.engine.heads._remembered)
+    return list(target.server.engine.heads._by_bytes)
 
 
 @pytest.mark.parametrize("data", REPEATED.values(), ids=REPEATED)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from mockserver.contract import Contract
 from mockserver.heads import HeadReader, read_cookies
-from mockserver.inspection import Inspection, Inspector
+from mockserver.inspection import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, Inspection, Inspector
 from mockserver.messages import build_request
 from mockserver.request_lines import read_query
 from mockserver.tokens import TokenAuthority
 from mockserver.types import UNSET
+from mockserver.validation import CallWarning
 from tests.doors import BODY, CREATE, make_jwt
 
 
@@ -43,7 +44,7 @@ def test_a_sound_request_is_known_whole(heads: HeadReader) -> None:
     assert (head.namespace, head.line.path, head.credential.kind) == ("default", "/v1/api-keys/", "secret")
     assert head.arguments == {"account_id": "acct_1"}
     assert head.line.query == {"account_id": ["acct_1"], "x": ["1"]}
-    assert (found.body, found.full_body, found.malformed) == (BODY, body, None)
+    assert (found.reading.body, found.reading.full_body, found.reading.malformed) == (BODY, body, None)
     assert found.object() == BODY
     assert found.violations == []
     assert [warning.to_json() for warning in found.warnings] == [
@@ -63,13 +64,18 @@ def test_parameters_are_converted_and_have_their_defaults(heads: HeadReader) -> 
 
 def test_a_body_that_nobody_asks_for_is_not_read(heads: HeadReader) -> None:
     found = inspect(heads, "GET", body=b"{ no json")
-    assert (found.body, found.full_body, found.malformed, found.violations) == (UNSET, UNSET, None, [])
+    assert (found.reading.body, found.reading.full_body, found.reading.malformed, found.violations) == (
+        UNSET,
+        UNSET,
+        None,
+        [],
+    )
 
 
 def test_what_is_no_json_says_why(heads: HeadReader) -> None:
     found = inspect(heads, body=b"[1,", headers={"Content-Type": "application/json"})
-    assert found.malformed == "Expecting value at line 1 column 4"
-    assert (found.body, found.full_body, found.violations) == (UNSET, UNSET, [])
+    assert found.reading.malformed == "Expecting value at line 1 column 4"
+    assert (found.reading.body, found.reading.full_body, found.violations) == (UNSET, UNSET, [])
 
 
 def test_no_operation_is_a_hint_at_the_nearest(heads: HeadReader) -> None:
@@ -117,7 +123,7 @@ def test_what_is_recorded_is_redacted(heads: HeadReader) -> None:
         headers={"Authorization": f"Bearer {secret}", "X-Other": secret},
         json={secret: secret},
     )
-    shown = found.head.shown.with_body(found.shown_body, found.client)
+    shown = found.head.shown.with_body(found.reading.shown_body, found.client)
     assert "very_secret" not in str(astuple(shown)) + repr(found)
 
 
@@ -143,7 +149,7 @@ SPELT = b' {"name":"x","permissions":{"account:api:key":["read"]},"name":"Report
 
 
 def canonical(heads: HeadReader, **change: Any) -> bytes:
-    return inspect(heads, **change).canonical()
+    return inspect(heads, **change).reading.canonical()
 
 
 @pytest.mark.parametrize(
@@ -203,3 +209,55 @@ def test_a_query_is_read_as_forms_are(query: str) -> None:
 def test_cookies_are_read_by_name() -> None:
     headers = ((b"cookie", b"a=1; b=2;a=3"), (b"x", b"c=9"), (b"cookie", b"flag"))
     assert read_cookies(headers) == {"a": ["1", "3"], "b": ["2"], "flag": [""]}
+
+
+# What is remembered
+
+
+def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tuple[Inspection, Inspection]:
+    def inspect_once() -> Inspection:
+        given = {"headers": {"Authorization": "Bearer sk_test_x"}, "json": BODY, **change}
+        request = build_request("POST", CREATE, **given)
+        head = heads.read(request.method, request.path, request.query, request.headers)
+        return inspector.inspect(head, request.body, request.client)
+
+    return inspect_once(), inspect_once()
+
+
+@pytest.mark.parametrize("body", [BODY, {"name": 1}, {**BODY, "colour": "red"}], ids=str)
+def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
+    first, second = inspect_twice(heads, Inspector(), json=body)
+    assert first.reading is second.reading
+    first.warnings.append(CallWarning("one", "call"))
+    first.violations.clear()
+    fresh = inspect(heads, json=body)
+    assert (second.warnings, second.violations) == (fresh.warnings, fresh.violations)
+    assert second.reading.digest == fresh.reading.digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"json": {**BODY, "name": "sk_test_very_secret"}},
+        {"json": {**BODY, "name": "n" * MAX_REMEMBERED_LENGTH}},
+        {"headers": {"Authorization": "Bearer sk_live_very_secret"}},
+        {"headers": {"Authorization": "Bearer sk_test_x", "Cookie": "a=b"}},
+    ],
+    ids=["secret", "long", "live", "cookie"],
+)
+def test_what_holds_a_secret_or_is_long_is_read_anew(heads: HeadReader, change: dict[str, Any]) -> None:
+    inspector = Inspector()
+    first, second = inspect_twice(heads, inspector, **change)
+    assert first.reading is not second.reading
+    assert "very_secret" not in repr((vars(inspector), first, first.reading))
+
+
+def test_so_many_requests_are_remembered_until_all_are_forgotten(heads: HeadReader) -> None:
+    inspector = Inspector()
+    for number in range(2 * MAX_REMEMBERED):
+        inspect_twice(heads, inspector, json={**BODY, "name": str(number)})
+        assert len(inspector._remembered) <= MAX_REMEMBERED
+    first, second = inspect_twice(heads, inspector)
+    inspector.forget()
+    third, _ = inspect_twice(heads, inspector)
+    assert first.reading is second.reading is not third.reading

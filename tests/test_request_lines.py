@@ -79,5 +79,5 @@ def test_what_is_remembered_is_what_is_read(contract: Contract, lines: list[tupl
     reader = LineReader(contract)
     for line in (*lines, *lines):
         found, fresh = reader.read(*line), LineFacts(contract, *line)
-        for name in LineFacts.__slots__:
+        for name in set(LineFacts.__slots__) - {"may_rest"}:
             assert getattr(found, name) == getattr(fresh, name), name

@@ -352,19 +352,15 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
     markers = send_all(engine_api(engine))
     assert kinds >= {
         "Call", "CarryOut", "Credential", "Decision", "Example", "Exchange", "Head", "HeaderFacts",
-        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Principal", "Refusal", "Request",
-        "Response", "ShownHead", "Situation", "StoredAnswer",
+        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Principal", "Reading", "Refusal",
+        "Request", "Response", "ShownHead", "Situation", "StoredAnswer",
     }, kinds  # fmt: skip
     for namespace in engine.namespaces:
         resources = namespace.resources
         # Items hold what clients named, and the API itself shows it again.
         texts.update(map(repr, (namespace, resources, resources.answers, namespace.journal, namespace.stubs)))
-    texts.update(
-        map(
-            repr,
-            (engine, engine.heads, engine.heads.headers, engine.namespaces, engine.tokens, engine.fixtures),
-        )
-    )
+    readers = (engine.heads, engine.heads.headers, engine._inspector, engine.tokens)
+    texts.update(map(repr, (engine, *readers, engine.namespaces, engine.fixtures)))
     leaks = [text for text in texts if find_markers(text, markers)]
     assert leaks == []
 

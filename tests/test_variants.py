@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gzip
 import json
 from collections.abc import Callable
@@ -9,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from mockserver.engine import Engine
 from mockserver.exceptions import SettingsError
 from mockserver.namespaces import VariantChoice
 from mockserver.server import ServerThread
 from mockserver.settings import Settings
-from tests.doors import Answer, Api, talk
+from tests.doors import BODY, Answer, Api, engine_api, talk
 from tests.judge import check
 
 BODY = {
@@ -359,3 +361,13 @@ def test_a_variant_that_the_contract_refuses_for_this_answer_is_left_plain(
     assert "mockserver_unknown" not in answer.json
     assert "preference-applied" not in answer.headers
     assert "variant_ignored" in api.warnings()
+
+
+def test_a_variant_changes_nothing_that_is_remembered(engine: Engine) -> None:
+    engine.namespaces.default.configure({"variants": "cycle", "tolerant_reader": True})
+    api, body = engine_api(engine), {**BODY, "metadata": {"a": {"b": [1]}}}
+    kept = copy.deepcopy(body)
+    for _ in engine.variants.of(engine.contract.operations["createApiKey"], 201):
+        assert api.send(json=body).status in (200, 201)
+    (reading,) = engine._inspector._remembered.values()
+    assert reading.full_body == reading.body == kept

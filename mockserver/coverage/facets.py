@@ -52,7 +52,7 @@ class OperationFacets:
 
         Calls that are alike in this, as most are, share one tuple.
         """
-        body = inspection.full_body
+        body = inspection.reading.full_body
         members = tuple(body) if type(body) is dict else ()
         head = inspection.head
         query, kind = head.line.query, head.credential.kind
