@@ -15,7 +15,7 @@ from mockserver.exceptions import SettingsError
 from mockserver.namespaces import VariantChoice
 from mockserver.server import ServerThread
 from mockserver.settings import Settings
-from tests.doors import BODY, Answer, Api, engine_api, talk
+from tests.doors import Answer, Api, engine_api, talk
 from tests.judge import check
 
 BODY = {
