@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
+from mockserver.clocks import read_instant
 from mockserver.credentials import (
     ALL_GRANTS,
     Credential,
@@ -13,6 +14,7 @@ from mockserver.credentials import (
     read_permission_map,
 )
 from mockserver.namespaces import Namespace
+from mockserver.resources import Item
 from mockserver.types import JsonObject
 
 
@@ -42,14 +44,9 @@ def identify(credential: Credential, namespace: Namespace, now_millis: int) -> P
         return Principal(_NOBODY, refusal=credential.problem, refusal_text=credential.problem_text)
     if credential.kind == "jwt":
         return _read_claims(credential.claims or {}, now_millis)
-    issued = namespace.resources.credentials.get(credential.digest)
-    if issued is not None:
-        if issued.is_deleted:
-            return Principal(_NOBODY, refusal="revoked_credential")
-        if issued.expires_millis is not None and issued.expires_millis <= now_millis:
-            return Principal(_NOBODY, refusal="expired_credential")
-        grants = read_permission_map(issued.permissions)
-        return Principal(grants, issued.account_id, issued.tenant, item_id=issued.item_id)
+    item_id = namespace.resources.credentials.get(credential.digest)
+    if item_id is not None:
+        return _identify_item(item_id, namespace.resources.find_item(item_id), credential, now_millis)
     known = namespace.fixtures.credentials.get(credential.digest)
     if known is not None:
         if known.is_revoked:
@@ -63,6 +60,17 @@ def identify(credential: Credential, namespace: Namespace, now_millis: int) -> P
         )
         return Principal(_NOBODY, refusal="revoked_credential", refusal_text=text)
     return _stranger(credential.digest, credential.kind)
+
+
+def _identify_item(id: str, item: Item | None, credential: Credential, now_millis: int) -> Principal:
+    """The principal of a key that was issued here, as what it is now."""
+    if item is None or item.is_deleted or item.credential != credential.digest:
+        return Principal(_NOBODY, refusal="revoked_credential")
+    expires_at = item.value.get("expires_at")
+    if expires_at is not None and read_instant(expires_at) <= now_millis:
+        return Principal(_NOBODY, refusal="expired_credential")
+    grants = read_permission_map(item.value["permissions"])
+    return Principal(grants, item.account_id, item.holder, item_id=id)
 
 
 @lru_cache(maxsize=1_024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from mockserver.contract.operations import RequestBody
 from mockserver.exceptions import MalformedJson
@@ -23,11 +24,12 @@ class Reading:
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
-    JSON. Never changed once it is made.
+    JSON. Never changed once it is made, but for what others remember of it: `touched` belongs to `coverage`.
     """
 
     __slots__ = (
-        "_digest", "body", "full_body", "head", "malformed", "shown_body", "violations", "warnings",
+        "_digest", "body", "full_body", "head", "malformed", "shown_body", "touched", "violations",
+        "warnings",
     )  # fmt: skip
 
     def __init__(self, head: Head, shown_body: bytes) -> None:
@@ -38,6 +40,7 @@ class Reading:
         self.malformed: str | None = None
         self.violations: list[Violation] = [*head.violations]
         self.warnings: list[CallWarning] = [*head.warnings]
+        self.touched: dict[str | None, Any] = {}
         self._digest: bytes | None = None
 
     def __repr__(self) -> str:

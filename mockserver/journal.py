@@ -160,16 +160,9 @@ class Call:
         self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
-        if secret is None:
-            clean = redact_bytes(body[:MAX_BODY_BYTES])
-        else:
-            # Finding it again would cost more than all the rest.
-            text, shown = secret
-            before, found, after = body.partition(text)
-            clean = redact_bytes(before)
-            if found:
-                clean = b"%b%b%b" % (clean, shown, redact_bytes(after))
-        self.response_body = trim(clean[:MAX_BODY_BYTES])
+        self.response_body = (
+            trim(redact_bytes(body[:MAX_BODY_BYTES])) if secret is None else _hide(secret, body)
+        )[:MAX_BODY_BYTES]
         self.size += len(self.response_body)
 
     @property
@@ -248,6 +241,16 @@ class Call:
             **({"retry": self.retry.to_json()} if self.retry else {}),
             **({"variant": self.variant} if self.variant else {}),
         }
+
+
+def _hide(secret: tuple[bytes, bytes], body: bytes) -> bytes:
+    """A redacted body, with the secret that it is known to hold hidden first: finding that costs more."""
+    text, shown = secret
+    before, found, after = body.partition(text)
+    rest = before + after
+    if redact_bytes(rest) is not rest:
+        before, after = redact_bytes(before), redact_bytes(after)
+    return before + shown + after if found else trim(before)
 
 
 def make_subject(request: Request, path_parameters: dict[str, str] | None) -> Subject:

@@ -33,29 +33,15 @@ class Item:
     """Something that a call created, or that the fixtures brought.
 
     `value` holds no secret. `tenant` is whose data it is; None means the account's at large. `credential` is
-    the digest of the secret that belongs to it now.
+    the digest of the secret that belongs to it now, if any, and `holder` whose data that secret sees.
     """
 
     value: JsonObject
     account_id: str
     tenant: bytes | None
     credential: bytes | None = None
+    holder: bytes | None = None
     last_use: Use | None = None
-    is_deleted: bool = False
-
-
-@dataclass(slots=True, repr=False)
-class IssuedCredential:
-    """A key that the sandbox issued, found by the digest of its text, which is not kept.
-
-    `permissions` is its permission map, read when the key is used: most issued keys never are.
-    """
-
-    item_id: str
-    permissions: JsonObject
-    account_id: str
-    tenant: bytes | None
-    expires_millis: int | None
     is_deleted: bool = False
 
 
@@ -119,7 +105,8 @@ class Resources:
         self.given: dict[str, Item] = {}
         # Ordered, as the oldest makes room: taking the first item of a plain dict gets slower each time.
         self.items: OrderedDict[str, Item] = OrderedDict()
-        self.credentials: OrderedDict[bytes, IssuedCredential] = OrderedDict()
+        # The ids of items by the digests of the secrets that they have or had.
+        self.credentials: OrderedDict[bytes, str] = OrderedDict()
         self.repetitions: OrderedDict[bytes, int] = OrderedDict()
         self.answers: OrderedDict[bytes, StoredAnswer] = OrderedDict()
         # Keys whose answer was made and has not arrived, with the call that it was made for.
@@ -150,7 +137,7 @@ class Resources:
     def put_item(self, id: str, item: Item) -> None:
         """Put an item in, or another value in its place.
 
-        Beyond the bound the oldest is forgotten together with its credential.
+        Beyond the bound the oldest is forgotten together with its secret.
         """
         if id in self.given:
             self.given[id] = item
@@ -161,17 +148,13 @@ class Resources:
             if gone.credential is not None:
                 self.credentials.pop(gone.credential, None)
 
-    def add_credential(self, digest: bytes, credential: IssuedCredential) -> None:
-        """Let a key that was just issued in."""
-        self.credentials[digest] = credential
+    def issue(self, id: str, item: Item) -> None:
+        """Put in an item whose secret is a credential from now on, in place of the one that it had before."""
+        assert item.credential is not None, "what is issued has a secret"
+        self.put_item(id, item)
+        self.credentials[item.credential] = id
         if len(self.credentials) > 2 * MAX_ITEMS:
             self.credentials.popitem(last=False)
-
-    def end_credential(self, digest: bytes) -> None:
-        """A key that was issued no longer works."""
-        credential = self.credentials.get(digest)
-        if credential is not None:
-            self.credentials[digest] = replace(credential, is_deleted=True)
 
     def note_use(self, item_id: str, now_millis: int, client: str | None) -> None:
         """The credential of an item was accepted."""

@@ -12,7 +12,6 @@ from mockserver import resources as module
 from mockserver.resources import (
     IDEMPOTENCY_MILLIS,
     Bucket,
-    IssuedCredential,
     Item,
     Resources,
     StoredAnswer,
@@ -25,10 +24,6 @@ MINUTE = 60_000
 
 def item(account: str = "a", tenant: bytes | None = b"t", **more: Any) -> Item:
     return Item({"id": "x"}, account, tenant, **more)
-
-
-def credential(item_id: str) -> IssuedCredential:
-    return IssuedCredential(item_id, {}, "a", b"t", None, is_deleted=False)
 
 
 def answer(*, millis: int = 0) -> StoredAnswer:
@@ -73,11 +68,10 @@ def test_beyond_the_bound_the_oldest_is_forgotten_with_its_credential(
     resources.given["given"] = item()
     for number in range(5):
         digest = bytes([number])
-        resources.put_item(str(number), item(credential=digest))
-        resources.add_credential(digest, credential(str(number)))
+        resources.issue(str(number), item(credential=digest))
     assert list(resources.items) == ["2", "3", "4"]
     assert (resources.find_item("given"), resources.find_item("1")) == (item(), None)
-    assert list(resources.credentials) == [b"\x02", b"\x03", b"\x04"]
+    assert resources.credentials == {b"\x02": "2", b"\x03": "3", b"\x04": "4"}
 
 
 def test_what_is_given_can_be_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,13 +87,13 @@ def test_what_is_given_can_be_more_than_the_bound(monkeypatch: pytest.MonkeyPatc
     assert [id for id, _ in resources.visible_items("a", None)] == ["g1", "g3", "2"]
 
 
-def test_a_credential_ends() -> None:
+def test_of_all_secrets_that_items_have_or_had_the_newest_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_ITEMS", 2)
     resources = Resources()
-    resources.add_credential(b"d", credential("1"))
-    resources.end_credential(b"d")
-    resources.end_credential(b"unknown")
-    assert resources.credentials[b"d"].is_deleted
-    assert b"unknown" not in resources.credentials
+    for number in range(6):
+        resources.issue("1", item(credential=bytes([number])))
+    assert list(resources.credentials) == [b"\x02", b"\x03", b"\x04", b"\x05"]
+    assert set(resources.credentials.values()) == {"1"}
 
 
 def test_the_last_use_of_an_item_is_noted() -> None:
@@ -212,8 +206,7 @@ def test_a_full_bucket_waits_for_nothing() -> None:
 
 def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     resources = Resources()
-    resources.put_item("1", item())
-    resources.add_credential(b"d", credential("1"))
+    resources.issue("1", item(credential=b"d"))
     resources.keep_answer(b"k", answer(), "c")
     resources.count_request(b"r", "create")
     resources.take_token(b"b", RateLimit(5, 60), 0)
@@ -222,11 +215,12 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     assert copy.find_answer(b"k", 0) is not None
     assert (copy.in_flight, resources.in_flight) == ({}, {b"k": "c"})
     copy.put_item("2", item())
-    copy.end_credential(b"d")
+    copy.issue("1", item(credential=b"e"))
     copy.count_request(b"r", "create")
     copy.take_token(b"b", RateLimit(5, 60), 0)
     assert list(resources.items) == ["1"]
-    assert not resources.credentials[b"d"].is_deleted
+    assert resources.items["1"].credential == b"d"
+    assert resources.credentials == {b"d": "1"}
     assert (resources.repetitions[b"r"], resources.successes) == (1, {"create": 1})
     assert resources.bucket(b"b", RateLimit(5, 60), 0).calls_left == 4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mockserver.contract import Contract, Operation
 from mockserver.decision import CarryOut, Decision, Example, Literal, Refusal
 from mockserver.heads import read_cookies
-from mockserver.inspection import Inspection
+from mockserver.inspection import Inspection, Reading
 from mockserver.journal import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
@@ -47,15 +47,25 @@ class OperationFacets:
         # As many as the answers have variants, in the end.
         self._variants: dict[tuple[str, str], Facet] = {}
 
-    def find_usual(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
-        """What a call touched by its path, query, body and credential, and by its effect if there is one.
+    def find_usual(self, reading: Reading, effect: str | None) -> tuple[Facet, ...]:
+        """What a call touched by its parameters, body and credential, and by its effect if there is one.
 
         Calls that are alike in this, as most are, share one tuple.
         """
-        body = inspection.reading.full_body
+        usual = self._find_shared(reading, effect)
+        headers = reading.head.headers
+        if self.headers:
+            sent = {name for name, _ in headers}
+            usual += tuple(facet for name, facet in self.headers.items() if name in sent)
+        if self.cookies:
+            cookies = read_cookies(headers)
+            usual += tuple(facet for name, facet in self.cookies.items() if name in cookies)
+        return usual
+
+    def _find_shared(self, reading: Reading, effect: str | None) -> tuple[Facet, ...]:
+        body = reading.full_body
         members = tuple(body) if type(body) is dict else ()
-        head = inspection.head
-        query, kind = head.line.query, head.credential.kind
+        query, kind = reading.head.line.query, reading.head.credential.kind
         # Names of parameters cannot take the place of members: there are as many as the line has.
         key = (effect, kind, len(query), *query, *members)
         usual = self._usual.get(key)
@@ -127,23 +137,21 @@ class FacetReader:
 
         `effect` is the reason of the success that was carried out, if any was.
         """
-        operation, headers = inspection.head.operation, inspection.head.headers
+        operation = inspection.head.operation
         if operation is None:
             return ()
-        known = self.of(operation)
+        reading = inspection.reading
         # The call's own reason is counted by the journal, but may yet become another.
-        touched = known.find_usual(inspection, None if effect == decision.reason else effect)
-        if known.headers:
-            sent = {name for name, _ in headers}
-            touched += tuple(facet for name, facet in known.headers.items() if name in sent)
-        if known.cookies:
-            cookies = read_cookies(headers)
-            touched += tuple(facet for name, facet in known.cookies.items() if name in cookies)
+        own = None if effect == decision.reason else effect
+        touched: tuple[Facet, ...] | None = reading.touched.get(own)
+        if touched is None:
+            touched = reading.touched[own] = self.of(operation).find_usual(reading, own)
         if not isinstance(decision.content, CarryOut):
-            error = _find_error(known, decision)
+            error = _find_error(self.of(operation), decision)
             if error is not None:
                 touched += (error,)
         if response.variant is not None:
+            known = self.of(operation)
             answer = name_answer(decision.status)
             # `a+b` is both.
             touched += tuple(known.variant(answer, name) for name in response.variant.split("+"))

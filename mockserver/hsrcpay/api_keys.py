@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mockserver.clocks import format_instant, read_instant
+from mockserver.clocks import format_instant
 from mockserver.decision import Outcome, Refusal, Situation, sees_account
 from mockserver.redaction import digest_secret, display
-from mockserver.resources import IssuedCredential, Item, sees
+from mockserver.resources import Item, sees
 from mockserver.synthesis.keys import make_key
 from mockserver.synthesis.seeds import Seed
 from mockserver.types import JsonObject, Schema
@@ -103,7 +103,8 @@ class CreateApiKey(OfAccount):
             "created_at": now,
             "updated_at": now,
         }
-        item = Item(key, account_id, situation.principal.tenant, digest)
+        tenant = situation.principal.tenant
+        item = Item(key, account_id, tenant, digest, tenant)
         return issue(situation, item, secret, "created")
 
 
@@ -146,12 +147,11 @@ class RegenerateManagedApiKey(OfKey):
         """End the old secret and issue another, which sees the data of whoever asked for it."""
         item = find_key(situation)
         assert item is not None, "find_missing was asked before"
-        if item.credential is not None:
-            situation.namespace.resources.end_credential(item.credential)
         _, secret = make_key(seed, situation.namespace.name)
         digest = digest_secret(secret)
         changes = {"key": display(secret, digest), "updated_at": format_instant(situation.now_millis)}
-        item = replace(item, value=item.value | changes, credential=digest)
+        holder = situation.principal.tenant
+        item = replace(item, value=item.value | changes, credential=digest, holder=holder)
         return issue(situation, item, secret, "regenerated")
 
 
@@ -163,8 +163,6 @@ class DeleteApiKey(OfKey):
         item = find_key(situation)
         assert item is not None, "find_missing was asked before"
         resources = situation.namespace.resources
-        if item.credential is not None:
-            resources.end_credential(item.credential)
         changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
         resources.put_item(item.value["id"], replace(item, value=item.value | changes, is_deleted=True))
         return Outcome({"message": "success", "success": True}, "deleted")
@@ -182,18 +180,8 @@ def _just(members: JsonObject) -> JsonObject:
 
 def issue(situation: Situation, item: Item, secret: str, reason: str) -> Outcome:
     """Put a key in, let its secret be a credential, and answer with both: the only time that it is told."""
-    key, digest, resources = item.value, item.credential, situation.namespace.resources
-    assert digest is not None, "a key that is issued has a secret"
-    expires_at = key["expires_at"]
-    credential = IssuedCredential(
-        key["id"],
-        key["permissions"],
-        item.account_id,
-        situation.principal.tenant,
-        None if expires_at is None else read_instant(expires_at),
-    )
-    resources.put_item(key["id"], item)
-    resources.add_credential(digest, credential)
+    key = item.value
+    situation.namespace.resources.issue(key["id"], item)
     value = {"message": "success", "success": True, "data": show(item) | {"key": secret}}
     return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")))
 
