@@ -9,8 +9,8 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import loads
@@ -26,8 +26,9 @@ _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
-class Credential(NamedTuple):
-    """What is known of a credential without asking anybody.
+@dataclass(slots=True)
+class Credential:
+    """What is known of a credential without asking anybody. Never changed.
 
     `digest` stands for the secret wherever it has to be recognised again; `problem` is the reason slug for
     one that cannot be used whatever the sandbox knows; `header` and `claims` are those of a JWT.
@@ -54,7 +55,7 @@ class Credential(NamedTuple):
 
     def recorded(self) -> Credential:
         """The credential as it may be kept: without what is written in a JWT."""
-        return self if self.header is None else self._replace(header=None, claims=None)
+        return self if self.header is None else replace(self, header=None, claims=None)
 
 
 NO_CREDENTIAL = Credential("none", None, None, b"", problem="missing_credential")

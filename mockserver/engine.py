@@ -170,8 +170,9 @@ class Engine:
                     outcome = self._carry_out(situation, status)
                     if head.idempotency_key is not None:
                         key, kept = self._keep_answer(situation, status, outcome, call_id)
-                response = self.renderer.render(decision, outcome, situation, call_id, number, kept)
-                reason = outcome.reason if decision.reason == "answered" and outcome else decision.reason
+                told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
+                response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
+                reason = told
             except Exception as error:
                 # The mock's own fault: it must never look like an answer of the API.
                 logger.error(
@@ -179,8 +180,9 @@ class Engine:
                 )
                 response = mock_failure(call_id)
             effect = None if outcome is None else _effect_of(situation, outcome)
-            is_faulted = response.delivery.fault is not None
-            if namespace.journal.failed_writes or response.status >= 429 or is_faulted:
+            delivery = response.delivery
+            if namespace.journal.failed_writes or response.status >= 429 or delivery.fault is not None:
+                is_faulted = delivery.fault is not None
                 watch_retries(situation, response.status, number, is_faulted=is_faulted)
             call = Call(
                 call_id,
@@ -203,9 +205,9 @@ class Engine:
                 None if outcome is None else outcome.secret,
             )
             waiting = None
-            if response.delivery is not PROMPT and not response.delivery.is_prompt:
+            if delivery is not PROMPT and not delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
-                waiting = Waiting(response.delivery.held_by)
+                waiting = Waiting(delivery.held_by)
                 namespace.waiting.add(waiting)
             note_retry(namespace.journal, call)
             namespace.journal.record(call)

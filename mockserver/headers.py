@@ -7,6 +7,8 @@ credentials, none with a secret anywhere but in Authorization, and all forgotten
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from mockserver.credentials import NO_CREDENTIAL, Credential, read_credential, read_several
 from mockserver.leaks import find_leaking_headers
 from mockserver.redaction import SECRET_HEADERS, redact_bytes, redact_header
@@ -162,7 +164,7 @@ class HeaderReader:
         problem = self._tokens.check(token, credential.header or {}, credential.claims)
         if problem is None:
             return credential
-        return credential._replace(problem="invalid_token", problem_text=problem)
+        return replace(credential, problem="invalid_token", problem_text=problem)
 
 
 def _may_rest(headers: Headers, facts: HeaderFacts) -> bool:

@@ -101,7 +101,7 @@ class Namespace:
     """The sandbox of one name: stubs, journal, resources, clock, settings.
 
     `lock` makes one call, or one control operation, a single step. It is held for microseconds and never
-    while an answer travels.
+    while an answer travels. `fixtures` are what the sandbox knows beforehand.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class Namespace:
         self._on_reset = on_reset
         self.lock = threading.RLock()
         self._initial = settings
-        self._fixtures = fixtures
+        self.fixtures = fixtures
         self.stubs = StubBook()
         self.journal = Journal(settings.journal_limit, budget, self.lock, past)
         self.resources = self._new_resources()
@@ -149,11 +149,6 @@ class Namespace:
         """Let the answers that are meant be varied from now on; None lets all be plain again."""
         self.variant = choice
         self._note_variation()
-
-    @property
-    def fixtures(self) -> Fixtures:
-        """What the sandbox knows beforehand."""
-        return self._fixtures
 
     @property
     def is_idle(self) -> bool:
@@ -200,7 +195,7 @@ class Namespace:
     def _new_resources(self) -> Resources:
         """Nothing but the keys of the fixtures, which belong to their accounts at large."""
         resources = Resources()
-        for key in self._fixtures.keys:
+        for key in self.fixtures.keys:
             item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
             resources.given[key["id"]] = item
         return resources
@@ -209,7 +204,7 @@ class Namespace:
         """The stubs of the files and no others, unused; scenarios back at their start."""
         self.stubs.clear()
         # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
-        self.stubs.add(self._fixtures.stubs)
+        self.stubs.add(self.fixtures.stubs)
 
     def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now; how many there were."""

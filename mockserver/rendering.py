@@ -54,12 +54,13 @@ class Renderer:
         decision: Decision,
         outcome: Outcome | None,
         situation: Situation,
+        reason: str,
         call_id: str,
         number: int,
         kept: StoredAnswer | None = None,
     ) -> Response:
         """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done,
-        and `kept` the same as an answer, where it was written already.
+        and `kept` the same as an answer, where it was written already; the other three are those of the call.
 
         Raises MockFailure when the answer would break the contract.
         """
@@ -78,17 +79,17 @@ class Renderer:
             status, variant = answer.status, decision.variant.name if decision.variant else None
             headers, body = write_answer(answer)
             plain = answer.write(answer.value) if answer.is_compressed else None
-        reason = outcome.reason if decision.reason == "answered" and outcome is not None else decision.reason
-        own: list[tuple[bytes, bytes]] = [
+        headers = (
+            *headers,
             (b"mockserver-reason", reason.encode("ascii")),
             (b"mockserver-call-id", call_id.encode("ascii")),
-        ]
+        )
         if answer is not None:
-            own += _variant_fields(decision)
+            headers += _variant_fields(decision)
         elif decision.preference is not None:
-            own.append((b"preference-applied", decision.preference.encode("ascii")))
+            headers += ((b"preference-applied", decision.preference.encode("ascii")),)
         if situation.namespace.rate is not None and not decision.is_scripted:
-            own += rate_limit_fields(situation)
+            headers += rate_limit_fields(situation)
         stub = decision.stub
         delivery = PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
@@ -99,7 +100,7 @@ class Renderer:
             )
         return Response(
             status,
-            (*headers, *own),
+            headers,
             body,
             None if stub is None else stub.response.status_message,
             delivery,

@@ -84,12 +84,16 @@ def write_settings(settings: Settings) -> JsonObject:
 def _lock_users(folder: Path) -> int:
     """A file descriptor that holds the lock of a user."""
     while True:
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.stat().st_uid != os.getuid():
-            raise MockServerError(f"{folder} belongs to somebody else; set TMPDIR to a folder of your own")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        # A server that nobody used any more may tidy up at any moment: then it begins again.
         with contextlib.suppress(FileNotFoundError):
+            if folder.stat().st_uid != os.getuid():
+                raise MockServerError(
+                    f"{folder} belongs to somebody else; set TMPDIR to a folder of your own"
+                )
             lock = os.open(folder / USERS, os.O_RDWR | os.O_CREAT, 0o600)
-            # Waits while a server that nobody used any more tidies up, and then finds its file gone.
+            # Waits while one does so, and then finds its file gone.
             fcntl.flock(lock, fcntl.LOCK_SH)
             if _is_in_place(lock, folder):
                 return lock
