@@ -24,17 +24,19 @@ class Reading:
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
-    JSON. Never changed once it is made, but for what others remember of it: `touched` belongs to `coverage`.
+    JSON; `is_clean` that nothing in the content had to be hidden. Never changed once it is made, but for
+    what others remember of it: `touched` belongs to `coverage`.
     """
 
     __slots__ = (
-        "_digest", "body", "full_body", "head", "malformed", "shown_body", "touched", "violations",
-        "warnings",
+        "_digest", "body", "full_body", "head", "is_clean", "malformed", "shown_body", "touched",
+        "violations", "warnings",
     )  # fmt: skip
 
-    def __init__(self, head: Head, shown_body: bytes) -> None:
+    def __init__(self, head: Head, data: bytes) -> None:
         self.head = head
-        self.shown_body = shown_body
+        self.shown_body = redact_bytes(data)
+        self.is_clean = self.shown_body is data and head.line.is_clean
         self.body: Json | UnsetType = UNSET
         self.full_body: Json | UnsetType = UNSET
         self.malformed: str | None = None
@@ -101,7 +103,7 @@ class Inspector:
         if reading is None:
             reading = self._read(head, data)
             # A body with something to hide is read anew each time.
-            if head.may_rest and len(data) <= MAX_REMEMBERED_LENGTH and reading.shown_body is data:
+            if head.may_rest and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
                 self._remembered[head, data] = reading
@@ -112,11 +114,11 @@ class Inspector:
         self._remembered.clear()
 
     def _read(self, head: Head, data: bytes) -> Reading:
-        reading = Reading(head, redact_bytes(data))
+        reading = Reading(head, data)
         operation, line = head.operation, head.line
         if operation is not None and operation.body is not None and (data or operation.body.required):
             self._read_body(reading, operation.body, data)
-        if reading.shown_body is not data or not line.is_clean:
+        if not reading.is_clean:
             # What was hidden there may be a key.
             leaks = find_leaks(line.path, line.query, data, reading.full_body)
             reading.warnings += [CallWarning("leaked_key", text) for text in leaks]

@@ -112,8 +112,10 @@ class Call:
         facets: tuple[Facet, ...] = (),
         response: Response | None = None,
         secret: tuple[bytes, bytes] | None = None,
+        is_clean: bool = False,
     ) -> None:
-        """`secret` is one that the response is known to hold, and as what that is shown."""
+        """`secret` is one that the response is known to hold, and as what that is shown; `is_clean` says that
+        it holds no other."""
         self.id = id
         self.number = number
         self.namespace = namespace
@@ -144,12 +146,12 @@ class Call:
             self.response_body = b""
             self.response_truncated = False
         else:
-            self._keep_answer(response, secret)
+            self._keep_answer(response, secret, is_clean)
 
     def __repr__(self) -> str:
         return f"<Call {self.number} {self.head.method} {self.head.path} {self.status} {self.reason}>"
 
-    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None) -> None:
+    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None, is_clean: bool) -> None:
         """Keep the answer, redacted, before it leaves."""
         self.status = response.status
         self.variant = response.variant
@@ -160,9 +162,11 @@ class Call:
         self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
-        self.response_body = (
-            trim(redact_bytes(body[:MAX_BODY_BYTES])) if secret is None else _hide(secret, body)
-        )[:MAX_BODY_BYTES]
+        if secret is None:
+            clean = trim(redact_bytes(body[:MAX_BODY_BYTES]))
+        else:
+            clean = body.replace(*secret) if is_clean else _hide(secret, body)
+        self.response_body = clean[:MAX_BODY_BYTES]
         self.size += len(self.response_body)
 
     @property
@@ -471,8 +475,9 @@ class Journal:
         key = (head.operation, call.status, call.reason)
         self.counts[key] = self.counts.get(key, 0) + 1
         facets, touched = call.facets, self._touched
-        if facets in touched or len(touched) < _MAX_TOUCHED:
-            touched[facets] = touched.get(facets, 0) + 1
+        count = touched.get(facets, 0)
+        if count or len(touched) < _MAX_TOUCHED:
+            touched[facets] = count + 1
         else:
             for facet in facets:
                 touched[facet,] = touched.get((facet,), 0) + 1

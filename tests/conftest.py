@@ -35,6 +35,12 @@ def engine(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
     return Engine(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
 
 
+@pytest.fixture(scope="module")
+def engine_of_all(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
+    """One for all examples of a property."""
+    return Engine(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+
+
 @pytest.fixture(scope="session")
 def shared_server() -> Iterator[ServerThread]:
     """One server for the whole run: starting costs little, stopping a lot."""

@@ -9,15 +9,19 @@ import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mockserver import engine as engine_module
 from mockserver.control import ROUTES, Control, ControlAnswer, Question
 from mockserver.engine import Engine
 from mockserver.json_codec import dumps
 from mockserver.logs import CallLog
+from mockserver.messages import build_request
+from mockserver.redaction import redact_bytes
 from mockserver.server import ServerThread, wait_for_answer
 from mockserver.settings import Settings
 from tests.doors import BODY, CREATE, UNSENT, Api, engine_api, make_jwt, talk
@@ -496,3 +500,36 @@ def test_what_is_no_request_leaves_no_marker(server: ServerThread, caplog: pytes
     api = engine_api(server.engine)
     api.send()
     assert find_markers("\n".join([caplog.text, *read_everything(api, "default")]), markers) == set()
+
+
+# Answers that are only as secret as their request.
+
+PIECES = st.lists(
+    st.sampled_from((
+        "sk_", "pk_", "test_", "live_", "mock_", "eyJhbGciOiJub25lIn0", ".", "eyJzdWIiOiJ4In0", "abcdefgh",
+        "A1b2C3d4E5", '"', "\\", "\\u0073", "%5f", "%73", "é", "/", " ", "x",
+    )),
+    max_size=6,
+).map("".join)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(name=PIECES, member=PIECES, account=PIECES, escapes=st.booleans())
+def test_nothing_is_left_to_hide_in_the_answer_that_is_kept(
+    engine_of_all: Engine, name: str, member: str, account: str, escapes: bool
+) -> None:
+    body = {"name": name, "permissions": {}, "metadata": {member: [name, {name: member}]}}
+    data = json.dumps(body, ensure_ascii=False).encode()
+    if escapes:
+        data = data.replace(b"k_", rb"\u006b_").replace(b"eyJ", rb"\u0065yJ")
+    headers = {"Authorization": "Bearer sk_test_x", "Content-Type": "application/json"}
+    request = build_request(
+        "POST", f"/v1/api-keys/?account_id={quote(account, safe='')}x", headers=headers, body=data
+    )
+    answer = engine_of_all.handle(request)
+    assert answer.status == 201
+    call = engine_of_all.namespaces.default.journal.after(0)[-1]
+    key = json.loads(answer.body)["data"]["key"].encode()
+    assert key in answer.body
+    assert key not in call.response_body
+    assert redact_bytes(call.response_body) == call.response_body

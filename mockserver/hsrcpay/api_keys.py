@@ -105,7 +105,7 @@ class CreateApiKey(OfAccount):
         }
         tenant = situation.principal.tenant
         item = Item(key, account_id, tenant, digest, tenant)
-        return issue(situation, item, secret, "created")
+        return issue(situation, item, secret, "created", is_own=True)
 
 
 class ListApiKeys(OfAccount):
@@ -178,12 +178,15 @@ def _just(members: JsonObject) -> JsonObject:
     }
 
 
-def issue(situation: Situation, item: Item, secret: str, reason: str) -> Outcome:
-    """Put a key in, let its secret be a credential, and answer with both: the only time that it is told."""
+def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own: bool = False) -> Outcome:
+    """Put a key in, let its secret be a credential, and answer with both: the only time that it is told.
+
+    `is_own` as in Outcome.
+    """
     key = item.value
     situation.namespace.resources.issue(key["id"], item)
     value = {"message": "success", "success": True, "data": show(item) | {"key": secret}}
-    return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")))
+    return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")), is_own)
 
 
 def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:

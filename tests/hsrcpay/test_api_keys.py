@@ -87,12 +87,6 @@ def read(response: Response) -> Answer:
     return Answer(response.status, reason, json.loads(response.body))
 
 
-@pytest.fixture(scope="module")
-def engine_of_all() -> Engine:
-    """One for all examples of a property."""
-    return build_engine(Settings(clock=START))
-
-
 @pytest.fixture
 def keys() -> Keys:
     return Keys(build_engine(Settings(clock=START)))
