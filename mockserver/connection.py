@@ -64,6 +64,7 @@ class Connection(HttpToolsProtocol):
         self.access_log = False
         super().connection_made(transport)
         self._mock = cast("App", self.config.app)
+        self._find_head = self._mock.engine.heads.find
         settings = self._mock.engine.settings
         self._url_limit = settings.url_limit
         self._header_limit = settings.header_limit
@@ -154,7 +155,7 @@ class Connection(HttpToolsProtocol):
         Clients send the same head with nearly every request, and reading it costs more than all else here.
         """
         end = data.find(b"\r\n\r\n") + 4
-        known = self._mock.engine.heads.find(data[:end])
+        known = self._find_head(data[:end])
         if known is None or len(data) - end != known[1] or self._is_busy():
             return False
         head, body = known[0], data[end:]

@@ -84,28 +84,39 @@ class CreateApiKey(OfAccount):
         account_id = situation.head.account_id or ""
         id, secret = make_key(seed, situation.namespace.name)
         digest = digest_secret(secret)
-        shown = display(secret, digest)
-        key: JsonObject = {
-            "object": "api_key",
-            "id": id,
-            "account_id": account_id,
-            "name": body["name"],
-            "type": "SECRET",
-            "key": shown,
-            "last_used_ip": None,
-            "metadata": body.get("metadata", {}),
-            "permissions": body["permissions"],
-            "status": "ACTIVE",
-            "last_used_at": None,
-            "expires_at": body.get("expires_at"),
-            "managed": False,
-            "deleted": False,
-            "created_at": now,
-            "updated_at": now,
-        }
+        key = _NEW_KEY.copy()
+        key["id"] = id
+        key["account_id"] = account_id
+        key["name"] = body["name"]
+        key["key"] = display(secret, digest)
+        key["metadata"] = body.get("metadata", {})
+        key["permissions"] = body["permissions"]
+        key["expires_at"] = body.get("expires_at")
+        key["created_at"] = key["updated_at"] = now
         tenant = situation.principal.tenant
         item = Item(key, account_id, tenant, digest, tenant)
         return issue(situation, item, secret, "created", is_own=True)
+
+
+# A new key but for what is its own: filling in a copy takes half the time of writing all of it.
+_NEW_KEY: JsonObject = {
+    "object": "api_key",
+    "id": None,
+    "account_id": None,
+    "name": None,
+    "type": "SECRET",
+    "key": None,
+    "last_used_ip": None,
+    "metadata": None,
+    "permissions": None,
+    "status": "ACTIVE",
+    "last_used_at": None,
+    "expires_at": None,
+    "managed": False,
+    "deleted": False,
+    "created_at": None,
+    "updated_at": None,
+}
 
 
 class ListApiKeys(OfAccount):
@@ -185,7 +196,9 @@ def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own:
     """
     key = item.value
     situation.namespace.resources.issue(key["id"], item)
-    value = {"message": "success", "success": True, "data": show(item) | {"key": secret}}
+    data = show(item).copy()
+    data["key"] = secret
+    value = {"message": "success", "success": True, "data": data}
     return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")), is_own)
 
 
