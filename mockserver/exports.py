@@ -11,7 +11,6 @@ import shlex
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
 from http import HTTPStatus
-from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from mockserver.clocks import format_instant
@@ -22,6 +21,7 @@ from mockserver.json_codec import dumps
 from mockserver.request_lines import read_query
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Headers, Json, JsonObject
+from mockserver.version import VERSION
 
 VARIABLE = "MOCKSERVER_CREDENTIAL"
 
@@ -211,7 +211,7 @@ _SILENT = frozenset({
 
 def wrap_har(entries: list[Json]) -> JsonObject:
     """An HTTP archive (HAR 1.2, W3C Web Performance draft) of what `write_har_entry` gives."""
-    creator = {"name": "mockserver", "version": version("hsrcpay-mockserver")}
+    creator = {"name": "mockserver", "version": VERSION}
     return {"log": {"version": "1.2", "creator": creator, "entries": entries}}
 
 

@@ -6,7 +6,6 @@ import contextlib
 import gc
 import os
 import sys
-from importlib.metadata import version
 from itertools import islice
 from typing import TextIO
 
@@ -18,6 +17,7 @@ from mockserver.json_codec import dumps
 from mockserver.logs import CallLog, set_up_logging
 from mockserver.server import bind, build_engine, run
 from mockserver.settings import Settings
+from mockserver.version import VERSION
 
 # So many operations are shown with a line to try each.
 _SHOWN = 10
@@ -68,7 +68,7 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
     """Where it listens, what it answers, and how to try it."""
     contract = engine.contract
     lines = [
-        f"mockserver {version('hsrcpay-mockserver')} answers for {contract.title}: {contract.server}",
+        f"mockserver {VERSION} answers for {contract.title}: {contract.server}",
         f"Listening on {origin} (Ctrl-C ends it)",
         f"Base URL     {origin}{contract.prefix}",
         f"Control API  {origin}/__admin/calls  (what came in, and why it was answered so)",

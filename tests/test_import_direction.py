@@ -16,6 +16,7 @@ FOLDER = Path(__file__).parents[1] / PACKAGE
 # A module imports from its own shelf or an earlier one. A folder stands here once, for all that is in it.
 SHELVES: dict[str, tuple[str, ...]] = {
     "words": (
+        "version",
         "exceptions",
         "types",
         "faults",

@@ -17,24 +17,19 @@ from mockserver.coverage import (
 )
 from mockserver.journal import CountKey, Facet
 from mockserver.types import JsonObject
+from mockserver.version import VERSION
 
 
 def health(call: ControlCall) -> ControlAnswer:
     """`GET /health`: that it lives, with how many requests were refused before they became calls, by
     reason."""
-    value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": _version()}
+    value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": VERSION}
     return ControlAnswer(200, {**value, "refused": dict(call.engine.refusals)})
 
 
 def version(call: ControlCall) -> ControlAnswer:
     """`GET /version`: the version of this package."""
-    return ControlAnswer(200, {"version": _version()})
-
-
-def _version() -> str:
-    from importlib.metadata import version
-
-    return version("hsrcpay-mockserver")
+    return ControlAnswer(200, {"version": VERSION})
 
 
 def reset(call: ControlCall) -> ControlAnswer:

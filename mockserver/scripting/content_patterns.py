@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.scripting.differences import Difference, nearest
 from mockserver.scripting.json_equality import JsonEquality
-from mockserver.scripting.json_paths import JsonPath
 from mockserver.scripting.subjects import Content, JsonContent, TextContent
 from mockserver.types import UNSET, JsonObject
+
+if TYPE_CHECKING:
+    from mockserver.scripting.json_paths import JsonPath
 
 
 class ContentPattern(Protocol):

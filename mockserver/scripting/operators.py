@@ -39,7 +39,6 @@ from mockserver.scripting.content_patterns import (
 )
 from mockserver.scripting.differences import count_leaves
 from mockserver.scripting.json_equality import JsonEquality, find_placeholders, read_placeholder
-from mockserver.scripting.json_paths import compile_json_path
 from mockserver.scripting.reading import Reading, keep, name_kind
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
@@ -314,6 +313,9 @@ def _read_json_path(members: JsonObject, pointer: str, reading: Reading) -> Cont
         if text is None:
             return None
         expression, at = text, f"{place}/expression"
+    # Its library takes long to load, and few stubs need it.
+    from mockserver.scripting.json_paths import compile_json_path
+
     try:
         path = compile_json_path(expression)
     except ValueError as error:
