@@ -20,7 +20,8 @@ from benchmarks.workload import Workload
 CONNECTIONS = (16, 1, 64)
 _SHARED = (
     "Server and load generator (wrk, one thread) share the machine's cores; nothing is pinned to one. Each "
-    "connection waits for its answer before it asks again."
+    "connection waits for its answer before it asks again. All requests are equal, which this server makes "
+    "use of; what others cost is told below, in the table of one thing more."
 )
 
 
@@ -166,7 +167,8 @@ def list_variants() -> list[Server]:
         _variant("an Idempotency-Key, replayed", replace(usual, extra_headers=(("Idempotency-Key", "k"),))),
         _variant("a rate limit", usual, "--rate-limit", "999999999/1s"),
         _variant("a request that breaks the contract (422)", replace(usual, body=nameless, statuses=(422,))),
-        _variant("every request different", replace(usual, fresh_header="X-Request-Id")),
+        _variant("every body different", replace(usual, fresh_text="Reporting")),
+        _variant("every head different (X-Request-Id)", replace(usual, fresh_header="X-Request-Id")),
         _variant("the call log on", usual, "--log-level", "info"),
         _variant("the call log on, as JSON", usual, "--log-level", "info", "--log-format", "json"),
     ]

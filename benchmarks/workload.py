@@ -45,7 +45,8 @@ ANSWER = json.dumps(
 class Workload:
     """One Create API key request and the statuses that are a right answer to it.
 
-    `fresh_header` names a header that has another value in every request.
+    `fresh_header` names a header that has another value in every request; `fresh_text` is a text of the body
+    in place of which every request has another.
     """
 
     path: str = "/v1/api-keys/"
@@ -55,6 +56,7 @@ class Workload:
     statuses: tuple[int, ...] = (200, 201)
     extra_headers: tuple[tuple[str, str], ...] = ()
     fresh_header: str | None = None
+    fresh_text: str | None = None
 
     @property
     def url(self) -> str:
@@ -84,14 +86,27 @@ class Workload:
     def to_lua(self, run: str) -> str:
         """The request as a script for wrk, which also prints its measurements as a line of JSON.
 
-        `run` is in the values of the fresh header, so that no two runs share one.
+        `run` is in whatever is fresh, so that no two runs share it.
         """
-        lines = ['wrk.method = "POST"', f"wrk.body = [==[{self.body.decode('ascii')}]==]"]
+        body = self.body.decode("ascii")
+        lines = ['wrk.method = "POST"', f"wrk.body = [==[{body}]==]"]
         lines += [f"wrk.headers[{json.dumps(name)}] = {json.dumps(v)}" for name, v in self.headers.items()]
+        fresh = f"{json.dumps(f'{run}-')} .. n"
+        changes = []
         if self.fresh_header is not None:
-            name, prefix = json.dumps(self.fresh_header), json.dumps(f"{run}-")
-            lines.append(f"local n = 0\nrequest = function() n = n + 1; wrk.headers[{name}] = {prefix} .. n")
-            lines.append("return wrk.format() end")
+            changes.append(f"wrk.headers[{json.dumps(self.fresh_header)}] = {fresh}")
+        if self.fresh_text is not None:
+            before, after = body.split(self.fresh_text)
+            changes.append(f"wrk.body = [==[{before}]==] .. {fresh} .. [==[{after}]==]")
+        if changes:
+            lines += [
+                "local n = 0",
+                "request = function()",
+                "n = n + 1",
+                *changes,
+                "return wrk.format()",
+                "end",
+            ]
         lines.append(_LUA_DONE)
         return "\n".join(lines)
 

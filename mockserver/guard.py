@@ -30,6 +30,10 @@ from mockserver.types import Headers
 # RFC 9110, section 7.2; a port may be empty (RFC 3986, section 3.2.3).
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 
+# With --allowed-host '*' anything is let in.
+_MAX_HOSTS = 64
+_MAX_HOST_LENGTH = 256
+
 # The control API takes whole sets of stubs at once.
 CONTROL_BODY_LIMIT = 64 * 1024 * 1024
 # No answer of the control API is a page, whatever was recorded (Fetch, `nosniff`; CSP Level 3).
@@ -68,6 +72,8 @@ class Guard:
         if self.admin_token is None and self._is_open:
             self.admin_token = secrets.token_urlsafe(24)
         self._cors = frozenset(settings.cors_origin)
+        # Host values that were let in: a client sends the same one with every request.
+        self._hosts: set[bytes] = set()
         self.body_limit = settings.body_limit
         self.connection_limit = min(settings.connection_limit, _affordable_connections())
         self.refusals = refusals
@@ -133,6 +139,8 @@ class Guard:
             raise Refused(401, "missing_credential", hint)
 
     def _check_host(self, value: bytes) -> None:
+        if value in self._hosts:
+            return
         match = _HOST.fullmatch(value.decode("latin-1"))
         if match is None or (match.group(2) and not 0 < int(match.group(2)) < 65536):
             raise Refused(400, "bad_request", "the Host is none: it must be a name or an address, and a port")
@@ -140,6 +148,8 @@ class Guard:
         if not self._is_ours(match.group(1).lower().removesuffix(".")):
             hint = "the Host is none of this server's; add it with --allowed-host"
             raise Refused(400, "bad_request", hint)
+        if len(self._hosts) < _MAX_HOSTS and len(value) < _MAX_HOST_LENGTH:
+            self._hosts.add(value)
 
     def _is_ours(self, name: str) -> bool:
         if name in ("localhost", self._host) or name in self._allowed or "*" in self._allowed:

@@ -117,6 +117,8 @@ def test_a_workload_asks_the_engine_and_a_socket_for_the_same() -> None:
 def test_every_request_of_a_fresh_header_and_run_differs() -> None:
     script = Workload(fresh_header="Idempotency-Key").to_lua("run-1")
     assert 'wrk.headers["Idempotency-Key"] = "run-1-" .. n' in script
+    script = Workload(fresh_text="Reporting").to_lua("run-1")
+    assert 'wrk.body = [==[{"name": "]==] .. "run-1-" .. n .. [==[", "permissions"' in script
     assert "request = function" not in Workload().to_lua("run-1")
 
 
