@@ -32,8 +32,8 @@ class Outcome:
     """What carrying an operation out gave: the envelope's value and the reason slug of the success.
 
     `secret` is one that the value holds and, beside it, as what that may be shown. `is_own` says that
-    everything else in the value came with the request, or was made for it: where the request holds no other
-    secret, the value holds none either.
+    everything else in the value came with the request, or was made for it: where the request is plain
+    (`Reading.is_plain`), the value holds no other secret.
     """
 
     value: Json
@@ -65,9 +65,10 @@ class Behaviour(Protocol):
     """
 
     def promise(self, request: Schema) -> Schema | None:
-        """A schema that every value of `carry_out` fits, given the one that the request's body does.
+        """A schema that every value of `carry_out` fits if the request's body fits the given one.
 
-        Where it can be proved to lie within the envelope's, answers need no check. None promises nothing.
+        Where it can be proved to lie within the envelope's, answers to requests that keep the contract need
+        no check. None promises nothing.
         """
         ...
 

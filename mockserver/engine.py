@@ -210,7 +210,7 @@ class Engine:
                 and response.variant is None
                 and outcome is not None
                 and outcome.is_own
-                and inspection.reading.is_clean,
+                and inspection.reading.is_plain,
             )
             waiting = None
             if delivery is not PROMPT and not delivery.is_prompt:
@@ -276,7 +276,7 @@ class Engine:
         operation = situation.head.operation
         if key is None or operation is None:
             return None, None
-        body, headers = self.renderer.success(operation, status, outcome)
+        body, headers = self.renderer.success(situation, status, outcome)
         request = situation.inspection.reading.digest
         answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis)
         situation.namespace.resources.keep_answer(key, answer, call_id)

@@ -85,6 +85,9 @@ class HeaderReader:
 
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""
+        for facts in self._remembered.values():
+            # Whoever still has them must not remember them after all.
+            facts.may_rest = False
         self._remembered.clear()
         self._credentials.clear()
 

@@ -86,7 +86,7 @@ class Head:
         self.headers = headers
         self.line = line
         self.facts = facts
-        self.may_rest = line.may_rest and facts.may_rest
+        self.may_rest = False
         self.operation = line.operation
         self.preferences = facts.preferences
         self.idempotency_key = facts.idempotency_key
@@ -156,6 +156,8 @@ class HeadReader:
         head = self._remembered.get((line, facts))
         if head is None:
             head = Head(method, path, query, headers, line, facts)
+            # As it is now: somebody may have forgotten them meanwhile.
+            head.may_rest = line.may_rest and facts.may_rest
             if head.may_rest:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._forget_heads()

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import stat
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -88,10 +89,9 @@ def _lock_users(folder: Path) -> int:
             folder.mkdir(mode=0o700)
         # A server that nobody used any more may tidy up at any moment: then it begins again.
         with contextlib.suppress(FileNotFoundError):
-            if folder.stat().st_uid != os.getuid():
-                raise MockServerError(
-                    f"{folder} belongs to somebody else; set TMPDIR to a folder of your own"
-                )
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
+                raise MockServerError(f"{folder} is no folder of yours; set TMPDIR to one that is")
             lock = os.open(folder / USERS, os.O_RDWR | os.O_CREAT, 0o600)
             # Waits while one does so, and then finds its file gone.
             fcntl.flock(lock, fcntl.LOCK_SH)

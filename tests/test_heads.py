@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from typing import Any
 
 import pytest
 
+from mockserver import heads
 from mockserver.contract import Contract
 from mockserver.heads import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, Head, HeadReader
 from mockserver.tokens import TokenAuthority
@@ -77,6 +79,20 @@ def test_a_head_that_was_read_before_all_was_forgotten_is_not_remembered_after(r
     reader.forget()
     reader.remember(b"raw", head, 7)
     assert reader.find(b"raw") is None
+
+
+def test_what_is_forgotten_while_it_is_read_is_not_remembered(
+    reader: HeadReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make(*given: Any) -> Head:
+        reader.forget()
+        return Head(*given)
+
+    monkeypatch.setattr(heads, "Head", make)
+    head = read(reader)
+    reader.remember(b"raw", head, 7)
+    assert not head.may_rest
+    assert (reader.find(b"raw"), reader._remembered) == (None, {})
 
 
 @pytest.mark.parametrize(

@@ -533,3 +533,23 @@ def test_nothing_is_left_to_hide_in_the_answer_that_is_kept(
     assert key in answer.body
     assert key not in call.response_body
     assert redact_bytes(call.response_body) == call.response_body
+
+
+@pytest.mark.parametrize(
+    ("name", "account"),
+    [
+        (rb"\u002573k_test_ABCDEFGHIJKLMNOP", "a"),
+        (rb"\u005cu0073k_test_ABCDEFGHIJKLMNOP", "a"),
+        (rb"x", "%25%37%33k_test_ABCDEFGHIJKLMNOP"),
+        (rb"x", "%5Cu0073k_test_ABCDEFGHIJKLMNOP"),
+    ],
+)
+def test_an_escape_in_an_escape_hides_nothing_in_the_answer_that_is_kept(
+    engine: Engine, name: bytes, account: str
+) -> None:
+    headers = {"Authorization": "Bearer sk_test_x", "Content-Type": "application/json"}
+    body = b'{"name": "%b", "permissions": {}}' % name
+    url = f"/v1/api-keys/?account_id={account}"
+    assert engine.handle(build_request("POST", url, headers=headers, body=body)).status == 201
+    (call,) = engine.namespaces.default.journal
+    assert b"ABCDEFGHIJKLMNOP" not in call.response_body

@@ -178,3 +178,10 @@ def test_settings_survive_the_way() -> None:
     assert again == Settings(
         port=0, jwt_secret="s3cret", allowed_host=("a", "b"), jwks=Path("keys.json").resolve()
     )
+
+
+def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    link = tmp_path / "folder"
+    link.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(MockServerError, match="is no folder of yours"):
+        sharing._lock_users(link)

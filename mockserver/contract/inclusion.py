@@ -12,8 +12,9 @@ from typing import Any
 from mockserver.types import Json, JsonObject, Schema
 
 Resolve = Callable[[str], Schema]
-# Schemas can contain themselves; what is nested deeper than this is not followed.
+# Schemas can contain themselves: what is nested deeper is not followed, what takes more steps is given up.
 _MAX_DEPTH = 40
+_MAX_STEPS = 2_000
 _NOTES = frozenset({
     "$comment", "$defs", "$id", "$schema", "default", "deprecated", "description", "discriminator", "example",
     "examples", "externalDocs", "readOnly", "title", "writeOnly", "xml",
@@ -36,9 +37,13 @@ class _Proof:
     def __init__(self, resolve: Resolve, accepts: Callable[[Schema, Json], bool]) -> None:
         self._resolve = resolve
         self._accepts = accepts
+        self._steps = 0
 
     def includes(self, wide: Schema, narrow: Schema, depth: int) -> bool:
-        if depth > _MAX_DEPTH:
+        self._steps += 1
+        if wide is narrow:
+            return True
+        if depth > _MAX_DEPTH or self._steps > _MAX_STEPS:
             return False
         if isinstance(wide, bool) or isinstance(narrow, bool):
             return wide is True or narrow is False or (narrow is True and _rules(wide) == {})

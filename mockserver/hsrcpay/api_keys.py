@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from mockserver.clocks import format_instant
+from mockserver.clocks import format_instant, read_instant
 from mockserver.decision import Outcome, Refusal, Situation, sees_account
 from mockserver.redaction import digest_secret, display
 from mockserver.resources import Item, sees
@@ -195,6 +195,9 @@ def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own:
     `is_own` as in Outcome.
     """
     key = item.value
+    if key["expires_at"] is not None:
+        # What cannot be read fails here, and not in each call that uses the key.
+        read_instant(key["expires_at"])
     situation.namespace.resources.issue(key["id"], item)
     data = show(item).copy()
     data["key"] = secret

@@ -517,15 +517,20 @@ def test_every_new_key_is_as_it_was_promised(engine_of_all: Engine, body: dict[s
     assert envelope.schema.violations(answer.json) == ()
 
 
-def tightened(tmp_path: Path, change: Callable[[Any], None]) -> Engine:
-    """The same API, of which an API key is another thing."""
+def changed(tmp_path: Path, name: str, change: Callable[[Any], None]) -> Engine:
+    """The same API, one file of whose contract is another."""
     folder = tmp_path / "schemas"
     shutil.copytree(packaged_folder("schemas"), folder)
-    path = folder / "api-key.json"
+    path = folder / name
     document = json.loads(path.read_text("utf-8"))
-    change(document["properties"])
+    change(document)
     path.write_text(json.dumps(document), "utf-8")
     return build_engine(Settings(contract=folder / "openapi.json"))
+
+
+def tightened(tmp_path: Path, change: Callable[[Any], None]) -> Engine:
+    """The same API, of which an API key is another thing."""
+    return changed(tmp_path, "api-key.json", lambda document: change(document["properties"]))
 
 
 @pytest.mark.parametrize(
@@ -550,6 +555,56 @@ def test_where_the_contract_could_be_broken_each_answer_is_checked(
     )
     answer = keys.engine.handle(request)
     assert (answer.status, dict(answer.headers)[b"mockserver-reason"]) == (500, b"mock_failure")
+
+
+def ask(engine: Engine, body: Any, **headers: str) -> tuple[int, str]:
+    """Status and reason of the answer to a request for a new key."""
+    sent = {"Authorization": f"Bearer {MINE}", **headers}
+    answer = engine.handle(build_request("POST", "/v1/api-keys/?account_id=a", headers=sent, json=body))
+    return answer.status, dict(answer.headers)[b"mockserver-reason"].decode()
+
+
+def test_a_request_that_breaks_the_contract_gets_no_answer_that_does(tmp_path: Path) -> None:
+    def document_no_error(document: Any) -> None:
+        responses = document["paths"]["/api-keys/"]["post"]["responses"]
+        for status in [status for status in responses if not status.startswith("2")]:
+            del responses[status]
+
+    engine = changed(tmp_path, "openapi.json", document_no_error)
+    assert ask(engine, {"name": "Long", "permissions": {}}) == (201, "created")
+    assert ask(engine, {"name": 5, "permissions": {}}) == (500, "mock_failure")
+
+
+def test_a_secret_in_a_header_that_names_the_account_is_not_kept(tmp_path: Path) -> None:
+    def move(document: Any) -> None:
+        operation = document["paths"]["/api-keys/"]["post"]
+        operation["parameters"] = [
+            {
+                "name": "X-Account",
+                "in": "header",
+                "required": True,
+                "schema": {"type": "string"},
+                "x-account": True,
+            }
+        ]
+
+    engine = changed(tmp_path, "openapi.json", move)
+    secret = "sk_test_ABCDEFGHIJKLMNOPQRST"
+    assert ask(engine, {"name": "x", "permissions": {}}, **{"X-Account": secret}) == (201, "created")
+    (call,) = engine.namespaces.default.journal
+    assert b"account_id" in call.response_body
+    assert secret not in str(call.to_json())
+
+
+def test_an_expiry_that_cannot_be_read_fails_where_it_is_set(tmp_path: Path) -> None:
+    def allow_any_text(document: Any) -> None:
+        document["properties"]["expires_at"] = {"type": "string"}
+
+    engine = changed(tmp_path, "create-api-key.request.json", allow_any_text)
+    assert ask(engine, {"name": "x", "permissions": {}, "expires_at": "soon"}) == (500, "mock_failure")
+    (call,) = engine.namespaces.default.journal
+    assert call.reason == "mock_failure"
+    assert not engine.namespaces.default.resources.credentials
 
 
 def test_no_secret_is_kept_in_what_is_remembered(keys: Keys) -> None:
