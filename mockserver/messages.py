@@ -31,13 +31,6 @@ class Request:
         # All of it can hold a credential: a repr ends in logs and tracebacks.
         return f"<Request {redact(self.method)} {len(self.headers)} headers, {len(self.body)} bytes>"
 
-    def header(self, name: bytes) -> bytes | None:
-        """The first value of a header, named in lower case."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
-
 
 def build_request(
     method: str,
