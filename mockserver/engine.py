@@ -27,7 +27,7 @@ from mockserver.decision import (
 from mockserver.fixtures import Fixtures
 from mockserver.heads import Head, HeadReader
 from mockserver.identity import identify
-from mockserver.inspection import Inspector
+from mockserver.inspection import Inspection, Inspector
 from mockserver.journal import Call, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, Request, Response
@@ -204,13 +204,7 @@ class Engine:
                 () if decision is None else self.facets.read(inspection, decision, response, effect),
                 response,
                 None if outcome is None else outcome.secret,
-                # A script may answer with anything, a variant with what the contract says.
-                decision is not None
-                and decision.content is CARRY_OUT
-                and response.variant is None
-                and outcome is not None
-                and outcome.is_own
-                and inspection.reading.is_plain,
+                _is_plain(inspection, decision, outcome, response),
             )
             waiting = None
             if delivery is not PROMPT and not delivery.is_prompt:
@@ -297,6 +291,16 @@ def _effect_of(situation: Situation, outcome: Outcome) -> str:
     if situation.behaviour is None and operation is not None:
         return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
     return outcome.reason
+
+
+def _is_plain(
+    inspection: Inspection, decision: Decision | None, outcome: Outcome | None, response: Response
+) -> bool:
+    """Whether an answer holds no secret but the one that its outcome names."""
+    if decision is None or outcome is None or not outcome.is_own or not inspection.reading.is_plain:
+        return False
+    # A script may answer with anything, a variant with what the contract says.
+    return decision.content is CARRY_OUT and response.variant is None
 
 
 def _note_use(situation: Situation, decision: Decision) -> None:

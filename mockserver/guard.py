@@ -23,6 +23,7 @@ from mockserver.headers import HeaderFacts
 from mockserver.heads import Head
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
+from mockserver.redaction import redact_bytes
 from mockserver.rendering import JSON_TYPE, error_envelope
 from mockserver.settings import Settings
 from mockserver.types import Headers
@@ -148,7 +149,7 @@ class Guard:
         if not self._is_ours(match.group(1).lower().removesuffix(".")):
             hint = "the Host is none of this server's; add it with --allowed-host"
             raise Refused(400, "bad_request", hint)
-        if len(self._hosts) < _MAX_HOSTS and len(value) < _MAX_HOST_LENGTH:
+        if len(self._hosts) < _MAX_HOSTS and len(value) < _MAX_HOST_LENGTH and redact_bytes(value) is value:
             self._hosts.add(value)
 
     def _is_ours(self, name: str) -> bool:

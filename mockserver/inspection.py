@@ -23,7 +23,7 @@ MAX_REMEMBERED_LENGTH = 2_048
 
 
 class Reading:
-    """What the content of a request tells, whoever sent it and whenever: the same for equal requests.
+    """What a request tells, whenever and from wherever it came: the same for equal requests.
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no

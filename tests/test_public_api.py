@@ -87,6 +87,12 @@ def test_the_remote_client_imports_no_server() -> None:
     )
 
 
+def test_serving_imports_nothing_before_it_is_needed() -> None:
+    statement = "import mockserver.server as s; s.build_engine(s.Settings())"
+    late = {"faker", "jsonschema", "jsonpath_rfc9535", "joserfc", "cryptography", "importlib.metadata"}
+    assert imported_by(statement) & late == set()
+
+
 def test_types_are_those_that_a_user_needs() -> None:
     run = subprocess.run(
         [

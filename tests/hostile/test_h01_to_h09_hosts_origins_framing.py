@@ -82,6 +82,21 @@ def test_h02_a_listed_host_is_accepted_and_the_others_still_are_not() -> None:
         assert target.is_refused(http(host="other.test")).status == 400
 
 
+def test_h02_what_hosts_were_let_in_is_remembered_within_bounds_and_lets_no_other_in() -> None:
+    with target_with(allowed_host=("*",)) as target:
+        for number in range(70):
+            assert target.ask(http(host=f"{number}.test")).status == 201
+        assert target.ask(http(host="sk_test_very_secret.test")).status == 201
+        hosts = target.server.app.guard._hosts
+        assert len(hosts) == 64
+        assert "very_secret" not in repr(hosts)
+    with target_with() as target:
+        for _ in range(2):
+            assert target.ask(http(host="localhost")).status == 201
+            assert target.is_refused(http(host="other.test")).status == 400
+        assert target.server.app.guard._hosts == {b"localhost"}
+
+
 CROSS_SITE = {
     "text": ("Content-Type: text/plain", "Origin: http://evil.example"),
     "form": ("Content-Type: application/x-www-form-urlencoded", "Origin: http://evil.example"),
