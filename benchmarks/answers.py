@@ -29,7 +29,7 @@ FULL = Workload(
 
 def measure_answers(options: Options) -> list[Table]:
     """Deriving all variants, and the cost of one call against the answer that it gets."""
-    from mockserver.server import build_engine
+    from mockserver.serving.building import build_engine
     from mockserver.settings import Settings
 
     engine = build_engine(Settings(log_level="warning"))
@@ -110,7 +110,7 @@ def _choose(workloads: Mapping[str, Workload], choose: Callable[[str, str], None
 
 def choose_in_engine(engine: Any, workloads: Mapping[str, Workload]) -> None:
     """Let the namespace of each workload answer with its variant."""
-    from mockserver.namespaces import VariantChoice
+    from mockserver.state.namespaces import VariantChoice
 
     _choose(
         workloads,

@@ -229,7 +229,7 @@ class EngineProcess:
 
 
 def _run_engine(pipe: Connection, subject: str, size: int) -> None:
-    from mockserver.server import build_engine
+    from mockserver.serving.building import build_engine
 
     state = STATES[subject](size)
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
@@ -315,8 +315,8 @@ _FRESH_HEADER = b"traceparent"
 
 def measure_guard(options: Options) -> list[Table]:
     """What the guard takes of one call."""
-    from mockserver.app import create_app
-    from mockserver.server import build_engine
+    from mockserver.serving.app import create_app
+    from mockserver.serving.building import build_engine
     from mockserver.settings import Settings
 
     app = create_app(build_engine(Settings(log_level="warning")))
@@ -390,7 +390,7 @@ def _parse(workload: Workload) -> tuple[tuple[tuple[bytes, bytes], ...], bytes, 
 
 def measure_ways(options: Options) -> list[Table]:
     """One call by each way into a sandbox."""
-    from mockserver.server import build_engine
+    from mockserver.serving.building import build_engine
     from mockserver.settings import Settings
 
     skipped: dict[str, str] = {}

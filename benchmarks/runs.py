@@ -163,7 +163,7 @@ def _run(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[st
 _IMPORTS: Mapping[str, str] = {
     "import mockserver": "import mockserver",
     "from mockserver import MockServer": "from mockserver import MockServer",
-    "import mockserver.cli": "import mockserver.cli",
+    "import mockserver.cli.main": "import mockserver.cli.main",
     f"import {_PLUGIN}": f"import pytest; start(); import {_PLUGIN}",
     "MockServer() to its start, after the import": (
         "from mockserver import MockServer; start(); server = MockServer(); server.__enter__()"

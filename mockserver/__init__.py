@@ -12,7 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mockserver.client import (
+    from mockserver.client.local import MockServer
+    from mockserver.client.sandbox import (
         DocumentedError,
         NamedVariant,
         RecordedCall,
@@ -36,11 +37,10 @@ if TYPE_CHECKING:
         VerificationError,
     )
     from mockserver.faults import Fault
-    from mockserver.server import MockServer
     from mockserver.settings import Settings
 
 _HOMES = {
-    "client": (
+    "client.sandbox": (
         "DocumentedError",
         "NamedVariant",
         "RecordedCall",
@@ -64,7 +64,7 @@ _HOMES = {
         "VerificationError",
     ),
     "faults": ("Fault",),
-    "server": ("MockServer",),
+    "client.local": ("MockServer",),
     "settings": ("Settings",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from mockserver.contract import Contract, Operation, Parameter
 from mockserver.exceptions import Problem
 from mockserver.faults import Fault
-from mockserver.fixtures import Fixtures
 from mockserver.json_codec import dumps
+from mockserver.seeds import Seed
+from mockserver.state.fixtures import Fixtures
 from mockserver.synthesis.layers import NoValue
-from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Json, JsonObject
 

@@ -15,8 +15,8 @@ from benchmarks.report import read_results, write_table
 from mockserver.catalogue import FAULTS, errors_table
 from mockserver.contract import load_contract
 from mockserver.control import ROUTES
-from mockserver.fixtures import load_fixtures
 from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, packaged_folder
+from mockserver.state.fixtures import load_fixtures
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from mockserver.contract import Contract, load_contract
-from mockserver.engine import Engine
-from mockserver.fixtures import Fixtures, load_fixtures
-from mockserver.hsrcpay import BEHAVIOURS
-from mockserver.server import ServerThread
+from mockserver.engine.engine import Engine
+from mockserver.serving.building import assemble
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
+from mockserver.state.fixtures import Fixtures, load_fixtures
+from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.doors import FROZEN, Api, engine_api, socket_api
 
 SETTINGS = Settings(port=0, clock=FROZEN)
@@ -32,13 +33,13 @@ def packaged_fixtures(contract: Contract) -> Fixtures:
 @pytest.fixture
 def engine(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
     """An engine that nobody has called yet, its clock frozen at `FROZEN`."""
-    return Engine(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+    return assemble(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
 
 
 @pytest.fixture(scope="module")
 def engine_of_all(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
     """One for all examples of a property."""
-    return Engine(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+    return assemble(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from mockserver.client.local import wait_for_answer
 from mockserver.control import Control, ControlAnswer, Question, Stream
-from mockserver.engine import Engine
-from mockserver.journal import Call, Journal
+from mockserver.engine.engine import Engine
+from mockserver.journal.journal import Call, Journal
 from mockserver.json_codec import dumps
-from mockserver.server import wait_for_answer
 from mockserver.types import UNSET
 from tests.doors import Api, engine_api
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.messages import Request
 from mockserver.scripting.documents import read_stubs
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 
 FROZEN = "2026-01-01T00:00:00Z"
 KEY = "sk_test_local"

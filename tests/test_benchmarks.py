@@ -26,13 +26,14 @@ from benchmarks.options import FULL, SMOKE, USUAL
 from benchmarks.plot import draw_bars
 from benchmarks.report import Part, Results, read_results, write_markdown, write_table
 from benchmarks.workload import ANSWER, Workload
-from mockserver import resources
-from mockserver.app import create_app
 from mockserver.contract import load_contract
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.messages import Request, build_request
-from mockserver.server import ServerThread, build_engine
+from mockserver.serving.app import create_app
+from mockserver.serving.building import build_engine
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings, packaged_folder
+from mockserver.state import resources
 
 TABLE = Table(
     "throughput-16",

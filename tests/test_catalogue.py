@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver.catalogue import find_unmakeable
-from mockserver.cli import main
+from mockserver.cli.main import main
 from mockserver.contract import load_contract
-from mockserver.server import build_engine
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 
 POINTER = "#/paths/~1things/get/responses/200/content/application~1json/schema"

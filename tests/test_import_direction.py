@@ -1,4 +1,4 @@
-"""The package can be read from its first shelf to its last: no import runs against that direction."""
+"""The package can be read in the order of CONTRIBUTING.md: no import runs against that direction."""
 
 from __future__ import annotations
 
@@ -13,86 +13,29 @@ from pathlib import Path
 PACKAGE = "mockserver"
 FOLDER = Path(__file__).parents[1] / PACKAGE
 
-# A module imports from its own shelf or an earlier one. A folder stands here once, for all that is in it.
-SHELVES: dict[str, tuple[str, ...]] = {
-    "words": (
-        "version",
-        "exceptions",
-        "types",
-        "faults",
-        "messages",
-        "json_codec",
-        "regexes",
-        "redaction",
-        "clocks",
-        "settings",
-    ),
-    "the contract": ("contract",),
-    "facts and material": (
-        "credentials",
-        "tokens",
-        "fixtures",
-        "leaks",
-        "headers",
-        "validation",
-        "request_lines",
-        "heads",
-        "inspection",
-        "synthesis",
-        "scripting",
-    ),
-    "memory": (
-        "journal",
-        "audits",
-        "near_misses",
-        "verification",
-        "explanations",
-        "resources",
-        "namespaces",
-        "identity",
-    ),
-    "the path of one request": (
-        "decision",
-        "suspicions",
-        "rendering",
-        "engine",
-        "hsrcpay",
-        "variants",
-        "coverage",
-        "catalogue",
-    ),
-    "doors": (
-        "guard",
-        "connection",
-        "delivery",
-        "transports",
-        "logs",
-        "exports",
-        "control",
-        "app",
-        "server",
-        "serving",
-        "sharing",
-        "client",
-        "cli",
-        "pytest_plugin",
-    ),
-    # The package itself, which re-exports its public names, and `python -m`.
-    "the front": ("__init__", "__main__"),
-}
-SHELF_OF = {name: shelf for shelf, names in enumerate(SHELVES.values(), start=1) for name in names}
-DOORS = SHELVES["doors"]
+# The order of the package, top to bottom, as CONTRIBUTING.md lists it: a line may import from itself and
+# from lines above. A line is one folder, or modules that stand together.
+_LINE = re.compile(r"^\d+\. ((?:`\w+/?`(?:, )?)+):", re.MULTILINE)
+
+
+def read_order(guide: str) -> list[tuple[str, ...]]:
+    """The lines of the list in the guide, each as the names of its folders and modules."""
+    return [tuple(re.findall(r"`(\w+)/?`", names)) for names in _LINE.findall(guide)]
+
+
+ORDER = read_order((FOLDER.parent / "CONTRIBUTING.md").read_text("utf-8"))
+PLACE_OF = {name: place for place, names in enumerate(ORDER) for name in names}
 
 # Where a library may be imported. A folder stands for one module in it, whichever that is.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     # What httpx runs on, whichever event loop there is.
-    "anyio": ("transports",),
+    "anyio": ("client.transports",),
     "click": ("cli",),
-    "cryptography": ("tokens",),
+    "cryptography": ("security.tokens",),
     "faker": ("synthesis.formats",),
-    "httptools": DOORS,
-    "httpx": ("transports",),
-    "joserfc": ("tokens",),
+    "httptools": ("serving.connection", "client.transports"),
+    "httpx": ("client.transports",),
+    "joserfc": ("security.tokens",),
     "jsonpath_rfc9535": ("scripting",),
     "jsonschema": ("contract.schema_registry",),
     "jsonschema_rs": ("contract.schema_registry",),
@@ -100,13 +43,13 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "pytest": ("pytest_plugin",),
     "re2": ("regexes",),
     "referencing": ("contract.schema_registry",),
-    "requests": ("transports",),
+    "requests": ("client.transports",),
     "rstr": ("synthesis",),
-    "starlette": DOORS,
+    "starlette": ("serving",),
     # requests takes its answers from urllib3.
-    "urllib3": ("transports",),
-    "uvicorn": DOORS,
-    "uvloop": DOORS,
+    "urllib3": ("client.transports",),
+    "uvicorn": ("serving.connection", "serving.delivery", "serving.uvicorn_server"),
+    "uvloop": ("serving",),
     "yaml": ("contract.documents",),
 }
 
@@ -166,22 +109,22 @@ def _targets(node: ast.AST, sources: Mapping[str, str]) -> Iterator[tuple[int, s
 
 
 def top_level_name(module: str) -> str:
-    """`mockserver.contract.openapi` is on the shelf of `contract`; `mockserver` itself is `__init__`."""
+    """`mockserver.contract.openapi` stands in the line of `contract`; `mockserver` itself is `__init__`."""
     return module.split(".")[1] if "." in module else "__init__"
 
 
 def find_unplaced(sources: Mapping[str, str]) -> list[str]:
-    return sorted({top_level_name(module) for module in sources} - SHELF_OF.keys())
+    return sorted({top_level_name(module) for module in sources} - PLACE_OF.keys())
 
 
 def find_backward(imports: list[Import]) -> list[str]:
-    """Imports from a later shelf. Names that stand on no shelf are `find_unplaced`'s to tell."""
+    """Imports from a later line. Names that stand in no line are `find_unplaced`'s to tell."""
     return [
         str(each)
         for each in imports
         if each.is_own
-        and SHELF_OF.get(top_level_name(each.module), len(SHELVES))
-        < SHELF_OF.get(top_level_name(each.target), 0)
+        and PLACE_OF.get(top_level_name(each.module), len(ORDER))
+        < PLACE_OF.get(top_level_name(each.target), 0)
     ]
 
 
@@ -220,14 +163,18 @@ SOURCES = read_sources(FOLDER)
 IMPORTS = find_imports(SOURCES)
 
 
-def test_every_module_stands_on_one_shelf() -> None:
-    names = [name for shelf in SHELVES.values() for name in shelf]
-    assert sorted(names) == sorted(SHELF_OF), "a name stands on two shelves"
+def test_every_module_stands_in_one_line_of_the_contributing_guide() -> None:
+    names = [name for line in ORDER for name in line]
+    assert sorted(names) == sorted(PLACE_OF), "a name stands in two lines"
     unplaced = find_unplaced(SOURCES)
-    assert not unplaced, f"not on a shelf: {unplaced}; place each in SHELVES here and in CONTRIBUTING.md"
+    assert not unplaced, f"in no line: {unplaced}; place each in the list of CONTRIBUTING.md"
 
 
-def test_no_module_imports_from_a_later_shelf() -> None:
+def test_every_name_of_the_list_is_there() -> None:
+    assert PLACE_OF.keys() - {top_level_name(module) for module in SOURCES} == set()
+
+
+def test_no_module_imports_from_a_later_line() -> None:
     assert find_backward(IMPORTS) == []
 
 
@@ -243,13 +190,14 @@ def test_imports_are_written_in_full() -> None:
     assert [str(each) for each in IMPORTS if each.target.startswith(".")] == []
 
 
-def test_only_doors_know_the_behaviours_by_name() -> None:
+def test_only_building_imports_a_vendor() -> None:
     assert [
         str(each)
         for each in IMPORTS
         if each.is_own
-        and top_level_name(each.target) == "hsrcpay"
-        and top_level_name(each.module) not in ("hsrcpay", *DOORS)
+        and top_level_name(each.target) == "vendors"
+        and top_level_name(each.module) != "vendors"
+        and each.module != "mockserver.serving.building"
     ] == []
 
 
@@ -268,57 +216,54 @@ def test_the_package_is_read_whole() -> None:
 # The rules above hold for a sound package whatever the checks see; these show that they see.
 
 
-def test_a_module_without_a_shelf_is_named() -> None:
+def test_a_module_that_stands_in_no_line_is_named() -> None:
     assert find_unplaced({"mockserver": "", "mockserver.helpers.text": "", "mockserver.types": ""}) == [
         "helpers"
     ]
 
 
-def test_an_import_from_a_later_shelf_is_found_wherever_it_stands() -> None:
+def test_an_import_from_a_later_line_is_found_wherever_it_stands() -> None:
     sources = {
-        "mockserver": "from mockserver.server import MockServer",
-        "mockserver.contract.openapi": "from mockserver import journal, types",
-        "mockserver.journal": "import mockserver.contract\n\ndef f():\n    import mockserver.engine",
-        "mockserver.server": "from mockserver import connect",
+        "mockserver": "from mockserver.client.local import MockServer",
+        "mockserver.contract.openapi": "import mockserver.journal",
+        "mockserver.journal.call": "import mockserver.types\n\ndef f():\n    import mockserver.engine.engine",
+        "mockserver.client.local": "from mockserver import connect",
         "mockserver.types": "",
     }
     assert find_backward(find_imports(sources)) == [
         "mockserver.contract.openapi, line 1, imports mockserver.journal",
-        "mockserver.journal, line 4, imports mockserver.engine",
-        "mockserver.server, line 1, imports mockserver",
+        "mockserver.journal.call, line 4, imports mockserver.engine.engine",
+        "mockserver.client.local, line 1, imports mockserver",
     ]
 
 
 def test_what_only_a_type_checker_reads_is_no_import() -> None:
-    source = "if TYPE_CHECKING:\n    import mockserver.engine\nelse:\n    import mockserver.app"
-    assert [each.target for each in find_imports({"mockserver.journal": source})] == ["mockserver.app"]
+    source = (
+        "if TYPE_CHECKING:\n    import mockserver.engine.engine\nelse:\n    import mockserver.serving.app"
+    )
+    assert [each.target for each in find_imports({"mockserver.journal.journal": source})] == [
+        "mockserver.serving.app"
+    ]
 
 
 def test_a_circle_is_found_through_imports_inside_functions() -> None:
     sources = {
-        "mockserver.decision": "from mockserver.rendering import render",
-        "mockserver.rendering": "def f():\n    from mockserver import decision",
+        "mockserver.engine.decision": "from mockserver.engine.rendering import render",
+        "mockserver.engine.rendering": "def f():\n    from mockserver.engine import decision",
     }
     assert set(find_circle(find_imports(sources))) == sources.keys()
 
 
 def test_a_library_outside_its_place_is_found() -> None:
     sources = {
-        "mockserver.app": "import starlette.routing",
-        "mockserver.engine": "import json\nfrom starlette.responses import Response",
+        "mockserver.serving.app": "import starlette.routing",
+        "mockserver.engine.engine": "import json\nfrom starlette.responses import Response",
         "mockserver.scripting.paths": "import jsonpath_rfc9535",
         "mockserver.scripting.operators": "import jsonpath_rfc9535",
         "mockserver.settings": "import attrs",
     }
     assert find_stray_libraries(find_imports(sources)) == [
-        f"mockserver.engine, line 2, imports starlette.responses, which is known to {' and '.join(DOORS)}",
+        "mockserver.engine.engine, line 2, imports starlette.responses, which is known to serving",
         "mockserver.scripting.operators, line 1, imports jsonpath_rfc9535, which is known to scripting.paths",
         "mockserver.settings, line 1, imports attrs, which is known to no module",
     ]
-
-
-def test_the_contributing_guide_has_the_same_shelves() -> None:
-    text = (FOLDER.parent / "CONTRIBUTING.md").read_text("utf-8")
-    rows = re.findall(r"^\| \d\. [^:|]+: ([^|]+) \|", text, re.MULTILINE)
-    shelves = [tuple(re.findall(r"`(\w+)/?`", row)) for row in rows]
-    assert shelves == [names for shelf, names in SHELVES.items() if shelf != "the front"]

@@ -11,8 +11,8 @@ import pytest
 
 import mockserver
 from mockserver import MockServer, Sandbox, SandboxClock
-from mockserver.client import Door, HttpDoor
-from mockserver.server import LocalDoor
+from mockserver.client.local import LocalDoor
+from mockserver.client.sandbox import Door, HttpDoor
 
 ROOT = Path(__file__).parents[1]
 
@@ -88,7 +88,7 @@ def test_the_remote_client_imports_no_server() -> None:
 
 
 def test_serving_imports_nothing_before_it_is_needed() -> None:
-    statement = "import mockserver.server as s; s.build_engine(s.Settings())"
+    statement = "import mockserver.serving.building as s; s.build_engine(s.Settings())"
     late = {"faker", "jsonschema", "jsonpath_rfc9535", "joserfc", "cryptography", "importlib.metadata"}
     assert imported_by(statement) & late == set()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -95,7 +95,7 @@ def test_every_verb_and_every_marker_argument_is_named() -> None:
 
 
 def test_every_command_of_the_command_line_is_named() -> None:
-    from mockserver.cli import main
+    from mockserver.cli.main import main
 
     for name in main.commands:
         assert f"mockserver {name}" in README

@@ -12,7 +12,7 @@ from contextlib import nullcontext
 
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs, variants
-from mockserver.control.exchange import (
+from mockserver.control.routing import (
     BadRequest,
     ControlAnswer,
     ControlCall,
@@ -23,10 +23,10 @@ from mockserver.control.exchange import (
     refuse,
     refuse_all,
 )
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.exceptions import InvalidInput, MalformedJson, Problem, Unanswerable, UnknownItem
 from mockserver.json_codec import loads
-from mockserver.request_lines import read_query
+from mockserver.request.line import read_query
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.types import UNSET, Json, UnsetType
 

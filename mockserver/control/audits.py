@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mockserver.audits import find_duplicates, find_retries
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route
+from mockserver.control.routing import ControlAnswer, ControlCall, Route
+from mockserver.journal.audits import find_duplicates, find_retries
 
 
 def get_duplicates(call: ControlCall) -> ControlAnswer:

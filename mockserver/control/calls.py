@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 
-from mockserver.control.exchange import (
+from mockserver.control.requests import describe_request, find_call
+from mockserver.control.routing import (
     MAX_WAIT_SECONDS,
     BadRequest,
     ControlAnswer,
@@ -16,14 +17,10 @@ from mockserver.control.exchange import (
     Stream,
     refuse,
 )
-from mockserver.control.requests import describe_request, find_call
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
-from mockserver.exports import wrap_har, write_curl, write_har_entry, write_pytest
-from mockserver.journal import Call, CallFilter
-from mockserver.redaction import redact
-from mockserver.scripting.reading import Reading
-from mockserver.types import Json
-from mockserver.verification import (
+from mockserver.exports.exports import wrap_har, write_curl, write_har_entry, write_pytest
+from mockserver.journal.journal import Call, CallFilter
+from mockserver.journal.verification import (
     Failure,
     Tally,
     Verifier,
@@ -32,6 +29,9 @@ from mockserver.verification import (
     read_target,
     read_verification,
 )
+from mockserver.redaction import redact
+from mockserver.scripting.reading import Reading
+from mockserver.types import Json
 
 _FILTERS = ("operation", "status", "reason", "since", "warnings", "limit")
 

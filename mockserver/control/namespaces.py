@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route
-from mockserver.namespaces import Namespace
+from mockserver.control.routing import ControlAnswer, ControlCall, Route
+from mockserver.state.namespaces import Namespace
 from mockserver.types import JsonObject
 
 

@@ -11,17 +11,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from mockserver.clocks import format_instant
-from mockserver.control.exchange import ControlAnswer, ControlCall, Listing, Route
+from mockserver.control.routing import ControlAnswer, ControlCall, Listing, Route
 from mockserver.exceptions import BadQuestion, UnknownItem
-from mockserver.journal import Call, CountKey, make_subject, write_headers
+from mockserver.journal.journal import Call, CountKey, make_subject, write_headers
+from mockserver.journal.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
+from mockserver.journal.verification import read_target
 from mockserver.messages import Request
-from mockserver.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
 from mockserver.redaction import redact, redact_bytes, redact_header, redact_json
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading
 from mockserver.scripting.subjects import JsonContent, Subject
 from mockserver.types import Headers, Json, JsonObject
-from mockserver.verification import read_target
 
 # For so many pairs of request and stub the distance is worked out at once.
 _MAX_PAIRS = 20 * MAX_COMPARED

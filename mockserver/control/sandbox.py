@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from mockserver.clocks import format_instant, read_instant
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route
+from mockserver.control.routing import ControlAnswer, ControlCall, Route
 from mockserver.exceptions import BadQuestion, Problem, SettingsError
 from mockserver.json_codec import escape_pointer
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME, OPTIONS

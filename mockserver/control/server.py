@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from mockserver.catalogue import list_errors, list_faults
 from mockserver.contract import Assumption
-from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
 from mockserver.coverage import (
     report_assumptions,
     report_coverage,
@@ -15,7 +15,7 @@ from mockserver.coverage import (
     write_markdown,
     write_text,
 )
-from mockserver.journal import CountKey, Facet
+from mockserver.journal.journal import CountKey, Facet
 from mockserver.types import JsonObject
 from mockserver.version import VERSION
 
@@ -67,7 +67,7 @@ def coverage(call: ControlCall) -> ControlAnswer:
     too. `format` is json, text, markdown or html.
     """
     engine = call.engine
-    document = report_coverage(engine.contract, engine.facets, engine.variants, *count_calls(call))
+    document = report_coverage(engine.contract, engine.variants, *count_calls(call))
     match call.option("format"):
         case None | "json":
             return ControlAnswer(200, document)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container
 from typing import NamedTuple
 
-from mockserver.control.exchange import ControlAnswer, ControlCall, Route, refuse
+from mockserver.control.routing import ControlAnswer, ControlCall, Route, refuse
 from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
 from mockserver.json_codec import escape_pointer
 from mockserver.scripting.documents import (

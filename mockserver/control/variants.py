@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from mockserver.contract import Operation
-from mockserver.control.exchange import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
 from mockserver.control.sandbox import read_members
 from mockserver.exceptions import BadQuestion, Problem
-from mockserver.namespaces import VariantChoice
 from mockserver.redaction import redact
+from mockserver.state.namespaces import VariantChoice
 from mockserver.types import Json
 from mockserver.variants import Variant, VariantBook, list_statuses
 

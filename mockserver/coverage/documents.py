@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from mockserver.contract import Assumption, Contract, Operation
 from mockserver.contract.schema_registry import find_pointer
 from mockserver.coverage.facets import FacetReader, name_answer
-from mockserver.journal import CountKey, Facet
+from mockserver.journal.journal import CountKey, Facet
 from mockserver.json_codec import dumps_canonical, escape_pointer
 from mockserver.types import Json, JsonObject
 from mockserver.variants import VariantBook, list_statuses
@@ -27,7 +27,6 @@ DIMENSIONS: Mapping[str, str] = {
 
 def report_coverage(
     contract: Contract,
-    facets: FacetReader,
     variants: VariantBook,
     counts: Mapping[CountKey, int],
     touched: Mapping[Facet, int],
@@ -38,6 +37,7 @@ def report_coverage(
     the status of a breaking answer) stands in the same lists, and its name in `beyond`: it counts for
     nothing.
     """
+    facets = FacetReader(contract)
     operations = [
         _report_operation(operation, facets, variants, counts, touched)
         for operation in contract.operations.values()

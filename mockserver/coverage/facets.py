@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
-from mockserver.decision import CarryOut, Decision, Example, Literal, Refusal
-from mockserver.heads import read_cookies
-from mockserver.inspection import Inspection, Reading
-from mockserver.journal import Facet
+from mockserver.engine.decision import CarryOut, Decision, Example, Literal, Refusal
+from mockserver.journal.journal import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
+from mockserver.request.head import read_cookies
+from mockserver.request.inspection import Inspection, Reading
 from mockserver.variants.places import expand, list_named
 
 _MAX_USUAL = 200

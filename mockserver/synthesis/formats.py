@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from mockserver.synthesis.seeds import Seed
+from mockserver.seeds import Seed
 
 if TYPE_CHECKING:
     from faker.generator import Generator

@@ -6,8 +6,8 @@ import math
 from decimal import Decimal
 from fractions import Fraction
 
+from mockserver.seeds import Seed
 from mockserver.synthesis.layers import Layers, no_value
-from mockserver.synthesis.seeds import Seed
 from mockserver.types import Json
 
 # Where the limits leave a choice, numbers lie within so much of the allowed one that is nearest to zero.

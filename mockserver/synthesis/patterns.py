@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mockserver.regexes import compile_regex
-from mockserver.synthesis.seeds import Seed
+from mockserver.seeds import Seed
 
 # Inclusive ranges of code points.
 _Ranges: TypeAlias = tuple[tuple[int, int], ...]

@@ -20,6 +20,7 @@ from typing import Any, TypeAlias
 
 from mockserver.contract.schema_registry import FORMATS
 from mockserver.json_codec import dumps_canonical, escape_pointer
+from mockserver.seeds import Seed
 from mockserver.synthesis.formats import is_known_format, make_format, make_text
 from mockserver.synthesis.layers import (
     CONTAINERS,
@@ -50,7 +51,6 @@ from mockserver.synthesis.layers import (
 )
 from mockserver.synthesis.numbers import make_number
 from mockserver.synthesis.patterns import make_match
-from mockserver.synthesis.seeds import Seed
 from mockserver.types import Json, JsonObject, Schema
 
 __all__ = ["MAX_DEPTH", "MAX_ITEMS", "MAX_LENGTH", "MAX_PARTS", "IsValid", "NoValue", "make_value"]

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import dumps, loads
-from mockserver.synthesis.seeds import Seed
+from mockserver.seeds import Seed
 from mockserver.synthesis.values import NoValue, make_value
 from mockserver.types import Headers, Json
 from mockserver.variants.answers import Alter, Answer, Variant, combine, keep

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.doors import FROZEN, KEY, UNSENT, Answer, Api, socket_api
 from tests.judge import check

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mockserver.contract.inclusion import includes
 from mockserver.contract.schema_registry import SchemaRegistry
+from mockserver.seeds import Seed
 from mockserver.synthesis.layers import NoValue
-from mockserver.synthesis.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Json
 from tests.strategies import documents

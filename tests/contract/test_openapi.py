@@ -11,10 +11,10 @@ import pytest
 
 from mockserver.contract import Contract, Operation, load_contract
 from mockserver.contract.schema_registry import SchemaViolation
-from mockserver.engine import Engine
 from mockserver.exceptions import ContractError, Problem
-from mockserver.fixtures import Fixtures
+from mockserver.serving.building import assemble
 from mockserver.settings import Settings
+from mockserver.state.fixtures import Fixtures
 from tests.doors import UNSENT, engine_api
 
 HEAD = {"openapi": "3.1.0", "info": {"title": "Things", "version": "7"}}
@@ -315,7 +315,7 @@ def test_names_may_be_such_that_a_reference_must_encode_them(tmp_path: Path, nam
     contract = load(tmp_path, document, **{"s.json": {name: {"type": "boolean"}}})
     assert violations(contract, {"own": 1, "file": True}) == []
     assert [item.pointer for item in violations(contract, {"own": "x", "file": 1})] == ["/file", "/own"]
-    api = engine_api(Engine(contract, Fixtures({}, {}, (), {}, ()), Settings(), {}))
+    api = engine_api(assemble(contract, Fixtures({}, {}, (), {}, ()), Settings(), {}))
     assert api.send("GET", "/a", json=UNSENT).status == 200
 
 

@@ -28,7 +28,7 @@ from mockserver.contract.schema_registry import (
     name_type,
 )
 from mockserver.exceptions import ContractError
-from mockserver.synthesis.seeds import Seed
+from mockserver.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Json
 from tests.strategies import documents, json_values

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from mockserver.client.local import wait_for_answer
 from mockserver.control import ControlAnswer, Question, Stream
-from mockserver.engine import Engine
-from mockserver.server import wait_for_answer
+from mockserver.engine.engine import Engine
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from tests.desk import Desk
 from tests.doors import UNSENT
 

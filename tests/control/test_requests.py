@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mockserver.clocks import read_instant
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from tests.desk import ORIGIN, Desk
 from tests.doors import BODY, CREATE, UNSENT, encode, record_incomplete

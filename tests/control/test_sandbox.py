@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from mockserver.control import Control, ControlAnswer
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps
 from mockserver.messages import build_request
+from mockserver.serving.building import assemble
 from mockserver.types import UNSET
 from tests.doors import BODY, CREATE, FROZEN, KEY, UNSENT, Answer, engine_api, make_jwt
 
@@ -244,7 +245,7 @@ def test_after_a_restore_the_same_requests_get_the_same_keys(admin: Admin) -> No
 def test_ids_of_snapshots_are_equal_from_run_to_run_and_never_used_twice(
     admin: Admin, engine: Engine
 ) -> None:
-    other = Admin(Engine(engine.contract, engine.fixtures, engine.settings, engine.behaviours))
+    other = Admin(assemble(engine.contract, engine.fixtures, engine.settings, engine.behaviours))
     ids = []
     for _ in range(3):
         status, value = admin.ask("POST", "/snapshots")
@@ -256,7 +257,7 @@ def test_ids_of_snapshots_are_equal_from_run_to_run_and_never_used_twice(
 
 
 def test_the_newest_snapshots_are_kept(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mockserver.namespaces.MAX_SNAPSHOTS", 2)
+    monkeypatch.setattr("mockserver.state.namespaces.MAX_SNAPSHOTS", 2)
     ids = [admin.ask("POST", "/snapshots")[1]["id"] for _ in range(3)]
     answers = [admin.ask("POST", f"/snapshots/{id}/restore")[0] for id in ids]
     assert answers == [404, 200, 200]
@@ -266,11 +267,11 @@ def test_large_snapshots_make_room_for_newer_ones(admin: Admin, monkeypatch: pyt
     for name in "abcdefgh":
         admin.api.send(json=BODY | {"name": name})
     size = admin.engine.namespaces.default.snapshot().size
-    monkeypatch.setattr("mockserver.namespaces.MAX_KEPT", 2 * size)
+    monkeypatch.setattr("mockserver.state.namespaces.MAX_KEPT", 2 * size)
     ids = [admin.ask("POST", "/snapshots")[1]["id"] for _ in range(3)]
     answers = [admin.ask("POST", f"/snapshots/{id}/restore")[0] for id in ids]
     assert answers == [404, 200, 200]
-    monkeypatch.setattr("mockserver.namespaces.MAX_KEPT", 1)
+    monkeypatch.setattr("mockserver.state.namespaces.MAX_KEPT", 1)
     last = admin.ask("POST", "/snapshots")[1]["id"]
     answers = [admin.ask("POST", f"/snapshots/{id}/restore")[0] for id in (*ids, last)]
     assert answers == [404, 404, 404, 200]

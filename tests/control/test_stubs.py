@@ -15,10 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.control import Control, ControlAnswer
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
-from mockserver.fixtures import load_fixtures
-from mockserver.hsrcpay import BEHAVIOURS
 from mockserver.messages import Response, build_request
 from mockserver.scripting import stubs
 from mockserver.scripting.documents import (
@@ -28,8 +26,11 @@ from mockserver.scripting.documents import (
     read_stub,
     write_settings,
 )
+from mockserver.serving.building import assemble
 from mockserver.settings import Settings
+from mockserver.state.fixtures import load_fixtures
 from mockserver.types import UNSET
+from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.doors import BODY, CREATE, FROZEN, KEY
 
 # A path that is none of the contract, so that answers to it are judged by nothing.
@@ -454,7 +455,7 @@ def test_unmatched_stubs_are_those_that_answered_no_call_of_the_journal(admin: A
 
 
 def test_what_eviction_made_unknowable_is_409(engine: Engine) -> None:
-    few = Engine(engine.contract, engine.fixtures, Settings(clock=FROZEN, journal_limit=1), BEHAVIOURS)
+    few = assemble(engine.contract, engine.fixtures, Settings(clock=FROZEN, journal_limit=1), BEHAVIOURS)
     admin = Admin(few)
     admin.ask("DELETE", "/mappings")
     admin.add(stub("used"))
@@ -493,7 +494,7 @@ def test_outcomes_of_a_file_are_used_up_in_order(engine: Engine, tmp_path: Path)
     (tmp_path / "stubs" / "a.json").write_text(json.dumps({"mappings": mappings}))
     (tmp_path / "stubs" / "b.json").write_text(json.dumps(stub("third", **times)))
     fixtures = load_fixtures(tmp_path, engine.contract)
-    admin = Admin(Engine(engine.contract, fixtures, Settings(clock=FROZEN), BEHAVIOURS))
+    admin = Admin(assemble(engine.contract, fixtures, Settings(clock=FROZEN), BEHAVIOURS))
     for _ in range(2):
         for _ in range(4):
             admin.call()

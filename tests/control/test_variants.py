@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine import Engine
+from mockserver.engine.engine import Engine
 from tests.desk import Desk
 
 SHAPE = {"name", "operation", "status", "deviation", "legal"}

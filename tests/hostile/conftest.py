@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.hostile.wire import CANARY, Target, http
 

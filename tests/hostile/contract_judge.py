@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 
 

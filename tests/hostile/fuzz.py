@@ -20,7 +20,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.doors import Answer, parse
 from tests.hostile.wire import BODY, CREATE, chunked, http

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.hostile.wire import Target
 

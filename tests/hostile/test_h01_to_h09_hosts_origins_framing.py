@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockserver.server import ServerThread
+from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.hostile.servers import target_with
 from tests.hostile.wire import BODY, CREATE, Target, chunked, http, read_answer, read_to_end, split_answers

@@ -14,8 +14,8 @@ import zlib
 
 import pytest
 
-from mockserver import connection
-from mockserver.logs import CallLog
+from mockserver.serving import connection
+from mockserver.serving.logs import CallLog
 from tests.hostile.servers import target_with
 from tests.hostile.wire import (
     BODY,

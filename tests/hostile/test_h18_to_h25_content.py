@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from mockserver import MockServer, connect
-from mockserver.cli import main
+from mockserver.cli.main import main
 from mockserver.contract import load_contract
 from mockserver.exceptions import InvalidInput
 from mockserver.settings import packaged_folder

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.server import build_engine
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.doors import parse
 from tests.hostile.servers import target_with

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from mockserver import MockServer, app
+from mockserver import MockServer
 from mockserver.messages import build_request
-from mockserver.server import build_engine
+from mockserver.serving import app
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.hostile.fuzz import Attacker, attack_with, mutate
 from tests.hostile.servers import target_with
@@ -168,7 +169,7 @@ def test_h39_the_journal_is_bounded_and_its_counts_are_not() -> None:
 
 
 def test_h39_large_calls_are_evicted_by_their_size() -> None:
-    from mockserver.journal import ByteBudget
+    from mockserver.journal.journal import ByteBudget
 
     engine = build_engine(Settings())
     journal = engine.namespaces.default.journal

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mockserver.connection import Connection, expire_all
-from mockserver.server import ServerThread
+from mockserver.serving.connection import Connection, expire_all
+from mockserver.serving.uvicorn_server import ServerThread
 from tests.doors import Answer, parse
 
 # In no other test: wherever it turns up, a secret has leaked.

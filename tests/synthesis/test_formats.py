@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.contract.schema_registry import FORMATS
+from mockserver.seeds import Seed
 from mockserver.synthesis.formats import is_known_format, make_format, make_text
-from mockserver.synthesis.seeds import Seed
 
 NAMES = (
     "date-time", "date", "time", "duration", "email", "idn-email", "hostname", "idn-hostname", "ipv4", "ipv6",
@@ -104,7 +104,7 @@ def test_what_identifies_does_not_come_from_faker() -> None:
     program = (
         "import sys\n"
         "from mockserver.synthesis.formats import make_format, make_text\n"
-        "from mockserver.synthesis.seeds import Seed\n"
+        "from mockserver.seeds import Seed\n"
         "for name in ('date-time', 'date', 'time', 'ipv4', 'ipv6', 'uuid', 'byte'):\n"
         "    make_format(name, Seed('s'))\n"
         "for name in ('id', 'key', 'currency', 'amount', 'phone', 'created_at'):\n"

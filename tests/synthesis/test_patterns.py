@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.regexes import compile_regex
+from mockserver.seeds import Seed
 from mockserver.synthesis.patterns import make_match
-from mockserver.synthesis.seeds import Seed
 
 
 @pytest.mark.parametrize(

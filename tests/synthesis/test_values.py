@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from mockserver.contract.schema_registry import FORMATS
 from mockserver.json_codec import dumps
-from mockserver.synthesis.seeds import Seed
+from mockserver.seeds import Seed
 from mockserver.synthesis.values import MAX_DEPTH, MAX_PARTS, NoValue, make_value
 from mockserver.types import Json, Schema
 from tests.strategies import documents, schemas
@@ -133,7 +133,7 @@ def test_values_are_equal_in_processes_with_different_hash_seeds() -> None:
     }  # fmt: skip
     program = (
         "import json, sys\n"
-        "from mockserver.synthesis.seeds import Seed\n"
+        "from mockserver.seeds import Seed\n"
         "from mockserver.synthesis.values import make_value\n"
         "schema = json.loads(sys.argv[1])\n"
         "print(json.dumps(make_value(schema, Seed('seed'), resolve=lambda reference: True)))\n"

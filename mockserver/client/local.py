@@ -1,0 +1,165 @@
+"""MockServer: a server in this process, and the door to its sandboxes."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from mockserver.client.sandbox import AROUND_A_BODY, Reply, Sandbox
+from mockserver.control import ControlAnswer, Question
+from mockserver.exceptions import MockServerError
+from mockserver.journal.journal import Call
+from mockserver.json_codec import dumps, loads_kept
+from mockserver.serving.app import App, create_app
+from mockserver.serving.building import build_engine
+from mockserver.serving.uvicorn_server import ServerThread
+from mockserver.settings import Settings
+from mockserver.types import UNSET
+
+if TYPE_CHECKING:
+    from mockserver.client.transports.httpx_transport import HttpxTransport
+    from mockserver.client.transports.requests_adapter import SandboxAdapter
+
+
+class LocalDoor:
+    """The control API of an application in this process: nothing is sent, nothing listens."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self.thread: ServerThread | None = None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port. Raises MockServerError where nothing listens."""
+        if self.thread is None:
+            hint = "use `with MockServer() as server:` or start(); transport() needs no port"
+            raise MockServerError(f"the server is not started; {hint}")
+        return self.thread.origin
+
+    @property
+    def prefix(self) -> str:
+        """The path of the contract's server URL."""
+        return self._app.engine.contract.prefix
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Carry out one control call, in this thread."""
+        path, _, query = target.partition("?")
+        origin = "http://127.0.0.1" if self.thread is None else self.thread.origin
+        answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
+        if isinstance(answer, Question):
+            answer = wait_for_answer(answer)
+        assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
+        if answer.text is not None:
+            return Reply(answer.status, answer.text)
+        # As it would come over a wire: plain JSON, and nobody else's.
+        if answer.value is UNSET:
+            return Reply(answer.status, None)
+        return Reply(answer.status, loads_kept(dumps(answer.value), around=AROUND_A_BODY))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that leads straight to the application, into a namespace."""
+        from mockserver.client.transports.httpx_transport import LocalTransport
+
+        return LocalTransport(self._app, namespace)
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that leads straight to the application, into a namespace."""
+        from mockserver.client.transports.requests_adapter import LocalAdapter
+
+        return LocalAdapter(self._app, namespace, **options)
+
+
+def wait_for_answer(question: Question) -> ControlAnswer:
+    """Block this thread, woken by the calls themselves, until there is an answer or its time is up."""
+    came = threading.Event()
+
+    def listen(call: Call) -> None:
+        came.set()
+
+    listeners = question.namespace.journal.listeners
+    listeners.add(listen)
+    try:
+        deadline = time.monotonic() + question.seconds
+        while True:
+            came.clear()
+            with question.namespace.lock:
+                answer = question.ask()
+            if answer is not None:
+                return answer
+            if not came.wait(max(0.0, deadline - time.monotonic())):
+                with question.namespace.lock:
+                    return question.give_up()
+    finally:
+        listeners.discard(listen)
+
+
+class MockServer(Sandbox):
+    """A mock server in this process, and the sandbox of its default namespace.
+
+        with MockServer(seed="s") as server:
+            create_key(server.base_url, server.secret_key)
+            server.verify("createApiKey", times=1)
+
+    `settings` are the options of `mockserver serve` as keyword arguments (see Settings), but `port` is 0 if
+    not given: a free one. Construction reads contract and fixtures, and the verbs, `transport()` included,
+    work from then on; `start()` opens the port. Two servers share nothing. Raises SettingsError,
+    ContractError and FixtureError, each with every problem.
+
+    In unittest: `self.server = self.enterContext(MockServer())`. In a coroutine: `async with MockServer() as
+    server:` starts and stops it without blocking the event loop.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = Settings(port=0).with_changes(settings)
+        self._app = create_app(build_engine(self.settings))
+        self._local = LocalDoor(self._app)
+        super().__init__(self._local)
+
+    def __repr__(self) -> str:
+        where = "not started" if self._local.thread is None else self._local.thread.origin
+        return f"<MockServer {where}>"
+
+    def start(self) -> Self:
+        """Listen, in a thread; returns when connections are accepted. Does nothing if it listens already.
+
+        Started anew after `stop()` it listens on the same port and has everything that it had. Raises
+        SettingsError if the port is taken.
+
+            server = MockServer().start()
+        """
+        if self._local.thread is None:
+            self._local.thread = ServerThread(self.settings, app=self._app).start()
+            self.settings = dataclasses.replace(self.settings, port=self._local.thread.port)
+        return self
+
+    def stop(self) -> None:
+        """Stop listening; answers that are held or delayed are let go. Safe to call twice.
+
+        server.stop()
+        """
+        thread, self._local.thread = self._local.thread, None
+        if thread is not None:
+            thread.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return await asyncio.to_thread(self.start)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.stop)

@@ -1,0 +1,970 @@
+"""Sandbox: the verbs of a test on one namespace. The same ones in this process and against a remote server.
+
+    sandbox.fail_next(429, times=2, operation="createApiKey")
+    create_key(sandbox.base_url, sandbox.secret_key)
+    sandbox.verify("createApiKey", times=3)
+
+Every verb is one control call. A Door carries it: over HTTP here, straight to the engine in `server`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from mockserver.exceptions import (
+    BadQuestion,
+    ControlError,
+    InvalidInput,
+    MalformedJson,
+    MockServerError,
+    Problem,
+    SettingsError,
+    StubError,
+    Unanswerable,
+    UnknownItem,
+    VerificationError,
+)
+from mockserver.journal.explanations import explain, show_call
+from mockserver.json_codec import dumps, loads_kept
+from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
+from mockserver.types import UNSET, Json, JsonObject, UnsetType
+
+if TYPE_CHECKING:
+    from mockserver.client.transports.httpx_transport import HttpxTransport
+    from mockserver.client.transports.requests_adapter import SandboxAdapter
+
+# How long a control call may take that does not wait for anything, in seconds.
+# Levels of JSON that the control API puts around the body of a call, at most.
+AROUND_A_BODY = 16
+CONTROL_TIMEOUT_SECONDS = 30.0
+
+
+class Reply(NamedTuple):
+    """The answer to a control call: its status, and its JSON value or its text."""
+
+    status: int
+    value: Json
+
+
+class Door(Protocol):
+    """How the verbs reach a server."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the server. Raises MockServerError where it does not listen."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """The path of the contract's server URL, without a slash at its end: `/v1`."""
+        ...
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Carry out one control call.
+
+        `target` is path and query below `/__admin`; `wait_seconds` is how long the server itself may wait.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up what is kept open for the next call, which opens it anew."""
+        ...
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that leads into a namespace."""
+        ...
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that leads into a namespace."""
+        ...
+
+
+def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
+    """The sandbox of a server that runs elsewhere.
+
+    `url` is the origin of the server (`http://127.0.0.1:4020`) for its default namespace, or the base path
+    of another namespace (`http://127.0.0.1:4020/~t1`); `admin_token` is that of `--admin-token`.
+
+    Raises ValueError for a URL that cannot be one, MockServerError if no mock server answers there, and
+    ControlError if it wants another token.
+
+        with connect("http://127.0.0.1:4020") as sandbox:
+            sandbox.fail_next(503)
+    """
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    name = path.removeprefix("/~") if path.startswith("/~") else DEFAULT_NAMESPACE
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    if not is_whole or path not in ("", f"/~{name}") or "/" in name:
+        raise ValueError(
+            f"{url!r} must be the origin of a server such as http://127.0.0.1:4020, or end in /~name"
+        )
+    sandbox = Sandbox(HttpDoor(f"{parts.scheme}://{parts.netloc}", admin_token), name)
+    # Whatever is wrong with address or token is said here and not by the first verb.
+    sandbox._ask("GET", "/version")
+    return sandbox
+
+
+class HttpDoor:
+    """The control API of a server over HTTP. Safe to use from many threads."""
+
+    def __init__(self, origin: str, admin_token: str | None = None) -> None:
+        self._origin = origin
+        parts = urlsplit(origin)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._address = parts.netloc
+        self._headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}
+        if admin_token is not None:
+            self._headers["Authorization"] = f"Bearer {admin_token}"
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
+        # Nobody has to close a sandbox: what is still open goes with the door.
+        self._close = weakref.finalize(self, _close_all, self._idle)
+
+    def __repr__(self) -> str:
+        return f"<HttpDoor {self._origin}>"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self._origin
+
+    @cached_property
+    def prefix(self) -> str:
+        """The path of the contract's server URL. A server keeps its contract, so it is asked for once."""
+        _, contract = self.call(DEFAULT_NAMESPACE, "GET", "/contract", b"", 0.0)
+        servers = contract.get("servers") or [{"url": ""}]
+        return str(urlsplit(servers[0]["url"]).path.rstrip("/"))
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Send one control call. Raises MockServerError if no mock server answers."""
+        prefix = "" if namespace == DEFAULT_NAMESPACE else f"/~{namespace}"
+        seconds = CONTROL_TIMEOUT_SECONDS + wait_seconds
+        status, media_type, content = self._send(method, f"{prefix}/__admin{target}", body, seconds)
+        if not media_type.startswith("application/json"):
+            return Reply(status, content.decode("utf-8", "replace"))
+        try:
+            return Reply(status, loads_kept(content, around=AROUND_A_BODY))
+        except MalformedJson:
+            raise MockServerError(f"{self._origin} is no mock server: its JSON is broken") from None
+
+    def _send(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str, bytes]:
+        while True:
+            connection, is_used = self._take(seconds)
+            try:
+                connection.request(method, path, body, self._headers)
+                response = connection.getresponse()
+                content = response.read()
+            except (http.client.HTTPException, OSError) as error:
+                connection.close()
+                # A server closes a connection that nobody used for a while; the call has not reached it.
+                if is_used and isinstance(error, ConnectionError):
+                    continue
+                raise MockServerError(f"no mock server answers at {self._origin}: {error}") from None
+            self._give_back(connection)
+            return response.status, response.getheader("content-type", ""), content
+
+    def _take(self, seconds: float) -> tuple[http.client.HTTPConnection, bool]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            return self._kind(self._address, timeout=seconds), False
+        connection.timeout = seconds
+        connection.sock.settimeout(seconds)
+        return connection, True
+
+    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+        if connection.sock is not None:
+            with self._lock:
+                self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the connections that are kept open. The next call opens a new one."""
+        with self._lock:
+            _close_all(self._idle)
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that sends every request to this server, into a namespace."""
+        from mockserver.client.transports.httpx_transport import RemoteTransport
+
+        return RemoteTransport(self._origin, namespace)
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that sends every request to this server, into a namespace."""
+        from mockserver.client.transports.requests_adapter import RemoteAdapter
+
+        return RemoteAdapter(self._origin, namespace, **options)
+
+
+def _close_all(connections: list[http.client.HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+class Headers(Mapping[str, str]):
+    """Headers by name, whatever its case; several values of one name are joined by `, ` (RFC 9110, 5.3)."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, headers: Mapping[str, str | list[str]]) -> None:
+        self._values = {
+            name.lower(): value if isinstance(value, str) else ", ".join(value)
+            for name, value in headers.items()
+        }
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        return repr(self._values)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedResponse:
+    """The answer of a call, redacted. `json` is its body: a text where that is no JSON, None where there is
+    none."""
+
+    status: int
+    headers: Headers
+    json: Json
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RecordedCall:
+    """One call as the journal has it, credentials and issued keys redacted.
+
+    `raw` is all of it in the shape of `GET /__admin/calls/{id}`; the properties are its members.
+    """
+
+    raw: JsonObject
+
+    def __repr__(self) -> str:
+        status = "no answer" if self.status is None else self.status
+        return f"<RecordedCall {self.number} {self.method} {self.path} {status} {self.reason}>"
+
+    @property
+    def id(self) -> str:
+        """The id that the answer carried as `mockserver-call-id`."""
+        return str(self.raw["id"])
+
+    @property
+    def number(self) -> int:
+        """Its place in its namespace, from 1, without gaps."""
+        return int(self.raw["number"])
+
+    @property
+    def method(self) -> str:
+        """The method, as it was sent."""
+        return str(self.raw["request"]["method"])
+
+    @property
+    def path(self) -> str:
+        """The path without the namespace, percent-encoded as it was sent."""
+        return str(self.raw["request"]["path"])
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query, decoded: every name with its values."""
+        query: dict[str, list[str]] = self.raw["request"]["query"]
+        return query
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the request."""
+        return Headers(self.raw["request"]["headers"])
+
+    @property
+    def json(self) -> Json:
+        """The body of the request: parsed JSON, a text where it is none, None if it is empty."""
+        return self.raw["request"]["body"]
+
+    @property
+    def text(self) -> str:
+        """The body of the request as one text; JSON is written anew, compact."""
+        body = self.json
+        if body is None:
+            return ""
+        return body if isinstance(body, str) else dumps(body).decode("utf-8")
+
+    @property
+    def operation(self) -> str | None:
+        """The operation of the contract that was called; None for a path or method that it lacks."""
+        operation: str | None = self.raw["operation"]
+        return operation
+
+    @property
+    def credential(self) -> JsonObject:
+        """`kind`, `mode`, `display` and `fingerprint`; equal secrets have equal fingerprints."""
+        credential: JsonObject = self.raw["credential"]
+        return credential
+
+    @property
+    def violations(self) -> list[JsonObject]:
+        """How the request breaks the contract: `in`, `pointer`, `keyword`, `message` each."""
+        violations: list[JsonObject] = self.raw["violations"]
+        return violations
+
+    @property
+    def warnings(self) -> list[JsonObject]:
+        """What is suspicious and was answered all the same: `code` and `message` each."""
+        warnings: list[JsonObject] = self.raw["warnings"]
+        return warnings
+
+    @property
+    def reason(self) -> str:
+        """Why it was answered so: the slug that the answer carried as `mockserver-reason`."""
+        return str(self.raw["reason"])
+
+    @property
+    def stub(self) -> JsonObject | None:
+        """`id` and `name` of the stub that answered."""
+        stub: JsonObject | None = self.raw["stub"]
+        return stub
+
+    @property
+    def variant(self) -> str | None:
+        """The name of the variant that the answer was; None for a plain one."""
+        variant: str | None = self.raw.get("variant")
+        return variant
+
+    @property
+    def fault(self) -> str | None:
+        """The fault that the answer met on its way."""
+        fault: str | None = self.raw["fault"]
+        return fault
+
+    @property
+    def phase(self) -> str | None:
+        """`before` or `after_commit`, for an answer that was scripted."""
+        phase: str | None = self.raw["phase"]
+        return phase
+
+    @property
+    def response(self) -> RecordedResponse | None:
+        """The answer; None as long as there is none."""
+        response = self.raw["response"]
+        if response is None:
+            return None
+        return RecordedResponse(response["status"], Headers(response["headers"]), response["body"])
+
+    @property
+    def status(self) -> int | None:
+        """The status of the answer; None as long as there is none."""
+        response = self.raw["response"]
+        return None if response is None else int(response["status"])
+
+    @property
+    def state(self) -> str:
+        """`in_flight`, `answered`, `faulted` or `disconnected`."""
+        return str(self.raw["state"])
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentedError:
+    """An error that the contract documents, with its exact body.
+
+    `provoke` holds ways to get it: `queue` is a body for `POST /__admin/queue`, `python` a line of Python.
+    """
+
+    operation: str
+    status: int
+    reason: str
+    body: Json
+    provoke: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVariant:
+    """An answer that differs from the plain one of its operation and status in one way.
+
+    `deviation` says in words what differs; `legal` is false for one that breaks the contract.
+    """
+
+    name: str
+    operation: str
+    status: int
+    deviation: str
+    legal: bool
+
+
+class SandboxClock:
+    """The clock of one sandbox: it drives `created_at`, expiry, rate windows and idempotency."""
+
+    __slots__ = ("_sandbox",)
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+
+    def __repr__(self) -> str:
+        return f"<SandboxClock of {self._sandbox.name}>"
+
+    @property
+    def now(self) -> datetime:
+        """What time it is in the sandbox, in UTC, to the millisecond."""
+        return datetime.fromisoformat(self._sandbox._ask("GET", "/clock")["now"])
+
+    @property
+    def mode(self) -> str:
+        """`real`, `frozen` or `shifted`."""
+        return str(self._sandbox._ask("GET", "/clock")["mode"])
+
+    def freeze(self, moment: str | datetime | None = None) -> None:
+        """Stand still at a moment: an RFC 3339 text or a datetime with its zone; by default, now.
+
+        Raises BadQuestion for a moment that is none.
+
+            sandbox.clock.freeze("2026-01-01T00:00:00Z")
+        """
+        if isinstance(moment, datetime):
+            if moment.tzinfo is None:
+                raise BadQuestion([Problem(f"{moment!r} has no zone; give it tzinfo=UTC, for example")])
+            moment = moment.isoformat()
+        body: JsonObject = {"mode": "frozen"} if moment is None else {"mode": "frozen", "now": moment}
+        self._sandbox._ask("PUT", "/clock", body)
+
+    def advance(self, seconds: float | timedelta) -> None:
+        """Move on by so many seconds (or a timedelta) at once; a negative number moves back.
+
+        Raises BadQuestion for a time outside the years 1 to 9999.
+
+            sandbox.clock.advance(3600)
+        """
+        span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
+        self._sandbox._ask("PUT", "/clock", {"advanceSeconds": span})
+
+    def run_real(self) -> None:
+        """Follow the machine's own time again.
+
+        sandbox.clock.run_real()
+        """
+        self._sandbox._ask("PUT", "/clock", {"mode": "real"})
+
+
+# An operationId, a WireMock request pattern, or an entry of `expected` in `POST /__admin/verify`.
+What = str | Mapping[str, Any]
+
+
+class Sandbox:
+    """What one namespace holds, and the verbs on it. Made by MockServer, `namespace()` and `connect()`.
+
+    Used as a context manager it gives up its connections at the end; nothing is lost without.
+    """
+
+    def __init__(self, door: Door, name: str = DEFAULT_NAMESPACE) -> None:
+        if not NAMESPACE_NAME.fullmatch(name):
+            raise BadQuestion(
+                [Problem(f"{name!r} is no name of a namespace; must be 1 to 40 of a-z, 0-9 and -")]
+            )
+        self._door = door
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._door.close()
+
+    # Where it is, and who may come in.
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port: `http://127.0.0.1:49213`. Raises MockServerError if nothing listens."""
+        return self._door.origin
+
+    @property
+    def base_url(self) -> str:
+        """What stands for `https://api.hsrcpay.com/v1`: `http://127.0.0.1:49213/~t1/v1`.
+
+        Without a slash at its end, like the contract's server URL. Raises MockServerError if nothing listens.
+        """
+        path = "" if self.name == DEFAULT_NAMESPACE else f"/~{self.name}"
+        return f"{self.origin}{path}{self._door.prefix}"
+
+    @property
+    def secret_key(self) -> str:
+        """A secret test key that may do everything and leads into this namespace by itself."""
+        return f"sk_test_{self._mark}local"
+
+    @property
+    def publishable_key(self) -> str:
+        """A publishable test key of this namespace; it may never create anything."""
+        return f"pk_test_{self._mark}local"
+
+    @property
+    def _mark(self) -> str:
+        return "" if self.name == DEFAULT_NAMESPACE else f"ns-{self.name}_"
+
+    def jwt(
+        self,
+        permissions: Sequence[str] | Mapping[str, Sequence[str]] | None = None,
+        *,
+        expires_in_seconds: int = 3600,
+    ) -> str:
+        """An access token that leads into this namespace, signed by the server's own provider.
+
+        `permissions` is a list (`["account:api:key:create"]`) or a map (`{"account:api:key": ["create"]}`);
+        without it the token may do everything. It expires `expires_in_seconds` after the sandbox's present.
+        Raises BadQuestion for what no token can have.
+
+            client.headers["Authorization"] = f"Bearer {sandbox.jwt(['account:api:key:create'])}"
+        """
+        body: JsonObject = {"expiresInSeconds": expires_in_seconds}
+        if permissions is not None:
+            body["permissions"] = _plain(permissions)
+        return str(self._ask("POST", "/tokens", body)["token"])
+
+    # Script it.
+
+    def fail_next(
+        self,
+        status: int | None = None,
+        *,
+        times: int = 1,
+        operation: str | None = None,
+        fault: str | None = None,
+        phase: str = "before",
+        delay: float = 0.0,
+        body: Json | UnsetType = UNSET,
+        headers: Mapping[str, str] | None = None,
+        off_contract: bool = False,
+    ) -> str:
+        """Let the next calls fail; returns the id of the stub that does it.
+
+        `status` is a documented error status, its body comes from the contract unless `body` (a text, or
+        any other JSON) is given. `fault` damages the answer on its way (`CONNECTION_RESET_BY_PEER`, …).
+        `times` is how many calls fail, `operation` which operation's (any if not given). With
+        `phase="after_commit"` the operation is carried out and only its answer is lost. `delay` is in
+        seconds. `off_contract` allows an answer that the contract does not.
+
+        Raises StubError with every problem: an unknown operation or fault, a status that the operation does
+        not document, a body that breaks the contract.
+
+            sandbox.fail_next(429, times=2, operation="createApiKey")
+            sandbox.fail_next(fault="CONNECTION_RESET_BY_PEER", phase="after_commit")
+        """
+        if status is None and fault is None:
+            raise StubError([Problem("fail_next needs a status such as 429, or a fault", "/response")])
+        if fault is None and isinstance(status, int) and status < 400:
+            hint = "use queue() or stub() to script an answer that is none"
+            raise StubError([Problem(f"{status} is no failure; {hint}", "/response/status")])
+        response: JsonObject = {"status": status, "fault": fault and str(fault), "headers": _plain(headers)}
+        if body is not UNSET:
+            response["body" if isinstance(body, str) else "jsonBody"] = body
+        if delay:
+            response["fixedDelayMilliseconds"] = round(delay * 1000)
+        own: JsonObject = {"times": times, "operation": operation, "phase": str(phase)}
+        if off_contract:
+            own["offContract"] = True
+        return self.stub(
+            {"request": {}, "response": _given(response), "metadata": {"mockserver": _given(own)}}
+        )
+
+    def queue(self, operation: str, outcomes: Iterable[int | Mapping[str, Any]]) -> list[str]:
+        """Script the next answers of an operation, to be used up in this order; returns the ids of the stubs.
+
+        An outcome is a status, or a mapping of `status`, `body`, `headers`, `fault`, `phase`, `delay`
+        (seconds), `times` and `offContract`. Raises StubError with every problem of every outcome.
+
+            sandbox.queue("createApiKey", [500, {"fault": "EMPTY_RESPONSE", "phase": "after_commit"}, 201])
+        """
+        body = {"operation": operation, "outcomes": [_plain(outcome) for outcome in outcomes]}
+        return [mapping["id"] for mapping in self._ask("POST", "/queue", body, error=StubError)["mappings"]]
+
+    def stub(self, mapping: Mapping[str, Any]) -> str:
+        """Add a stub in WireMock's JSON; returns its id. Raises StubError with every problem.
+
+        sandbox.stub({
+            "request": {"method": "POST", "urlPath": "/v1/api-keys/"},
+            "response": {"status": 503, "fixedDelayMilliseconds": 200},
+            "metadata": {"mockserver": {"times": 1}},
+        })
+        """
+        return str(self._ask("POST", "/mappings", _plain(mapping), error=StubError)["id"])
+
+    def stubs(self) -> list[JsonObject]:
+        """The stubs of the sandbox in WireMock's JSON, newest first; those used up are gone.
+
+        assert sandbox.stubs()[0]["response"]["status"] == 429
+        """
+        mappings: list[JsonObject] = self._ask("GET", "/mappings")["mappings"]
+        return mappings
+
+    def remove_stub(self, stub_id: str) -> None:
+        """Take a stub out. Raises UnknownItem if there is none of that id.
+
+        sandbox.remove_stub(sandbox.fail_next(503, times=100))
+        """
+        self._ask("DELETE", f"/mappings/{quote(stub_id, safe='')}")
+
+    def release(self, stub_id: str) -> int:
+        """Let go the answers that a stub holds now (`"hold": true`); returns how many there were.
+
+        Raises UnknownItem if there is no stub of that id.
+
+            sandbox.release(stub_id)
+        """
+        return int(self._ask("POST", f"/mappings/{quote(stub_id, safe='')}/release")["released"])
+
+    @property
+    def errors(self) -> list[JsonObject]:
+        """Every documented error: `operation`, `status`, `reason`, `body`, and `provoke`, ways to get it.
+
+        for error in sandbox.errors: print(error["status"], error["reason"], error["provoke"]["python"])
+        """
+        errors: list[JsonObject] = self._ask("GET", "/errors")["errors"]
+        return errors
+
+    def variant(self, name: str | None, *, operation: str | None = None, status: int | None = None) -> None:
+        """Let every answer that has a variant of this name be it, until another is named or None.
+
+        `operation` and `status` mean the answers of these alone. The operation is carried out as ever; two
+        deviations at once are `"first+second"`. Raises BadQuestion, with the nearest, for a name that no such
+        answer has.
+
+            sandbox.variant("null-expires_at")
+        """
+        self._ask("PUT", "/variant", {"name": name, "operation": operation, "status": status})
+
+    def variants(
+        self,
+        operation: str | None = None,
+        *,
+        status: int | None = None,
+        name: str | None = None,
+        pairs: bool = False,
+        diff: bool = False,
+    ) -> list[JsonObject]:
+        """The variants of answers: `name`, `operation`, `status`, `deviation`, and `legal`, false for those
+        that break the contract.
+
+        `pairs` lists any two legal ones at once instead; `diff` adds how each differs from the plain answer.
+        Raises BadQuestion for an operation or a name that there is not.
+
+            for variant in sandbox.variants("createApiKey", status=201): print(variant["name"])
+        """
+        question = {"operation": operation, "status": status, "name": name}
+        question |= {"pairs": "true" if pairs else None, "diff": "true" if diff else None}
+        variants: list[JsonObject] = self._ask("GET", f"/variants?{urlencode(_given(question))}")["variants"]
+        return variants
+
+    # Ask what came.
+
+    def calls(
+        self,
+        operation: str | None = None,
+        *,
+        status: int | None = None,
+        since: str | datetime | None = None,
+        limit: int | None = None,
+    ) -> list[RecordedCall]:
+        """The calls that came, oldest first; those in flight too.
+
+        `operation` and `status` choose among them, `since` (an RFC 3339 text or a datetime with its zone)
+        takes those after it, `limit` the newest. Raises BadQuestion for an operation that the contract lacks.
+
+            assert sandbox.calls("createApiKey")[-1].json["name"] == "ci"
+        """
+        moment = since.isoformat() if isinstance(since, datetime) else since
+        question = {"operation": operation, "status": status, "since": moment, "limit": limit}
+        found = self._ask("GET", f"/calls?{urlencode(_given(question))}")
+        return [RecordedCall(call) for call in found["calls"]]
+
+    def find_calls(self, pattern: Mapping[str, Any]) -> list[RecordedCall]:
+        """The calls that a WireMock request pattern matches, oldest first. Raises BadQuestion for no pattern.
+
+        sandbox.find_calls({"headers": {"Idempotency-Key": {"absent": True}}})
+        """
+        ids = {request["id"] for request in self._ask("POST", "/requests/find", _plain(pattern))["requests"]}
+        return [call for call in self.calls() if call.id in ids]
+
+    @property
+    def last_call(self) -> RecordedCall:
+        """The newest call. Raises VerificationError if none came.
+
+        assert sandbox.last_call.headers["content-type"] == "application/json"
+        """
+        __tracebackhide__ = True
+        calls = self.calls(limit=1)
+        if not calls:
+            raise VerificationError(f"no call came to the sandbox {self.name!r}")
+        return calls[0]
+
+    def curl(self, call: RecordedCall | str) -> str:
+        """A line for a shell that makes a call (or the call of an id) again, with a stand-in credential.
+
+        Raises UnknownItem if the journal does not have it any more.
+
+            print(sandbox.curl(sandbox.last_call))
+        """
+        id = call.id if isinstance(call, RecordedCall) else call
+        return str(self._ask("GET", f"/calls/{quote(id, safe='')}?format=curl")).rstrip("\n")
+
+    def verify(
+        self,
+        what: What,
+        times: int | None = None,
+        *,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        nothing_else: bool = False,
+        timeout: float = 0.0,
+    ) -> None:
+        """Check how often something was called: exactly `times`, `at_least` or `at_most`; else at least once.
+
+        `what` is an operationId or a WireMock request pattern. `nothing_else` demands that no other call
+        came; `timeout` is how many seconds to wait for calls that are still to come.
+
+        Raises VerificationError, an AssertionError, with the nearest calls and each difference; BadQuestion
+        for what has no meaning, such as an unknown operation; Unanswerable if evicted calls could count.
+
+            sandbox.verify("createApiKey", times=3)
+            sandbox.verify({"method": "POST", "headers": {"Idempotency-Key": {"absent": True}}}, times=0)
+        """
+        counts = {"exactly": times, "atLeast": at_least, "atMost": at_most}
+        __tracebackhide__ = True  # pytest: show the line of the test, not this one
+        self._verify([_expectation(what) | _given(counts)], False, nothing_else, timeout)
+
+    def verify_in_order(self, *steps: What, nothing_else: bool = False, timeout: float = 0.0) -> None:
+        """Check that calls came in this order: all of one step before those of the next.
+
+        A step is an operationId, a request pattern, or an entry of `expected` in `POST /__admin/verify` such
+        as `{"operation": "createApiKey", "exactly": 2}`. Raises as `verify` does.
+
+            sandbox.verify_in_order("createApiKey", "listApiKeys", "deleteApiKey")
+        """
+        __tracebackhide__ = True
+        self._verify([_expectation(step) for step in steps], True, nothing_else, timeout)
+
+    def verify_no_duplicates(self) -> None:
+        """Check that nothing was created twice: no two creates with the same meaning were carried out.
+
+        That is what a retry without an idempotency key makes of an answer that was lost. Raises
+        VerificationError with the calls.
+
+            sandbox.verify_no_duplicates()
+        """
+        __tracebackhide__ = True
+        lines = []
+        for duplicate in self._ask("GET", "/audits/duplicates")["duplicates"]:
+            calls = duplicate["calls"]
+            lines += [f"{duplicate['operation']} was carried out {len(calls)} times with the same meaning:"]
+            lines += [f"  {show_call(call)}" for call in calls]
+        if lines:
+            raise VerificationError("\n".join(lines))
+
+    def verify_retry_after(self) -> None:
+        """Check that whoever was asked to wait did so: no call came earlier than `Retry-After` allowed.
+
+        Raises VerificationError with the calls that came too early.
+
+            sandbox.verify_retry_after()
+        """
+        __tracebackhide__ = True
+        retries = self._ask("GET", "/audits/retry-after")["retries"]
+        lines = [
+            f"call {retry['number']} of {retry['operation']} came after {retry['waitedSeconds']:g} s, "
+            f"but {retry['askedSeconds']:g} s were asked for"
+            for retry in retries
+            if not retry["respected"]
+        ]
+        if lines:
+            raise VerificationError("\n".join(lines))
+
+    def _verify(self, expected: list[JsonObject], in_order: bool, nothing_else: bool, timeout: float) -> None:
+        __tracebackhide__ = True
+        body = {"expected": expected, "inOrder": in_order, "nothingElse": nothing_else}
+        body |= {"timeoutMillis": round(timeout * 1000)} if timeout else {}
+        answer = self._ask("POST", "/verify", body, wait_seconds=timeout)
+        if not answer["ok"]:
+            raise VerificationError("\n\n".join(explain(failure) for failure in answer["failures"]))
+
+    def wait_for(self, what: What, times: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
+        """Wait until something was called `times` times; returns those calls, oldest first.
+
+        Woken by the call itself; a call counts as soon as it is recorded, before its answer arrives.
+        `timeout` is in seconds. In a coroutine: `await asyncio.to_thread(sandbox.wait_for, "createApiKey")`.
+
+        Raises VerificationError when the time is up, and else as `verify` does.
+
+            sandbox.wait_for("createApiKey", times=2, timeout=10)
+        """
+        __tracebackhide__ = True
+        self.verify(what, at_least=times, timeout=timeout)
+        return self.calls(what) if isinstance(what, str) else self.find_calls(what)
+
+    def assumptions(self, *, touched: bool = False) -> list[JsonObject]:
+        """What of the contract is inferred or invented: `what`, `provenance` and `source` each; with
+        `touched` only what the calls came upon, as far as counters can tell.
+
+            assert all(each["provenance"] != "invented" for each in sandbox.assumptions(touched=True))
+        """
+        answer = self._ask("GET", "/assumptions?run=true" if touched else "/assumptions")
+        assumptions: list[JsonObject] = answer["assumptions"]
+        return assumptions
+
+    def coverage(self, *, all_namespaces: bool = False) -> JsonObject:
+        """How much of the contract the calls touched: `operations`, each with its items and their hits, and a
+        `summary`; with `all_namespaces` by all calls since the server started.
+
+            assert sandbox.coverage()["summary"]["percent"] > 90
+        """
+        coverage: JsonObject = self._ask("GET", "/coverage?all=true" if all_namespaces else "/coverage")
+        return coverage
+
+    # Time and state.
+
+    @property
+    def clock(self) -> SandboxClock:
+        """The clock of the sandbox.
+
+        sandbox.clock.freeze("2026-01-01T00:00:00Z")
+        """
+        return SandboxClock(self)
+
+    def configure(self, **settings: Any) -> None:
+        """Change options for this sandbox alone, until it is reset: `seed`, `clock`, `success_status`, …
+
+        Raises SettingsError with every problem.
+
+            sandbox.configure(success_status=200, rate_limit="5/1m")
+        """
+        self._ask("PATCH", "/settings", settings, error=SettingsError)
+
+    def reset(self) -> None:
+        """Everything as at the start: stubs of the files, no calls, no keys, clock and options too.
+
+        sandbox.reset()
+        """
+        self._ask("POST", "/reset")
+
+    def snapshot(self) -> str:
+        """Keep stubs, keys, clock and options as they are now; returns the id for `restore`.
+
+        before = sandbox.snapshot()
+        """
+        return str(self._ask("POST", "/snapshots")["id"])
+
+    def restore(self, snapshot_id: str) -> None:
+        """Go back to a snapshot; the journal goes on. Raises UnknownItem if there is none of that id.
+
+        sandbox.restore(before)
+        """
+        self._ask("POST", f"/snapshots/{quote(snapshot_id, safe='')}/restore")
+
+    def forget(self) -> None:
+        """Have the server drop the namespace with all that it holds; the default one is reset.
+
+        sandbox.forget()
+        """
+        # Asked for in the default namespace: it is not to come back by being asked.
+        self._ask("DELETE", f"/namespaces/{self.name}", namespace=DEFAULT_NAMESPACE)
+
+    def namespace(self, name: str) -> Sandbox:
+        """The sandbox of another namespace of the same server; the two never see each other.
+
+        `name` is 1 to 40 of a-z, 0-9 and `-`. Raises BadQuestion for any other.
+
+            sandbox = server.namespace("t1")
+        """
+        return Sandbox(self._door, name)
+
+    # Clients without a socket.
+
+    def transport(self) -> HttpxTransport:
+        """A transport of httpx, sync and async, that leads here whatever the host of the URL.
+
+        In the server's own process it needs no socket: faults and timeouts raise what httpx would raise,
+        and a timeout is not waited out. Raises ImportError without httpx (extra `httpx`).
+
+            httpx.Client(transport=sandbox.transport(), base_url="https://api.hsrcpay.com/v1")
+        """
+        return self._door.open_transport(self.name)
+
+    def requests_adapter(self, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that leads here whatever the host of the URL.
+
+        `options` are those of `requests.adapters.HTTPAdapter`, such as `max_retries`. Raises ImportError
+        without requests (extra `requests`).
+
+            session.mount("https://api.hsrcpay.com", sandbox.requests_adapter())
+        """
+        return self._door.open_adapter(self.name, **options)
+
+    def _ask(
+        self,
+        method: str,
+        target: str,
+        body: Json | UnsetType = UNSET,
+        *,
+        error: type[InvalidInput] = BadQuestion,
+        wait_seconds: float = 0.0,
+        namespace: str | None = None,
+    ) -> Any:
+        """The value that a control call gives. What the server refuses as wrong is raised as `error`."""
+        try:
+            content = b"" if body is UNSET else dumps(body)
+        except TypeError as problem:
+            raise error([Problem(f"is no JSON: {problem}")]) from None
+        status, value = self._door.call(namespace or self.name, method, target, content, wait_seconds)
+        if status < 300:
+            return value
+        problems = _read_problems(value)
+        text = "\n".join(str(problem) for problem in problems)
+        if status in (400, 422):
+            raise error(problems)
+        if status == 404 and problems:
+            raise UnknownItem(text)
+        if status == 409 and problems:
+            raise Unanswerable(text)
+        raise ControlError(status, text or str(value))
+
+
+def _plain(value: Any) -> Json:
+    """Mappings and sequences of any class as the plain ones that JSON knows."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _given(values: JsonObject) -> JsonObject:
+    """Without the members that are None."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _expectation(what: What) -> JsonObject:
+    """An entry of `expected` in `POST /verify`."""
+    if isinstance(what, str):
+        return {"operation": what}
+    entry: JsonObject = _plain(what)
+    return entry if entry.keys() & {"operation", "request"} else {"request": entry}
+
+
+def _read_problems(value: Json) -> list[Problem]:
+    """The problems in a refusal of the control API (WireMock's `errors`)."""
+    errors = value.get("errors") if isinstance(value, dict) else None
+    return [
+        Problem(str(item.get("title")), str((item.get("source") or {}).get("pointer") or ""))
+        for item in errors or ()
+    ]

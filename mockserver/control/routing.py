@@ -1,0 +1,153 @@
+"""One control call and its answer: what the routes of all tables share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from mockserver.clocks import read_instant
+from mockserver.engine.engine import Engine
+from mockserver.exceptions import BadQuestion, Problem
+from mockserver.journal.journal import Call
+from mockserver.redaction import redact
+from mockserver.state.namespaces import Namespace
+from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
+
+MAX_WAIT_SECONDS = 300.0
+
+
+class ControlCall(NamedTuple):
+    """One control operation: the namespace that it is about and what was sent."""
+
+    engine: Engine
+    namespace: Namespace
+    parameters: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    body: Json | UnsetType
+    origin: str
+
+    def __repr__(self) -> str:
+        # Path, query and body can hold a secret.
+        return f"<ControlCall in {self.namespace.name}>"
+
+    def option(self, name: str) -> str | None:
+        """The last value of a query parameter."""
+        values = self.query.get(name)
+        return values[-1] if values else None
+
+    def integer(self, name: str) -> int | None:
+        """A query parameter that is a whole number. Raises BadRequest."""
+        text = self.option(name)
+        if text is None:
+            return None
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
+            raise BadRequest(f"{name}={text!r} must be a whole number")
+        return int(text)
+
+    def flag(self, name: str) -> bool:
+        """A query parameter that is true or false; false where it is missing. Raises BadRequest."""
+        text = self.option(name)
+        if text not in (None, "", "true", "false"):
+            raise BadRequest(f"{name}={text!r} must be true or false")
+        return text in ("", "true")
+
+    def since(self, name: str = "since") -> int | None:
+        """A query parameter that is an RFC 3339 time, in milliseconds. Raises BadRequest."""
+        text = self.option(name)
+        if text is None:
+            return None
+        try:
+            return read_instant(text)
+        except ValueError as error:
+            raise BadRequest(f"{name}: {error}") from None
+
+    def object(self) -> JsonObject:
+        """The body, which must be a JSON object. Raises BadQuestion."""
+        if not isinstance(self.body, dict):
+            raise BadQuestion([Problem("the body must be a JSON object", "")])
+        return self.body
+
+
+class ControlAnswer(NamedTuple):
+    """What a control operation gives: a status and a JSON value, or a text of another media type."""
+
+    status: int
+    value: Json | UnsetType = UNSET
+    text: str | None = None
+    media_type: str = "application/json"
+    headers: Headers = ()
+
+    def __repr__(self) -> str:
+        # A token that was just made is in the value.
+        return f"<ControlAnswer {self.status} {self.media_type}>"
+
+
+class Question(NamedTuple):
+    """An answer that calls yet to come may give. `ask` returns None until it is known; `give_up` always
+    answers; `seconds` is how long to wait."""
+
+    namespace: Namespace
+    ask: Callable[[], ControlAnswer | None]
+    give_up: Callable[[], ControlAnswer]
+    seconds: float
+
+
+class Listing(NamedTuple):
+    """An answer with one value for each call, which may be thousands: who serves others as well writes them
+    some at a time. `write` runs under the namespace's lock; `gather` makes the answer of what was written."""
+
+    namespace: Namespace
+    calls: Sequence[Call]
+    write: Callable[[Call], Json]
+    gather: Callable[[list[Json]], ControlAnswer]
+
+    def write_some(self, start: int, stop: int) -> list[Json]:
+        """The values of some of the calls."""
+        with self.namespace.lock:
+            return [self.write(call) for call in self.calls[start:stop]]
+
+    def finish(self) -> ControlAnswer:
+        """The whole answer at once."""
+        return self.gather(self.write_some(0, len(self.calls)))
+
+
+class Stream(NamedTuple):
+    """Server-sent events of a namespace, from the call after `after` on. Over HTTP only."""
+
+    namespace: Namespace
+    after: int
+
+
+class BadRequest(Exception):
+    """A control call that is wrong in its query: 400."""
+
+
+Run = Callable[[ControlCall], ControlAnswer | Listing | Question | Stream]
+
+
+class Route(NamedTuple):
+    """One row of the table. `is_locked`: it runs as one step of the namespace, under its lock."""
+
+    method: str
+    path: str
+    run: Run
+    is_locked: bool = True
+
+
+def refuse(status: int, text: str) -> ControlAnswer:
+    return refuse_all(status, [Problem(text)])
+
+
+def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
+    """WireMock's error shape (WireMock admin API, `Errors`). What a text quotes of the call is redacted."""
+    errors = [
+        {
+            "code": 10,
+            "source": {"pointer": redact(problem.pointer)},
+            "title": redact(problem.message),
+            "detail": redact(str(problem)),
+        }
+        for problem in problems
+    ]
+    return ControlAnswer(status, {"errors": errors})

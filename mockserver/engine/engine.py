@@ -1,0 +1,352 @@
+"""The path of one request: inspect, decide, carry out, render, record. Synchronous, without any HTTP."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from mockserver.clocks import real_millis
+from mockserver.contract import Contract
+from mockserver.engine.decision import (
+    CARRY_OUT,
+    Behaviour,
+    CarryOut,
+    Decision,
+    Example,
+    Outcome,
+    Situation,
+    choose_success,
+    decide,
+    idempotency_key,
+)
+from mockserver.engine.identity import identify
+from mockserver.engine.rendering import Renderer
+from mockserver.engine.suspicions import note_duplicate, watch_retries
+from mockserver.journal.audits import note_retry
+from mockserver.journal.journal import Call, Facet, State
+from mockserver.json_codec import trim
+from mockserver.messages import PROMPT, Request, Response
+from mockserver.redaction import redact
+from mockserver.request.head import Head, HeadReader
+from mockserver.request.inspection import Inspection, Inspector
+from mockserver.security.tokens import TokenAuthority
+from mockserver.settings import Settings
+from mockserver.state.fixtures import Fixtures
+from mockserver.state.namespaces import Namespace, Namespaces, Waiting
+from mockserver.state.resources import StoredAnswer
+from mockserver.types import Headers
+from mockserver.variants import VariantBook
+
+logger = logging.getLogger("mockserver")
+
+
+class Exchange:
+    """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish`.
+
+    `waiting` is how the rest of the world ends the waits of an answer that does not go at once and whole;
+    None for all others.
+    """
+
+    __slots__ = ("_key", "call", "namespace", "response", "waiting")
+
+    def __init__(
+        self, call: Call, response: Response, namespace: Namespace, waiting: Waiting | None, key: bytes | None
+    ) -> None:
+        self.call = call
+        self.response = response
+        self.namespace = namespace
+        self.waiting = waiting
+        self._key = key
+
+    def add_headers(self, headers: Headers) -> None:
+        """Add headers that a door brings, such as those of CORS."""
+        self.response = replace(self.response, headers=(*self.response.headers, *headers))
+
+    def finish(self, state: State, reason: str | None = None) -> None:
+        """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given.
+
+        What is said first counts.
+        """
+        with self.namespace.lock:
+            if self.call.state != "in_flight":
+                return
+            self.namespace.journal.finish(self.call, state, reason)
+            if self._key is not None:
+                self.namespace.resources.land_answer(self._key, self.call.id)
+            if self.waiting is not None:
+                self.namespace.waiting.discard(self.waiting)
+
+
+class FacetReading(Protocol):
+    """Says what one call touched of its operation."""
+
+    def read(
+        self, inspection: Inspection, decision: Decision, response: Response, effect: str | None
+    ) -> tuple[Facet, ...]:
+        """The facets of a call; `effect` is what was done, None where nothing was."""
+        ...
+
+
+class Engine:
+    """Answers requests by a contract.
+
+    `behaviours` are what operations do beyond their schemas, by operationId; `facets` reads what a call
+    touched of the contract.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        fixtures: Fixtures,
+        settings: Settings,
+        behaviours: Mapping[str, Behaviour],
+        facets: FacetReading,
+    ) -> None:
+        self.contract = contract
+        self.fixtures = fixtures
+        self.settings = settings
+        self.behaviours = behaviours
+        # What a guard refused before it could become a call, by reason.
+        self.refusals: Counter[str] = Counter()
+        self.tokens = TokenAuthority(
+            settings.seed,
+            secret=settings.jwt_secret,
+            jwks=settings.jwks,
+            audience=settings.jwt_audience,
+        )
+        self.heads = HeadReader(contract, self.tokens)
+        self._inspector = Inspector(settings.json_depth, settings.json_number_length)
+        self.namespaces = Namespaces(settings, fixtures, on_reset=self._forget)
+        self.renderer = Renderer(contract, fixtures, behaviours)
+        self.variants = VariantBook(contract)
+        self.facets = facets
+
+    def _forget(self) -> None:
+        """Forget what requests told: with them came the credentials of a namespace that is no more."""
+        self.heads.forget()
+        self._inspector.forget()
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
+        exchange = self.begin(request)
+        exchange.finish("faulted" if exchange.response.delivery.fault else "answered")
+        return exchange.response
+
+    def begin(self, request: Request) -> Exchange:
+        """Answer one request, but for its delivery."""
+        return self.answer(self.read_head(request), request.body, request.client)
+
+    def read_head(self, request: Request) -> Head:
+        """All that a request tells but for its body."""
+        return self.heads.read(request.method, request.path, request.query, request.headers)
+
+    def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
+        """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.
+
+        `client` is the peer's address.
+        """
+        started = time.perf_counter()
+        inspection = self._inspector.inspect(head, body, client)
+        namespace = self.namespaces.get(head.namespace)
+        with namespace.lock:
+            received_millis = real_millis()
+            now_millis = namespace.clock.at(received_millis)
+            operation = head.operation
+            situation = Situation(
+                inspection,
+                head,
+                namespace,
+                identify(head.credential, namespace, now_millis),
+                now_millis,
+                self.behaviours.get(operation.id) if operation is not None else None,
+                self.variants,
+            )
+            number, call_id = namespace.next_call()
+            key: bytes | None = None
+            kept: StoredAnswer | None = None
+            reason = "mock_failure"
+            decision: Decision | None = None
+            outcome: Outcome | None = None
+            try:
+                decision = decide(situation)
+                if decision.stub is not None:
+                    namespace.stubs.use(decision.stub)
+                if situation.principal.item_id is not None:
+                    _note_use(situation, decision)
+                if decision.commits:
+                    # Chosen now: carrying out counts, and the next success may have another status.
+                    status = _real_status(situation, decision)
+                    outcome = self._carry_out(situation, status)
+                    if head.idempotency_key is not None:
+                        key, kept = self._keep_answer(situation, status, outcome, call_id)
+                told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
+                response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
+                reason = told
+            except Exception as error:
+                # The mock's own fault: it must never look like an answer of the API.
+                logger.error(
+                    "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
+                )
+                response = mock_failure(call_id)
+            effect = None if outcome is None else _effect_of(situation, outcome)
+            delivery = response.delivery
+            if namespace.journal.failed_writes or response.status >= 429 or delivery.fault is not None:
+                is_faulted = delivery.fault is not None
+                watch_retries(situation, response.status, number, is_faulted=is_faulted)
+            call = Call(
+                call_id,
+                number,
+                namespace.name,
+                head.shown,
+                inspection.reading.shown_body,
+                client,
+                inspection.violations,
+                inspection.warnings,
+                reason,
+                received_millis,
+                started,
+                now_millis,
+                situation.principal.tenant,
+                None if decision is None else decision.stub,
+                effect,
+                () if decision is None else self.facets.read(inspection, decision, response, effect),
+                response,
+                None if outcome is None else outcome.secret,
+                _is_plain(inspection, decision, outcome, response),
+            )
+            waiting = None
+            if delivery is not PROMPT and not delivery.is_prompt:
+                # Before anybody can know of the call: who releases it then must not be too early.
+                waiting = Waiting(delivery.held_by)
+                namespace.waiting.add(waiting)
+            note_retry(namespace.journal, call)
+            namespace.journal.record(call)
+        if head.credential.mode == "live":
+            _warn_of_live(call)
+        return Exchange(call, response, namespace, waiting, key)
+
+    def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
+        """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided."""
+        started = time.perf_counter()
+        inspection = self._inspector.inspect(head, body, client)
+        namespace = self.namespaces.get(head.namespace)
+        with namespace.lock:
+            number, call_id = namespace.next_call()
+            received_millis = real_millis()
+            call = Call(
+                call_id,
+                number,
+                namespace.name,
+                head.shown,
+                inspection.reading.shown_body,
+                client,
+                # Half a body breaks the contract in ways that nobody meant.
+                [violation for violation in inspection.violations if violation.place != "body"],
+                inspection.warnings,
+                "incomplete_request",
+                received_millis,
+                started,
+                received_millis,
+            )
+            namespace.journal.finish(call, "disconnected")
+            namespace.journal.record(call)
+        if head.credential.mode == "live":
+            _warn_of_live(call)
+        return call
+
+    def _carry_out(self, situation: Situation, status: int) -> Outcome:
+        """Carry the operation out, which succeeds with a status, and count it."""
+        operation = situation.head.operation
+        assert operation is not None, "only operations are carried out"
+        namespace = situation.namespace
+        digest = situation.inspection.reading.digest
+        repetition = namespace.resources.count_request(digest, operation.id)
+        if repetition:
+            note_duplicate(situation)
+        seed = namespace.seed.at(digest + repetition.to_bytes(8, "big"))
+        if situation.behaviour is not None:
+            return situation.behaviour.carry_out(situation, seed)
+        envelope = operation.envelope(status)
+        value = None if envelope is None else self.renderer.example(envelope, seed, Example())
+        return Outcome(value, "answered")
+
+    def _keep_answer(
+        self, situation: Situation, status: int, outcome: Outcome, call_id: str
+    ) -> tuple[bytes | None, StoredAnswer | None]:
+        """Keep the real answer under its idempotency key, whatever a script makes the client see."""
+        key = idempotency_key(situation)
+        operation = situation.head.operation
+        if key is None or operation is None:
+            return None, None
+        body, headers = self.renderer.success(situation, status, outcome)
+        request = situation.inspection.reading.digest
+        answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis)
+        situation.namespace.resources.keep_answer(key, answer, call_id)
+        return key, answer
+
+
+def _real_status(situation: Situation, decision: Decision) -> int:
+    """The status of what is carried out, whatever a script makes the client see."""
+    operation = situation.head.operation
+    if isinstance(decision.content, CarryOut) or operation is None:
+        return decision.status
+    return choose_success(situation, operation)
+
+
+def _effect_of(situation: Situation, outcome: Outcome) -> str:
+    """What was done, as its behaviour names it; where there is none, a POST that documents 201 creates."""
+    operation = situation.head.operation
+    if situation.behaviour is None and operation is not None:
+        return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
+    return outcome.reason
+
+
+def _is_plain(
+    inspection: Inspection, decision: Decision | None, outcome: Outcome | None, response: Response
+) -> bool:
+    """Whether an answer holds no secret but the one that its outcome names."""
+    if decision is None or outcome is None or not outcome.is_own or not inspection.reading.is_plain:
+        return False
+    # A script may answer with anything, a variant with what the contract says.
+    return decision.content is CARRY_OUT and response.variant is None
+
+
+def _note_use(situation: Situation, decision: Decision) -> None:
+    """An issued key is used once it is accepted, not where a script answered before anybody looked at it."""
+    item_id = situation.principal.item_id
+    if item_id is not None and situation.head.operation and (decision.commits or not decision.is_scripted):
+        client = situation.inspection.client
+        situation.namespace.resources.note_use(item_id, situation.now_millis, client)
+
+
+def fail(error: BaseException | None) -> Response:
+    """Log a fault of the mock that happened outside of a call; the answer for it."""
+    logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
+    return mock_failure("none")
+
+
+def mock_failure(call_id: str) -> Response:
+    """The answer for a fault of the mock itself: plain text, never an envelope."""
+    return Response(
+        500,
+        (
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"mockserver-reason", b"mock_failure"),
+            (b"mockserver-call-id", call_id.encode("ascii")),
+        ),
+        b"The mock server failed; this is a bug of the mock, not an answer of the API. See its log.\n",
+    )
+
+
+def _warn_of_live(call: Call) -> None:
+    logger.warning(
+        "LIVE CREDENTIAL %s arrived at the sandbox (call %d, %s). It was not kept, but it has left your "
+        "program: revoke it, and point this client at a test key.",
+        call.credential.display,
+        call.number,
+        call.reason,
+    )

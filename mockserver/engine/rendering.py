@@ -1,0 +1,298 @@
+"""Rendering: a decision becomes bytes. Every body keeps the schema of its status: for sound requests this is
+proved when the contract is loaded, where it can be, and else it is checked for each answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from statistics import NormalDist
+
+from mockserver.contract import Contract, Envelope, Operation
+from mockserver.contract.inclusion import includes
+from mockserver.contract.schema_registry import CompiledSchema
+from mockserver.contract.validation import CallWarning
+from mockserver.engine.decision import (
+    Behaviour,
+    CarryOut,
+    Decision,
+    Example,
+    Literal,
+    Outcome,
+    Refusal,
+    Situation,
+    rate_limit_fields,
+    to_details,
+)
+from mockserver.exceptions import MockFailure
+from mockserver.faults import Delay, Fault
+from mockserver.json_codec import dumps, loads
+from mockserver.messages import PROMPT, Delivery, Response
+from mockserver.scripting.stubs import Stub
+from mockserver.seeds import Seed
+from mockserver.state.fixtures import Fixtures
+from mockserver.state.resources import StoredAnswer
+from mockserver.synthesis.values import make_value
+from mockserver.types import Headers, Json, JsonObject
+from mockserver.variants import Answer, Variant, keep, write_answer
+
+JSON_TYPE = (b"content-type", b"application/json")
+_HTML_TYPE = (b"content-type", b"text/html")
+
+
+class Renderer:
+    """Makes answers of one contract, whose operations do what `behaviours` say. Error texts come from the
+    fixtures."""
+
+    def __init__(self, contract: Contract, fixtures: Fixtures, behaviours: Mapping[str, Behaviour]) -> None:
+        self._contract = contract
+        self._fixtures = fixtures
+        self._proved = frozenset(_prove(contract, behaviours))
+
+    def render(
+        self,
+        decision: Decision,
+        outcome: Outcome | None,
+        situation: Situation,
+        reason: str,
+        call_id: str,
+        number: int,
+        kept: StoredAnswer | None = None,
+    ) -> Response:
+        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done,
+        and `kept` the same as an answer, where it was written already; the other three are those of the call.
+
+        Raises MockFailure when the answer would break the contract.
+        """
+        operation = situation.head.operation
+        answer = (
+            None if decision.variant is None else self._vary(decision.variant, decision, outcome, situation)
+        )
+        status, variant, plain = decision.status, None, None
+        if answer is None:
+            if kept is not None and isinstance(decision.content, CarryOut):
+                body, headers = kept.body, kept.headers
+            else:
+                body, headers = self._body(decision, outcome, operation, situation)
+            headers = _merge(headers, decision.headers)
+        else:
+            status, variant = answer.status, decision.variant.name if decision.variant else None
+            headers, body = write_answer(answer)
+            plain = answer.write(answer.value) if answer.is_compressed else None
+        headers = (
+            *headers,
+            (b"mockserver-reason", reason.encode("ascii")),
+            (b"mockserver-call-id", call_id.encode("ascii")),
+        )
+        if answer is not None:
+            headers += _variant_fields(decision)
+        elif decision.preference is not None:
+            headers += ((b"preference-applied", decision.preference.encode("ascii")),)
+        if situation.namespace.rate is not None and not decision.is_scripted:
+            headers += rate_limit_fields(situation)
+        stub = decision.stub
+        delivery = PROMPT
+        if stub is not None or situation.namespace.global_delay is not None:
+            delivery = self._delivery(stub, situation, number)
+        if answer is not None and (answer.is_chunked or answer.has_upper_case_headers):
+            delivery = replace(
+                delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
+            )
+        return Response(
+            status,
+            headers,
+            body,
+            None if stub is None else stub.response.status_message,
+            delivery,
+            False,
+            variant,
+            plain,
+        )
+
+    def _vary(
+        self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
+    ) -> Answer | None:
+        """The variant of the answer; None where the contract would refuse it, so that it must stay plain."""
+        operation = situation.head.operation
+        assert operation is not None, "only answers of operations are varied"
+        answer = variant.alter(self._plain(decision, outcome, operation, situation))
+        if not variant.is_legal or not answer.is_json:
+            return answer
+        envelope = operation.envelope(answer.status)
+        if envelope is None or envelope.schema is None or envelope.schema.is_valid(answer.value):
+            return answer
+        text = f"the variant {variant.name} would break the contract here; the answer is plain"
+        situation.inspection.warnings.append(CallWarning("variant_ignored", text))
+        return None
+
+    def _plain(
+        self, decision: Decision, outcome: Outcome | None, operation: Operation, situation: Situation
+    ) -> Answer:
+        """The plain answer in its parts."""
+        envelope = operation.envelope(decision.status)
+        if isinstance(decision.content, CarryOut) and outcome and envelope and envelope.is_json:
+            # As `success`, without writing what is read again at once.
+            return Answer(decision.status, _merge(envelope.content_type, decision.headers), outcome.value)
+        body, headers = self._body(decision, outcome, operation, situation)
+        headers = _merge(headers, decision.headers)
+        if b"json" in dict(headers).get(b"content-type", b""):
+            return Answer(decision.status, headers, loads(body)[0])
+        return Answer(decision.status, headers, body, is_json=False, write=keep)
+
+    def _body(
+        self, decision: Decision, outcome: Outcome | None, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        content = decision.content
+        if isinstance(content, CarryOut):
+            assert outcome is not None, "a decision to carry out has an outcome"
+            return self.success(situation, decision.status, outcome)
+        if isinstance(content, Refusal):
+            return self._refusal(content, operation, situation)
+        if isinstance(content, Literal):
+            is_page = (
+                decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
+            )
+            return content.body, (_HTML_TYPE,) if is_page else ()
+        if isinstance(content, StoredAnswer):
+            return content.body, content.headers
+        return self._example(content, decision.status, operation, situation)
+
+    def success(self, situation: Situation, status: int, outcome: Outcome) -> tuple[bytes, Headers]:
+        """Body and headers of a success. Raises MockFailure when its schema refuses it."""
+        operation = situation.head.operation
+        envelope = operation.envelope(status) if operation is not None else None
+        if operation is None or envelope is None or envelope.media_type is None:
+            return b"", ()
+        value, schema = outcome.value, envelope.schema
+        # Where no error is documented a request goes on that breaks the contract: nothing is proved of that.
+        is_proved = (operation.id, schema) in self._proved and not situation.inspection.violations
+        if schema is None or is_proved or schema.is_valid(value):
+            return _write(envelope, value)
+        found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
+        raise MockFailure(f"the answer to {operation.id} breaks its schema: {found}")
+
+    def _refusal(
+        self, refusal: Refusal, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        message = refusal.text or self._fixtures.error_text(refusal.status, refusal.reason)
+        value = error_envelope(refusal.status, message, to_details(refusal))
+        envelope = operation.envelope(refusal.status) if operation is not None else None
+        if envelope is not None:
+            if envelope.media_type is None:
+                return b"", refusal.headers
+            if envelope.schema is not None and not envelope.schema.is_valid(value):
+                # A contract with an error body of its own kind: its example, or a value of its schema.
+                body, headers = self._example(Example(), refusal.status, operation, situation)
+                return body, (*headers, *refusal.headers)
+        return dumps(value), (JSON_TYPE, *refusal.headers)
+
+    def _example(
+        self, wish: Example, status: int, operation: Operation | None, situation: Situation
+    ) -> tuple[bytes, Headers]:
+        envelope = operation.envelope(status) if operation is not None else None
+        if envelope is None or envelope.media_type is None:
+            return b"", ()
+        base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
+        name = operation.id if operation else ""
+        value = self.example(envelope, base.at("example", name, str(status)), wish)
+        return _write(envelope, value)
+
+    def example(self, envelope: Envelope, seed: Seed, wish: Example) -> Json:
+        """An example of an envelope: the named one, the first one, or a value made from the schema."""
+        if wish.name is not None and wish.name in envelope.examples:
+            return envelope.examples[wish.name]
+        if envelope.examples and not wish.is_dynamic:
+            return next(iter(envelope.examples.values()))
+        if envelope.schema is None:
+            return {}
+        schemas = self._contract.schemas
+        schema = schemas.at(envelope.schema_pointer)
+        value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
+        if not envelope.schema.is_valid(value):
+            raise MockFailure(f"no value can be made for the schema at #{envelope.schema_pointer}")
+        return value
+
+    def _delivery(self, stub: Stub | None, situation: Situation, number: int) -> Delivery:
+        seconds = 0.0
+        for delay in (stub.response.delay if stub else None, situation.namespace.global_delay):
+            if delay is not None:
+                seed = situation.namespace.seed.at("delay", stub.id if stub else "", str(number))
+                seconds += draw_delay(delay, seed)
+        if stub is None:
+            return Delivery(delay_seconds=seconds)
+        return Delivery(
+            delay_seconds=seconds,
+            dribble=stub.response.dribble,
+            fault=stub.response.fault,
+            held_by=stub.id if stub.hold else None,
+        )
+
+
+def _prove(contract: Contract, behaviours: Mapping[str, Behaviour]) -> Iterator[tuple[str, CompiledSchema]]:
+    """Operations, by id, with the schemas that no answer of theirs can break."""
+    schemas = contract.schemas
+    for operation in contract.operations.values():
+        behaviour, body = behaviours.get(operation.id), operation.body
+        if behaviour is None or body is None or not body.schema_pointer or len(body.schemas) > 1:
+            continue
+        request = schemas.at(body.schema_pointer)
+        while isinstance(request, dict) and "$ref" in request:
+            # What stands beside a reference would only make it narrower.
+            request = schemas.resolve(request["$ref"])
+        promise = behaviour.promise(request)
+        if promise is None:
+            continue
+        for status in operation.success_statuses:
+            envelope = operation.envelope(status)
+            if envelope is not None and envelope.schema is not None:
+                wide = schemas.at(envelope.schema_pointer)
+                if includes(wide, promise, schemas.resolve, schemas.accepts):
+                    yield operation.id, envelope.schema
+
+
+def _variant_fields(decision: Decision) -> Headers:
+    """What tells a client which variant it got, and whether it had asked for it."""
+    assert decision.variant is not None, "only variants have a name"
+    name = decision.variant.name
+    fields: Headers = ((b"mockserver-variant", name.encode("ascii")),)
+    applied = [] if decision.preference is None else [decision.preference]
+    if decision.is_variant_preferred:
+        applied.append(f"variant={name}")
+    if not applied:
+        return fields
+    return (*fields, (b"preference-applied", ", ".join(applied).encode("ascii")))
+
+
+def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
+    """The error envelope (reference page, Response Body of the eight errors)."""
+    return {
+        "message": message,
+        "success": False,
+        "error": {"code": status, "message": message, "details": details},
+    }
+
+
+def draw_delay(delay: Delay, seed: Seed) -> float:
+    """Seconds to wait, drawn from the distribution by the seed alone."""
+    if delay.kind == "fixed":
+        return delay.fixed
+    point = seed.fraction()
+    if delay.kind == "uniform":
+        return delay.lower + (delay.upper - delay.lower) * point
+    # The inverse of the distribution function at a point inside (0, 1).
+    normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
+    return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
+
+
+def _write(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
+    """A body of an envelope, and the header that tells what it is."""
+    body = dumps(value) if envelope.is_json else str(value).encode("utf-8")
+    return body, envelope.content_type
+
+
+def _merge(headers: Headers, over: Headers) -> Headers:
+    """Headers with those of a script on top; a name that the script sets is set by it alone."""
+    if not over:
+        return headers
+    names = {name.lower() for name, _ in over}
+    return (*(header for header in headers if header[0] not in names), *over)

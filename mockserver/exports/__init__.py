@@ -1,0 +1,1 @@
+"""One call in the forms that other tools read."""

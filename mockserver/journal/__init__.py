@@ -1,0 +1,1 @@
+"""Every call, and the answers to questions about calls."""

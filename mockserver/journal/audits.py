@@ -1,0 +1,100 @@
+"""Audits: what a client did that no single answer shows. They read the journal.
+
+A retry is a call that comes, with the same credential to the same operation, after an answer that asked to
+wait. A duplicate is a second create with the same meaning: what a retry without an idempotency key makes.
+"""
+
+from __future__ import annotations
+
+import email.utils
+
+from mockserver.contract.validation import CallWarning
+from mockserver.exceptions import MalformedJson
+from mockserver.journal.journal import Call, Journal, Retry
+from mockserver.json_codec import dumps_canonical, loads_kept
+from mockserver.request.line import read_query
+
+# How many clients that were asked to wait are remembered in a namespace.
+MAX_WAITING = 10_000
+
+
+def note_retry(journal: Journal, call: Call) -> None:
+    """Before a call is recorded: note how long its client waited if it was asked to; warn if that was short.
+
+    Whatever is answered to it ends the wait, and 429 or 503 with `Retry-After` (RFC 9110, section 10.2.3)
+    begins the next.
+    """
+    waiting = journal.waiting
+    if not waiting and call.status not in (429, 503):
+        return
+    key = (call.credential.digest, call.operation)
+    refused = waiting.get(key)
+    # Who has not got the answer yet cannot know what it asks for: such a call is none that follows it.
+    if refused is not None and refused.state != "in_flight":
+        del waiting[key]
+        asked_seconds = _find_wait(refused)
+        if refused.state == "answered" and asked_seconds is not None:
+            call.retry = Retry(refused.id, asked_seconds, _measure_wait(refused, call))
+            if not call.retry.is_respectful:
+                text = f"call {refused.number} asked to wait {asked_seconds:g} s; this one came after "
+                text += f"{call.retry.waited_seconds:g} s"
+                call.warnings.append(CallWarning("retry_after_ignored", text))
+    if call.status in (429, 503) and _find_wait(call) is not None:
+        waiting[key] = call
+        if len(waiting) > MAX_WAITING:
+            del waiting[next(iter(waiting))]
+
+
+def _find_wait(call: Call) -> float | None:
+    """The seconds that an answer asks to wait; None where it does not, or not in a way that can be read."""
+    for name, value in call.response_headers:
+        if name.lower() == b"retry-after":
+            text = value.decode("latin-1").strip()
+            if text.isascii() and text.isdecimal() and len(text) < 10:
+                return float(text)
+            try:
+                moment = email.utils.parsedate_to_datetime(text)
+            except ValueError:
+                return None
+            return max(0.0, moment.timestamp() - call.clock_millis / 1000)
+    return None
+
+
+def _measure_wait(refused: Call, call: Call) -> float:
+    """Seconds between an answer and the next call: of real time, or of the clock if a test moved it on."""
+    answered = refused.started + (refused.duration_millis or 0.0) / 1000
+    by_clock = (call.clock_millis - refused.clock_millis) / 1000
+    return round(max(call.started - answered, by_clock, 0.0), 3)
+
+
+def find_retries(journal: Journal) -> list[Call]:
+    """The calls that came after an answer that asked to wait, oldest first; each has its `retry`.
+
+    Raises Unanswerable when calls are evicted.
+    """
+    journal.require_kept(lambda key: True)
+    return [call for call in journal if call.retry is not None]
+
+
+def find_duplicates(journal: Journal) -> list[list[Call]]:
+    """Groups of two or more creates that were carried out with the same meaning, oldest first.
+
+    The same meaning is: operation, path, query and body, whatever their spelling, for the same data: a client
+    that renews its token between two tries is still the same client. Whether the answer arrived does not
+    matter. Raises Unanswerable when calls are evicted.
+    """
+    journal.require_kept(lambda key: True)
+    groups: dict[tuple[bytes | None, bytes], list[Call]] = {}
+    for call in journal:
+        if call.effect == "created":
+            groups.setdefault((call.tenant, _canonical(call)), []).append(call)
+    return [calls for calls in groups.values() if len(calls) > 1]
+
+
+def _canonical(call: Call) -> bytes:
+    head = call.head
+    try:
+        body = loads_kept(call.body)
+    except MalformedJson:
+        body = call.body.decode("latin-1")
+    return dumps_canonical([head.operation, head.path_parameters, read_query(head.query), body])

@@ -1,0 +1,163 @@
+"""Near misses: the stubs that come closest to a request, the calls that come closest to what is looked for.
+
+Everything here asks one function, `RequestMatcher.differences`, so what a near miss shows is exactly what
+kept the two from matching.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+from mockserver.journal.journal import Call, Journal
+from mockserver.json_codec import escape_pointer
+from mockserver.scripting.differences import Difference
+from mockserver.scripting.matchers import RequestMatcher
+from mockserver.scripting.request_parts import METHOD_WEIGHT, URL_WEIGHT
+from mockserver.scripting.stubs import Stub, StubBook
+from mockserver.scripting.subjects import Subject
+
+# As many as WireMock shows.
+MAX_NEAR_MISSES = 3
+# Among how many the nearest are looked for; comparing texts takes time.
+MAX_COMPARED = 1_000
+
+# An operation is a method and a path.
+_OPERATION_WEIGHT = METHOD_WEIGHT + URL_WEIGHT
+_SCENARIO_WEIGHT = 1.0
+
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which calls are meant: those of an operation, those that a pattern matches, or those that are both."""
+
+    operation: str | None
+    matcher: RequestMatcher | None
+
+    def fits(self, call: Call) -> bool:
+        """Whether a call is meant."""
+        if self.operation is not None and call.operation != self.operation:
+            return False
+        if self.matcher is None:
+            return True
+        # Most calls fail here, and a subject costs more than that.
+        if self.matcher.method is not None and call.head.method != self.matcher.method:
+            return False
+        return self.matcher.matches(call.subject())
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the operation alone decides, so that the journal's counters answer for every call."""
+        return self.matcher is None or not self.matcher.weight
+
+    def fits_operation(self, operation: str | None) -> bool:
+        """Whether calls of an operation can be meant at all."""
+        return self.operation is None or operation == self.operation
+
+    @property
+    def weight(self) -> float:
+        """What is asked for counts so much, in the weights of the parts of a pattern."""
+        operation = 0.0 if self.operation is None else _OPERATION_WEIGHT
+        return operation + (0.0 if self.matcher is None else self.matcher.weight)
+
+    def differences(self, subject: Subject, operation: str | None) -> tuple[Difference, ...]:
+        """In what a request, of which `operation` was called, differs from what is meant."""
+        rest = self.matcher.differences(subject) if self.matcher is not None else ()
+        return (*_differs(self.operation, operation), *rest)
+
+    def distance(self, subject: Subject, operation: str | None) -> float:
+        """0.0 for what is meant to 1.0 for nothing in common, weighted as in `RequestMatcher.distance`."""
+        total = sum(_OPERATION_WEIGHT * item.distance for item in _differs(self.operation, operation))
+        if self.matcher is not None:
+            total += self.matcher.weight * self.matcher.distance(subject)
+        return total / self.weight if self.weight else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class NearStub:
+    """A stub and how far it is from a request: 0.0 if it would answer it, 1.0 for nothing in common."""
+
+    stub: Stub
+    distance: float
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NearCall:
+    """A call and how far it is from what is looked for; no differences if it is just that."""
+
+    call: Call
+    distance: float
+    differences: tuple[Difference, ...]
+
+
+def find_nearest_stubs(
+    stubs: StubBook, subject: Subject, operation: str | None, *, limit: int = MAX_NEAR_MISSES
+) -> list[NearStub]:
+    """The stubs nearest to a request, the nearest first, among equals the newest."""
+    ranked = _rank(
+        ((_stub_distance(stub, stubs, subject, operation), stub) for stub in islice(stubs, MAX_COMPARED)),
+        limit,
+    )
+    return [
+        NearStub(stub, distance, tuple(_stub_differences(stub, stubs, subject, operation)))
+        for distance, stub in ranked
+    ]
+
+
+def find_nearest_calls(
+    journal: Journal, target: Target, *, limit: int = MAX_NEAR_MISSES, exact: bool = True
+) -> list[NearCall]:
+    """The calls nearest to what is looked for, the nearest first, among equals the oldest.
+
+    Only the newest thousand are compared. `exact` says whether calls that are just it belong to the answer.
+    """
+    newest = islice(reversed(journal), MAX_COMPARED)
+    calls = [(call, call.subject()) for call in newest][::-1]
+    distances = ((target.distance(subject, call.operation), (call, subject)) for call, subject in calls)
+    near = (item for item in distances if exact or item[0] > 0.0)
+    return [
+        NearCall(call, distance, target.differences(subject, call.operation))
+        for distance, (call, subject) in _rank(near, limit)
+    ]
+
+
+def measure(call: Call, target: Target) -> NearCall:
+    """How far a call is from what is looked for."""
+    subject = call.subject()
+    distance = target.distance(subject, call.operation)
+    return NearCall(call, distance, target.differences(subject, call.operation))
+
+
+def _rank(things: Iterable[tuple[float, Thing]], limit: int) -> list[tuple[float, Thing]]:
+    """Those with the least distance, equals in the order given."""
+    return sorted(things, key=lambda thing: thing[0])[:limit]
+
+
+def _differs(expected: str | None, operation: str | None) -> tuple[Difference, ...]:
+    if expected is None or operation == expected:
+        return ()
+    return (Difference("operation", "", "equalTo", expected, operation),)
+
+
+def _stub_differences(
+    stub: Stub, stubs: StubBook, subject: Subject, operation: str | None
+) -> Iterator[Difference]:
+    yield from Target(stub.operation, stub.matcher).differences(subject, operation)
+    step = stub.scenario
+    if step is not None and not stubs.scenarios.allows(step):
+        state = stubs.scenarios.state(step.name)
+        yield Difference("scenario", f"/{escape_pointer(step.name)}", "equalTo", step.required, state)
+
+
+def _stub_distance(stub: Stub, stubs: StubBook, subject: Subject, operation: str | None) -> float:
+    target = Target(stub.operation, stub.matcher)
+    distance = target.distance(subject, operation)
+    if stub.scenario is None:
+        return distance
+    missed = 0.0 if stubs.scenarios.allows(stub.scenario) else _SCENARIO_WEIGHT
+    return (distance * target.weight + missed) / (target.weight + _SCENARIO_WEIGHT)

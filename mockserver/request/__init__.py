@@ -1,0 +1,1 @@
+"""What came: request line, headers, body, and all that they tell."""

@@ -1,0 +1,181 @@
+"""Inspection: all that is known of a request before anybody decides. Runs for scripted calls too.
+
+It depends on the request and its contract alone, so equal requests are read once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from mockserver.contract.operations import RequestBody
+from mockserver.contract.validation import CallWarning, Violation, find_media_type
+from mockserver.exceptions import MalformedJson
+from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
+from mockserver.redaction import redact, redact_bytes
+from mockserver.request.head import Head
+from mockserver.request.leaks import find_leaks
+from mockserver.types import UNSET, Json, JsonObject, UnsetType
+
+# So many requests are remembered, with bodies of so many bytes at most.
+MAX_REMEMBERED = 256
+MAX_REMEMBERED_LENGTH = 2_048
+
+
+class Reading:
+    """What a request tells, whenever and from wherever it came: the same for equal requests.
+
+    `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
+    UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
+    JSON; `is_clean` that nothing in the content had to be hidden; `is_plain` that moreover every text stands
+    in it as it is, so that what is made of it needs no hiding either. Never changed once it is made, but for
+    what others remember of it: `touched` belongs to `coverage`.
+    """
+
+    __slots__ = (
+        "_digest", "body", "full_body", "head", "is_clean", "is_plain", "malformed", "shown_body",
+        "touched", "violations", "warnings",
+    )  # fmt: skip
+
+    def __init__(self, head: Head, data: bytes) -> None:
+        self.head = head
+        self.shown_body = redact_bytes(data)
+        self.is_clean = self.shown_body is data and head.line.is_clean
+        # Escapes can be nested: what is taken out of one may be another. Parameters in headers are not looked
+        # at here.
+        self.is_plain = (
+            self.is_clean
+            and b"\\" not in data
+            and "%" not in head.path
+            and "%" not in head.query
+            and not (head.operation is not None and head.operation.header_parameters)
+        )
+        self.body: Json | UnsetType = UNSET
+        self.full_body: Json | UnsetType = UNSET
+        self.malformed: str | None = None
+        self.violations: list[Violation] = [*head.violations]
+        self.warnings: list[CallWarning] = [*head.warnings]
+        self.touched: dict[str | None, Any] = {}
+        self._digest: bytes | None = None
+
+    def __repr__(self) -> str:
+        return f"<Reading {self.head!r}>"
+
+    def canonical(self) -> bytes:
+        """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
+        if self.full_body is UNSET:
+            return self.head.line.canonical
+        return self.head.line.canonical + dumps_canonical(self.full_body)
+
+    @property
+    def digest(self) -> bytes:
+        """A digest that is equal for equal requests of one credential."""
+        if self._digest is None:
+            request = self.head.credential.digest + self.canonical()
+            self._digest = hashlib.blake2b(request, digest_size=32).digest()
+        return self._digest
+
+
+class Inspection:
+    """What one request is, by itself and by the contract. Made for every call, and then only looked at, but
+    for `violations` and `warnings`, to which whoever finds more adds. `client` is the peer's address.
+    """
+
+    __slots__ = ("client", "head", "reading", "violations", "warnings")
+
+    def __init__(self, reading: Reading, client: str | None) -> None:
+        self.reading = reading
+        self.head = reading.head
+        self.client = client
+        self.violations = [*reading.violations]
+        self.warnings = [*reading.warnings]
+
+    def __repr__(self) -> str:
+        return f"<Inspection {self.head!r}>"
+
+    def object(self) -> JsonObject:
+        """The body, for an operation whose schema makes sure that it is an object."""
+        body = self.reading.body
+        assert isinstance(body, dict), "the contract was checked before"
+        return body
+
+
+class Inspector:
+    """Reads requests against their operations, equal ones once: a client that tries again sends the same."""
+
+    def __init__(self, json_depth: int = MAX_DEPTH, json_number_length: int = MAX_NUMBER_LENGTH) -> None:
+        self._json_limits = json_depth, json_number_length
+        self._remembered: dict[tuple[Head, bytes], Reading] = {}
+
+    def __repr__(self) -> str:
+        return f"<Inspector {len(self._remembered)} remembered>"
+
+    def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
+        """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
+        reading = self._remembered.get((head, data))
+        if reading is None:
+            reading = self._read(head, data)
+            # A body with something to hide is read anew each time.
+            if head.may_rest and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self._remembered.clear()
+                self._remembered[head, data] = reading
+        return Inspection(reading, client)
+
+    def forget(self) -> None:
+        """Forget every request, and the credentials with them."""
+        self._remembered.clear()
+
+    def _read(self, head: Head, data: bytes) -> Reading:
+        reading = Reading(head, data)
+        operation, line = head.operation, head.line
+        if operation is not None and operation.body is not None and (data or operation.body.required):
+            self._read_body(reading, operation.body, data)
+        if not reading.is_clean:
+            # What was hidden there may be a key.
+            leaks = find_leaks(line.path, line.query, data, reading.full_body)
+            reading.warnings += [CallWarning("leaked_key", text) for text in leaks]
+        return reading
+
+    def _read_body(self, reading: Reading, contract: RequestBody, data: bytes) -> None:
+        """Read the body as JSON, and note what is wrong with it."""
+        schema = find_media_type(contract, reading.head.facts.content_type)
+        if isinstance(schema, Violation):
+            reading.violations.append(schema)
+            return
+        try:
+            value, duplicates = loads(data, *self._json_limits)
+        except MalformedJson as error:
+            reading.malformed = str(error)
+            return
+        for pointer in duplicates:
+            text = f"the member {redact(pointer)} is given more than once; the last one counts"
+            reading.warnings.append(CallWarning("duplicate_member", text))
+        if not schema.is_valid(value):
+            reading.violations += [
+                Violation("body", redact(breach.pointer), breach.keyword, breach.message)
+                for breach in schema.violations(value)
+            ]
+        reading.full_body = value
+        reading.body = _known_members(value, contract.members, reading.warnings)
+
+
+def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:
+    if members is None or not isinstance(body, dict) or body.keys() <= members:
+        return body
+    unknown = [name for name in body if name not in members]
+    for name in unknown[:_MAX_NAMED]:
+        shown = redact(name if len(name) <= _MAX_SHOWN else f"{name[:_MAX_SHOWN]}…")
+        text = f"the contract does not name the body member {shown!r}; it is dropped"
+        warnings.append(CallWarning("unknown_member", text))
+    if len(unknown) > _MAX_NAMED:
+        text = (
+            f"the contract does not name {len(unknown) - _MAX_NAMED} further body members; they are dropped"
+        )
+        warnings.append(CallWarning("unknown_member", text))
+    return {name: value for name, value in body.items() if name in members}
+
+
+# The journal keeps these warnings, and a body can have a hundred thousand members or one long name.
+_MAX_NAMED = 20
+_MAX_SHOWN = 200

@@ -1,0 +1,160 @@
+"""All that a request line tells, read once for equal request lines.
+
+A client asks for the same few URLs again and again, so reading them is remembered: which operation is
+reached, its parameters, what stubs are looked up by, how the line may be shown. No line that holds a secret
+is remembered.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from mockserver.contract import Contract, Operation, PathItem
+from mockserver.contract.validation import CallWarning, Violation, read_parameter
+from mockserver.json_codec import dumps_canonical
+from mockserver.redaction import redact
+from mockserver.scripting.stubs import BucketKey, list_bucket_keys
+from mockserver.types import Json
+
+MAX_REMEMBERED = 1_024
+# Longer lines are unusual, and so many of them would take room.
+MAX_REMEMBERED_LENGTH = 1_024
+
+_NAMED_PATH = re.compile(r"/~([a-z0-9-]{1,40})(?=/|$)")
+_TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})
+
+
+class LineFacts:
+    """What a request line tells.
+
+    `namespace` is the one that the path names; `path` the path without it, still percent-encoded; `query` is
+    decoded. `arguments` holds the valid parameters of path and query by name, converted and with defaults,
+    `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
+    `is_clean` says that nothing in it had to be hidden. `canonical` is equal for lines that mean the same to
+    their operation; `stub_keys` is what stubs are looked up by; `may_rest` says that the line is remembered.
+    """
+
+    __slots__ = (
+        "arguments", "canonical", "is_clean", "may_rest", "namespace", "operation", "path", "path_item",
+        "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters", "shown_query",
+        "stub_keys", "violations", "warnings",
+    )  # fmt: skip
+
+    def __init__(self, contract: Contract, method: str, path: str, query: str) -> None:
+        self.namespace, self.path = _split_namespace(path)
+        self.query = read_query(query)
+        self.shown_method, self.shown_path, self.shown_query = (
+            redact(method),
+            redact(self.path),
+            redact(query),
+        )
+        self.is_clean = self.shown_path is self.path and self.shown_query is query
+        self.may_rest = False
+        self.arguments: dict[str, Json] = {}
+        self.violations: list[Violation] = []
+        self.warnings: list[CallWarning] = []
+        if self.query and (self.shown_query is not query or not _TOKEN_NAMES.isdisjoint(self.query)):
+            # Never taken as a credential, and URLs end in logs that nobody watches.
+            text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
+            self.warnings.append(CallWarning("credential_in_query", text))
+        self.path_item: PathItem | None = None
+        self.operation: Operation | None = None
+        self.path_parameters: dict[str, str] = {}
+        found = contract.paths.find(self.path)
+        if found is not None:
+            self.path_item, self.path_parameters = found
+            self.operation = self.path_item.operations.get(method)
+        self.shown_path_parameters = (
+            self.path_parameters
+            if self.is_clean
+            else {name: redact(value) for name, value in self.path_parameters.items()}
+        )
+        if self.operation is not None:
+            self._read_parameters(self.operation)
+        else:
+            self._hint(contract, method)
+        name = self.operation.id if self.operation is not None else None
+        self.canonical = dumps_canonical([name or self.path, self.path_parameters, self.query])
+        # The stubs know secrets by their redacted form only.
+        shown = self.query if self.is_clean else read_query(self.shown_query)
+        self.stub_keys: tuple[BucketKey, ...] = list_bucket_keys(
+            self.shown_method, self.shown_path, shown, name
+        )
+
+    def __repr__(self) -> str:
+        return f"<LineFacts {self.shown_method} {self.operation.id if self.operation else None}>"
+
+    def _read_parameters(self, operation: Operation) -> None:
+        for parameter in operation.parameters:
+            if parameter.place == "query":
+                values = self.query.get(parameter.name)
+            elif parameter.place == "path":
+                text = self.path_parameters.get(parameter.name)
+                values = None if text is None else [text]
+            else:
+                continue
+            read_parameter(parameter, values, self.arguments, self.violations)
+
+    def _hint(self, contract: Contract, method: str) -> None:
+        nearest = contract.find_nearest(method, self.path)
+        if nearest is not None:
+            where = f"{nearest.id} ({nearest.method} {nearest.path})"
+            text = f"no operation has this method and path; the nearest is {where}"
+            self.warnings.append(CallWarning("unknown_operation", text))
+
+
+class LineReader:
+    """Reads the request lines of calls to one contract."""
+
+    def __init__(self, contract: Contract) -> None:
+        self._contract = contract
+        self._remembered: dict[tuple[str, str, str], LineFacts] = {}
+
+    def __repr__(self) -> str:
+        return f"<LineReader {len(self._remembered)} remembered>"
+
+    def read(self, method: str, path: str, query: str) -> LineFacts:
+        """The facts of a request line, its path and query as received. Never raises for what it holds."""
+        key = (method, path, query)
+        facts = self._remembered.get(key)
+        if facts is None:
+            facts = LineFacts(self._contract, method, path, query)
+            is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
+            is_open = facts.is_clean and facts.shown_method is method and _TOKEN_NAMES.isdisjoint(facts.query)
+            if is_short and is_open:
+                if len(self._remembered) >= MAX_REMEMBERED:
+                    self._remembered.clear()
+                facts.may_rest = True
+                self._remembered[key] = facts
+        return facts
+
+
+def _split_namespace(path: str) -> tuple[str | None, str]:
+    match = _NAMED_PATH.match(path) if path.startswith("/~") else None
+    if match is None:
+        return None, path
+    return match.group(1), path[match.end() :] or "/"
+
+
+def read_query(query: str) -> dict[str, list[str]]:
+    """A query string, decoded (WHATWG URL, application/x-www-form-urlencoded), names in order received."""
+    if not query:
+        return {}
+    values: dict[str, list[str]] = {}
+    is_encoded = "%" in query or "+" in query or not query.isascii()
+    for pair in query.split("&"):
+        if not pair:
+            continue
+        name, _, value = pair.partition("=")
+        if is_encoded:
+            name, value = _decode(name), _decode(value)
+        if name in values:
+            values[name].append(value)
+        else:
+            values[name] = [value]
+    return values
+
+
+def _decode(text: str) -> str:
+    return unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")).decode("utf-8", "replace")

@@ -1,0 +1,111 @@
+"""`mockserver serve`: the welcome, the call log, and the server in the foreground."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+from itertools import islice
+from typing import TextIO
+
+from mockserver.catalogue import curl_line, list_operations
+from mockserver.engine.engine import Engine
+from mockserver.json_codec import dumps
+from mockserver.serving.app import create_app
+from mockserver.serving.building import build_engine
+from mockserver.serving.guard import SPARE_FILES
+from mockserver.serving.logs import CallLog, set_up_logging
+from mockserver.serving.uvicorn_server import bind, run
+from mockserver.settings import Settings
+from mockserver.version import VERSION
+
+# So many operations are shown with a line to try each.
+_SHOWN = 10
+
+
+def serve_forever(settings: Settings) -> None:
+    """Serve until SIGINT, SIGTERM or SIGHUP, then return. Raises InvalidInput before anything is served."""
+    set_up_logging(settings.log_level, settings.log_format)
+    _allow_files(settings.connection_limit)
+    engine = build_engine(settings)
+    listener = bind(settings.host, settings.port)
+    host, port = listener.getsockname()[:2]
+    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    log = None
+    if settings.log_level in ("debug", "info"):
+        log = CallLog(sys.stdout, is_json=settings.log_format == "json")
+    app = create_app(engine, on_call=log)
+    made_token = app.guard.admin_token if settings.admin_token is None else None
+    greet = welcome if settings.log_format == "text" else welcome_machine
+    # A process of our own: what was loaded stays, and calls leave no cycles behind, so the collector may
+    # look less often.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
+    try:
+        # Whoever reads the welcome may send the first request.
+        run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout))
+    finally:
+        if log is not None:
+            log.close()
+        _let_go(sys.stdout)
+
+
+def _allow_files(connections: int) -> None:
+    """Have file descriptors for so many connections, as far as that is ours to decide."""
+    try:
+        import resource
+    except ImportError:  # not on Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+
+
+def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
+    """Where it listens, what it answers, and how to try it."""
+    contract = engine.contract
+    lines = [
+        f"mockserver {VERSION} answers for {contract.title}: {contract.server}",
+        f"Listening on {origin} (Ctrl-C ends it)",
+        f"Base URL     {origin}{contract.prefix}",
+        f"Control API  {origin}/__admin/calls  (what came in, and why it was answered so)",
+    ]
+    if made_token is not None:
+        lines.append(
+            f"Admin token  {made_token}  (Authorization: Bearer; made now, as the host is not loopback)"
+        )
+    lines.append("")
+    for operation in islice(list_operations(contract), _SHOWN):
+        lines.append(f"# {operation.id}: {operation.summary}")
+        lines.append(curl_line(contract, operation, origin))
+    if len(contract.operations) > _SHOWN:
+        lines.append(f"# and {len(contract.operations) - _SHOWN} more: {origin}/openapi.json")
+    lines.append("")
+    _print("\n".join(lines), stream)
+
+
+def welcome_machine(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
+    """The same for a program: one JSON line."""
+    line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
+    if made_token is not None:
+        line["adminToken"] = made_token
+    _print(dumps(line).decode("ascii"), stream)
+
+
+def _print(text: str, stream: TextIO) -> None:
+    # Nobody may be reading any more (EPIPE); serving goes on.
+    with contextlib.suppress(OSError):
+        stream.write(text + "\n")
+        stream.flush()
+
+
+def _let_go(stream: TextIO) -> None:
+    """Have the end of the process not complain that nobody reads what is left (Python, note on SIGPIPE)."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -1,0 +1,1 @@
+"""What a test can change, one namespace apart from the other."""

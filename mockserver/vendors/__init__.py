@@ -1,0 +1,1 @@
+"""What one API does beyond its schemas, a folder for each."""

@@ -1,0 +1,213 @@
+"""Server-sent events over a real socket: one per call, resumable, never in the way of anything."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from mockserver.engine.engine import Engine
+from mockserver.messages import build_request
+from mockserver.serving import app
+from mockserver.serving.uvicorn_server import ServerThread
+from tests.conftest import SETTINGS
+from tests.doors import BODY, UNSENT, Api, engine_api, parse, talk
+
+LIST = "/v1/api-keys/?account_id=acct_1"
+
+
+class Events:
+    """An open stream of events. `headers` are those of the answer."""
+
+    def __init__(self, response: http.client.HTTPResponse) -> None:
+        self._response = response
+        self.headers = response.headers
+
+    def next(self) -> dict[str, Any] | None:
+        """The next event, its data parsed; None at the end of the stream."""
+        event: dict[str, Any] = {}
+        while line := self._response.readline():
+            text = line.decode().rstrip("\n")
+            if not text and event:
+                return event
+            name, _, value = text.partition(": ")
+            if name:
+                event[name] = json.loads(value) if name == "data" else value
+        return None
+
+    def numbers(self, count: int) -> list[int]:
+        """The numbers of the next calls."""
+        found = [self.next() for _ in range(count)]
+        assert all(event and event["event"] == "call" for event in found), found
+        return [int(event["id"]) for event in found if event]
+
+
+@contextmanager
+def listening(server: ServerThread, *, namespace: str = "", last_id: str | None = None) -> Iterator[Events]:
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+    headers = {} if last_id is None else {"Last-Event-ID": last_id}
+    connection.request("GET", f"{namespace}/__admin/events", headers=headers)
+    try:
+        with connection.getresponse() as response:
+            assert response.status == 200, response.read()
+            yield Events(response)
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def api(server: ServerThread) -> Api:
+    return engine_api(server.engine)
+
+
+def test_each_call_is_an_event(server: ServerThread, api: Api) -> None:
+    with listening(server) as events:
+        assert events.headers["content-type"].startswith("text/event-stream")
+        assert events.headers["cache-control"] == "no-store"
+        answer = api.send()
+        event = events.next()
+        assert event is not None
+        assert (event["event"], event["id"]) == ("call", "1")
+        assert event["data"]["id"] == answer.header("mockserver-call-id")
+        assert event["data"]["request"]["body"] == BODY
+        api.send("GET", LIST, json=UNSENT)
+        assert events.numbers(1) == [2]
+
+
+def test_a_call_is_an_event_before_it_is_answered(server: ServerThread) -> None:
+    with listening(server) as events:
+        exchange = server.engine.begin(build_request("GET", "/nowhere"))
+        event = events.next()
+        exchange.finish("answered")
+    assert event is not None and event["data"]["state"] == "in_flight"
+
+
+def test_earlier_calls_are_no_news(server: ServerThread, api: Api) -> None:
+    api.send()
+    with listening(server) as events:
+        api.send()
+        assert events.numbers(1) == [2]
+
+
+def test_a_stream_goes_on_after_the_last_event_that_was_seen(server: ServerThread, api: Api) -> None:
+    for _ in range(250):
+        api.send("GET", LIST, json=UNSENT)
+    with listening(server, last_id="20") as events:
+        assert events.numbers(230) == list(range(21, 251))
+        api.send()
+        assert events.numbers(1) == [251]
+
+
+def test_a_reset_begins_the_numbers_anew(server: ServerThread, api: Api) -> None:
+    for _ in range(3):
+        api.send()
+    with listening(server) as events:
+        server.engine.namespaces.default.reset()
+        api.send()
+        api.send()
+        assert events.numbers(2) == [1, 2]
+    with listening(server, last_id="3") as events:
+        assert events.numbers(2) == [1, 2]
+
+
+def test_namespaces_have_streams_of_their_own(server: ServerThread, api: Api) -> None:
+    with listening(server, namespace="/~t1") as events:
+        api.send()
+        api.send("GET", f"/~t1{LIST}", json=UNSENT)
+        event = events.next()
+    assert event is not None
+    assert (event["id"], event["data"]["namespace"]) == ("1", "t1")
+
+
+def test_events_show_no_secret(server: ServerThread, api: Api) -> None:
+    with listening(server) as events:
+        key = api.send(key="sk_test_never_to_be_seen").key
+        shown = str(events.next())
+    assert "never_to_be_seen" not in shown
+    assert key not in shown
+
+
+@pytest.mark.parametrize("last_id", ["", "x", "-1", "1.5", "9" * 16])
+def test_what_is_no_number_of_a_call_is_refused(server: ServerThread, last_id: str) -> None:
+    lines = (
+        "GET /__admin/events HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        f"Last-Event-ID: {last_id}",
+        "\r\n",
+    )
+    assert parse(talk(server, "\r\n".join(lines).encode())).status == 400
+
+
+def test_evicted_calls_are_marked_and_the_stream_goes_on(server: ServerThread, api: Api) -> None:
+    journal = server.engine.namespaces.get("short").journal
+    journal._limit = 2
+    for _ in range(5):
+        api.send("GET", f"/~short{LIST}", json=UNSENT)
+    with listening(server, namespace="/~short", last_id="1") as events:
+        assert events.next() == {"event": "dropped", "id": "3", "data": {"dropped": 2}}
+        assert events.numbers(2) == [4, 5]
+
+
+def test_a_slow_reader_is_cut_off_with_a_marker(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app, "MAX_EVENTS_BEHIND", 3)
+    with listening(server) as events:
+        namespace = server.engine.namespaces.default
+        # Under the lock the stream cannot look, as if its client did not read.
+        with namespace.lock:
+            for _ in range(5):
+                api.send("GET", LIST, json=UNSENT)
+        assert events.next() == {"event": "dropped", "data": {"dropped": 5}}
+        assert events.next() is None
+    with listening(server, last_id="0") as events:
+        assert events.numbers(5) == [1, 2, 3, 4, 5]
+
+
+def test_a_reader_that_never_reads_is_in_nobodys_way(server: ServerThread, api: Api) -> None:
+    with socket.create_connection((server.host, server.port), timeout=20) as silent:
+        silent.sendall(b"GET /__admin/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert silent.recv(8)
+        for _ in range(30):
+            api.send(json={**BODY, "name": "x" * 60_000})
+        with listening(server) as events:
+            api.send()
+            assert events.numbers(1) == [31]
+
+
+def test_a_client_that_leaves_is_forgotten(server: ServerThread, api: Api) -> None:
+    journal = server.engine.namespaces.default.journal
+    with listening(server):
+        api.send()
+        assert len(journal.listeners) == 1
+    # The server hears of it in its own time, at the latest when it writes.
+    for _ in range(2_000):
+        if not journal.listeners:
+            break
+        talk(server, b"GET /__admin/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert not journal.listeners
+
+
+def test_the_end_of_the_server_ends_streams_and_waits(engine: Engine) -> None:
+    with ServerThread(SETTINGS) as server:
+        waiting = socket.create_connection((server.host, server.port), timeout=20)
+        body = b'{"expected": [{"operation": "createApiKey"}], "timeoutMillis": 60000}'
+        waiting.sendall(
+            b"POST /__admin/verify HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+        journal = server.engine.namespaces.default.journal
+        with listening(server) as events:
+            while len(journal.listeners) < 2:
+                talk(server, b"GET /__admin/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            server.stop()
+            assert events.next() is None
+        with waiting:
+            answer = parse(waiting.makefile("rb").read())
+        assert (answer.status, answer.json["ok"]) == (200, False)

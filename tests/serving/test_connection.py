@@ -1,0 +1,264 @@
+"""Connections: what a fault of our own looks like, and clients that leave in the middle of anything."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import struct
+
+import pytest
+
+from mockserver.control import Control
+from mockserver.engine.engine import Engine
+from mockserver.serving import connection, delivery
+from mockserver.serving.app import App
+from tests.doors import Answer, parse
+from tests.hostile.servers import target_with
+from tests.hostile.wire import (
+    CANARY,
+    CREATE,
+    Target,
+    chunked,
+    http,
+    read_answer,
+    read_to_end,
+    split_answers,
+)
+
+BODY = b'{"name":"n","permissions":{}}'
+
+
+def broken(*_: object, **__: object) -> None:
+    raise RuntimeError(f"a bug that quotes {CANARY}")
+
+
+FAULTS = [
+    pytest.param(Engine, "answer", http(), id="engine"),
+    pytest.param(App, "admit", http(), id="admission"),
+    pytest.param(App, "answer", http(), id="answer"),
+    pytest.param(connection, "write_message", http(), id="writing"),
+    pytest.param(Engine, "answer", http("POST", CREATE, "Expect: 100-continue"), id="engine-the-long-way"),
+    pytest.param(Control, "begin", http("GET", "/__admin/calls"), id="control"),
+    pytest.param(App, "admit", http("POST", "http://localhost/x"), id="absolute-form"),
+]
+
+
+@pytest.mark.parametrize("owner, name, data", FAULTS)
+def test_a_fault_of_the_mock_never_looks_like_the_api(
+    owner: object, name: str, data: bytes, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with target_with() as target:
+        usual = getattr(owner, name)
+        client = target.connect()
+        if owner is connection:
+            # What answers the failure must not fail.
+            attempts = iter([broken, usual])
+            monkeypatch.setattr(owner, name, lambda *given, **more: next(attempts)(*given, **more))
+        else:
+            monkeypatch.setattr(owner, name, broken)
+        client.sendall(data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+        received = read_to_end(client).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+        (answer,) = split_answers(received)
+        assert answer.outcome == (500, "mock_failure")
+        assert answer.header("content-type") == "text/plain; charset=utf-8"
+        assert CANARY.encode() not in received
+        monkeypatch.setattr(owner, name, usual)
+        assert target.ask(http()).status == 201
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "RuntimeError: a bug that quotes sk_test_[" in record.getMessage()
+
+
+WHOLE = {
+    "create": http(body=BODY),
+    "chunked": http("POST", CREATE, "Transfer-Encoding: chunked", body=chunked(BODY)),
+    "expecting": http("POST", CREATE, "Expect: 100-continue", body=BODY),
+    "control": http("POST", "/__admin/requests/count", body=b'{"url":"/x"}', key=None),
+}
+
+
+@pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
+@pytest.mark.parametrize("is_reset", [False, True], ids=["fin", "rst"])
+def test_a_client_may_leave_after_any_byte(
+    data: bytes, is_reset: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with target_with() as target:
+        for length in range(len(data) + 1):
+            with socket.create_connection((target.server.host, target.server.port)) as client:
+                client.sendall(data[:length])
+                if is_reset:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        target.wait_until(lambda: not target.connections and not target.server._server.server_state.tasks)
+        assert target.ask(http()).status == 201
+        assert {call["reason"] for call in target.calls()} <= {
+            "created",
+            "incomplete_request",
+            "client_disconnected",
+        }
+        assert {call["state"] for call in target.calls()} <= {"answered", "disconnected"}
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_an_answer_that_takes_the_long_way_is_given_once() -> None:
+    with target_with() as target:
+        large = "x" * (delivery.SMALL_BYTES + 1)
+        target.stub({"status": 200, "body": large})
+        answer = target.ask(http())
+        assert answer.body == large.encode()
+        assert [call["state"] for call in target.calls()] == ["answered"]
+
+
+def test_a_body_that_was_refused_is_not_asked_for(caplog: pytest.LogCaptureFixture) -> None:
+    data = http("POST", CREATE, "Expect: 100-continue", "Transfer-Encoding: chunked", body=b"x\r\n")
+    with target_with() as target:
+        # Whether it is refused before anybody waits for it depends on who is first.
+        for _ in range(25):
+            client = target.connect()
+            client.sendall(data)
+            received = read_to_end(client).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n")
+            assert split_answers(received)[0].outcome == (400, "guard")
+        assert target.calls() == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+# Heads that were read before.
+
+REPEATED = {
+    "create": http(),
+    "list": http("GET"),
+    "head": http("HEAD"),
+    "unknown": http("GET", "/nowhere"),
+    "namespace": http("POST", "/~t1" + CREATE),
+    "no-json": http(body=b"{"),
+    "no-account": http("POST", "/v1/api-keys/"),
+    "preferring": http("POST", CREATE, "Prefer: code=429"),
+    "padded": b"\r\n" + http(),
+}
+# Read anew each time.
+UNUSUAL = {
+    "chunked": http("POST", CREATE, "Transfer-Encoding: chunked", body=chunked(BODY)),
+    "expecting": http("POST", CREATE, "Expect: 100-continue"),
+    "closing": http("POST", CREATE, "Connection: close"),
+    "old": http(version="1.0"),
+    "malformed": http(key="nothing"),
+    "live": http(key="sk_live_nothing"),
+    "health": http("GET", "/__admin/health", key=None),
+}
+
+
+def ask_alone(client: socket.socket, data: bytes) -> Answer:
+    """The answer to a request that is sent whole, and with nothing behind it."""
+    client.sendall(data)
+    if not data.startswith(b"HEAD"):
+        return read_answer(client).answer
+    received = b""
+    while not received.endswith(b"\r\n\r\n"):
+        received += client.recv(65_536)
+    return parse(received)
+
+
+def known_heads(target: Target) -> list[bytes]:
+    return list(target.server.engine.heads._by_bytes)
+
+
+@pytest.mark.parametrize("data", REPEATED.values(), ids=REPEATED)
+def test_a_head_is_read_once_and_answered_the_same_each_time(data: bytes) -> None:
+    with target_with() as target:
+        client = target.connect()
+        first = ask_alone(client, data)
+        (known,) = known_heads(target)
+        assert data.startswith(known)
+        assert known.endswith(b"\r\n\r\n")
+        again = [ask_alone(client, data) for _ in range(2)]
+        assert {answer.outcome for answer in again} == {first.outcome}
+        assert [list(answer.headers) for answer in again] == [list(first.headers)] * 2
+        namespace = "t1" if b"/~t1" in data else "default"
+        calls = target.calls(namespace)
+        assert len(calls) == 3
+        assert calls[0]["request"] == calls[1]["request"] == calls[2]["request"]
+        assert known_heads(target) == [known]
+
+
+@pytest.mark.parametrize("data", UNUSUAL.values(), ids=UNUSUAL)
+def test_what_is_unusual_is_read_anew_each_time(data: bytes) -> None:
+    with target_with() as target:
+        answers = [ask_alone(target.connect(), data) for _ in range(2)]
+        assert answers[0].outcome == answers[1].outcome
+        assert known_heads(target) == []
+
+
+def test_a_known_head_may_come_in_pieces_and_in_company() -> None:
+    data = http()
+    end = data.index(b"\r\n\r\n") + 4
+    with target_with() as target:
+        client = target.connect()
+        ask_alone(client, data)
+        for length in range(1, len(data)):
+            client.sendall(data[:length])
+            target.wait_until(lambda: any(connection._is_receiving for connection in target.connections))
+            client.sendall(data[length:])
+            assert read_answer(client).answer.status == 201
+        client.sendall(data + data + http("GET") + data[:end])
+        rest = b""
+        for status in (201, 201, 200):
+            reply = read_answer(client, rest)
+            assert reply.answer.status == status
+            rest = reply.rest
+        client.sendall(data[end:])
+        assert read_answer(client, rest).answer.status == 201
+
+
+def test_a_known_head_goes_the_long_way_where_the_answer_does() -> None:
+    with target_with() as target:
+        client = target.connect()
+        ask_alone(client, http())
+        stub = target.stub({"status": 200, "body": "x", "fixedDelayMilliseconds": 1})
+        assert [ask_alone(client, http()).body for _ in range(2)] == [b"x", b"x"]
+        target.control("DELETE", f"/mappings/{stub}")
+        assert ask_alone(client, http()).status == 201
+        assert target.reasons() == ["created", "stub", "stub", "created"]
+
+
+def test_a_reset_forgets_the_heads() -> None:
+    with target_with() as target:
+        ask_alone(target.connect(), http())
+        assert known_heads(target)
+        target.control("POST", "/reset")
+        assert known_heads(target) == []
+        assert CANARY not in repr(vars(target.server.engine.heads))
+
+
+def test_an_idle_connection_holds_no_credential() -> None:
+    with target_with() as target:
+        client = target.connect()
+        stub = target.stub({"status": 200, "body": "x", "fixedDelayMilliseconds": 1})
+        assert ask_alone(client, http()).body == b"x"
+        (idle,) = target.connections
+        # The answer is there a moment before its request is forgotten.
+        target.wait_until(lambda: idle.cycle.scope["headers"] == idle.headers == [])
+        target.control("DELETE", f"/mappings/{stub}")
+        assert ask_alone(client, http("GET", f"/nowhere?token={CANARY}")).status == 404
+        target.wait_until(lambda: CANARY not in repr((idle.url, idle.headers, idle.scope)))
+
+
+def test_connections_are_counted_and_forgotten() -> None:
+    with target_with() as target:
+        clients = [target.connect() for _ in range(20)]
+        target.wait_until(lambda: len(target.connections) == 20)
+        for client in clients:
+            client.close()
+        target.wait_until(lambda: not target.connections)
+
+
+def test_what_was_refused_is_counted_where_health_shows_it() -> None:
+    with target_with() as target:
+        for data in (
+            b"GARBAGE\r\n\r\n",
+            http(host="evil.example"),
+            http("POST", CREATE, "Content-Length: 9999999"),
+        ):
+            target.is_refused(data)
+        health = target.control("GET", "/health").json
+        assert health["status"] == "healthy"
+        assert health["refused"] == {"bad_request": 2, "body_too_large": 1}
+        assert target.calls() == []

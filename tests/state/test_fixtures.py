@@ -1,0 +1,263 @@
+"""The fixtures folder: what the sandbox knows beforehand, and every mistake in it with file and place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mockserver.contract import Contract
+from mockserver.exceptions import FixtureError
+from mockserver.security.credential import read_token
+from mockserver.state.fixtures import Fixtures, load_fixtures
+
+CREDENTIAL = {"key": "sk_test_a", "permissions": {"account:api:key": ["create"]}}
+KEY = {"id": "key_1", "account_id": "acct_1", "name": "n", "permissions": {}}
+
+
+def write(folder: Path, files: dict[str, Any]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return folder
+
+
+def problems_of(folder: Path, contract: Contract, files: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """File, pointer and message of each problem."""
+    with pytest.raises(FixtureError) as error:
+        load_fixtures(write(folder, files), contract)
+    return [
+        (Path(problem.file or "").relative_to(folder).as_posix(), problem.pointer, problem.message)
+        for problem in error.value.problems
+    ]
+
+
+def test_the_fixtures_of_the_package_are_sound(packaged_fixtures: Fixtures) -> None:
+    known = packaged_fixtures.credentials
+    assert known[read_token("sk_test_expired").digest].is_expired
+    assert known[read_token("sk_test_revoked").digest].is_revoked
+    assert known[read_token("sk_test_bound").digest].account_id == "acct_bound"
+    assert packaged_fixtures.accounts["acct_live_main"] == "live"
+    assert {stub.name for stub in packaged_fixtures.stubs} >= {"acct_error_400", "acct_error_500"}
+    assert all(key["managed"] for key in packaged_fixtures.keys)
+
+
+def test_an_empty_folder_adds_nothing_but_the_error_texts(
+    tmp_path: Path, contract: Contract, packaged_fixtures: Fixtures
+) -> None:
+    fixtures = load_fixtures(tmp_path, contract)
+    assert (fixtures.credentials, fixtures.accounts, fixtures.keys, fixtures.stubs) == ({}, {}, (), ())
+    assert fixtures.errors == packaged_fixtures.errors
+
+
+def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None:
+    files = {
+        "credentials.json": {
+            "credentials": [
+                {**CREDENTIAL, "account_id": "acct_1", "description": "for tests"},
+                {"key": "pk_test_b", "permissions": {}, "revoked": True},
+            ]
+        },
+        "accounts.json": {"accounts": [{"id": "a", "mode": "test"}, {"id": "b", "mode": "live"}]},
+        "keys.json": {"keys": [KEY]},
+        "errors.json": {"404": {"gone": "It is gone."}},
+        "stubs/b.json": {"request": {"urlPath": "/b"}, "response": {"status": 200}},
+        "stubs/a.json": {
+            "mappings": [
+                {"request": {"urlPath": "/a1"}, "response": {"status": 200}},
+                {"request": {"urlPath": "/a2"}, "response": {"status": 200}},
+            ]
+        },
+        "stubs/readme.txt": "no stub",
+    }
+    fixtures = load_fixtures(write(tmp_path, files), contract)
+    known = fixtures.credentials[read_token("sk_test_a").digest]
+    assert (known.account_id, known.is_expired, known.is_revoked) == ("acct_1", False, False)
+    assert known.grants.allows("account:api:key:create")
+    assert fixtures.credentials[read_token("pk_test_b").digest].is_revoked
+    assert fixtures.accounts == {"a": "test", "b": "live"}
+    (key,) = fixtures.keys
+    assert key.items() >= {**KEY, "managed": True, "deleted": False, "status": "ACTIVE", "key": None}.items()
+    assert (fixtures.default_reason(404), fixtures.error_text(404, "gone")) == ("gone", "It is gone.")
+    assert (fixtures.default_reason(500), fixtures.error_text(500, "x")) == (
+        "error",
+        "The request failed with status 500.",
+    )
+    paths = [stub.document["request"]["urlPath"] for stub in fixtures.stubs]
+    assert paths == ["/a1", "/a2", "/b"]
+    again = load_fixtures(tmp_path, contract)
+    assert [stub.id for stub in again.stubs] == [stub.id for stub in fixtures.stubs]
+    assert len({stub.id for stub in fixtures.stubs}) == 3
+
+
+def test_the_texts_of_keys_are_not_kept(tmp_path: Path, contract: Contract) -> None:
+    key = "sk_test_very_secret"
+    files = {"credentials.json": {"credentials": [{"key": key, "permissions": {}}]}}
+    assert key not in repr(load_fixtures(write(tmp_path, files), contract))
+
+
+FILES = {
+    "credentials.json": "credentials",
+    "accounts.json": "accounts",
+    "keys.json": "keys",
+}
+BAD: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
+    "a key without permissions": (
+        "credentials.json", [{"key": "sk_test_a"}], [("/credentials/0/permissions", "is missing")]
+    ),
+    "permissions a list": (
+        "credentials.json", [{"key": "sk_test_a", "permissions": []}],
+        [("/credentials/0/permissions", "must be object, is array")],
+    ),
+    "actions a text": (
+        "credentials.json", [{"key": "sk_test_a", "permissions": {"a/b": "c"}}],
+        [("/credentials/0/permissions/a~1b", "must be array, is string")],
+    ),
+    "an unknown member": (
+        "credentials.json", [{**CREDENTIAL, "expird": True}],
+        [("/credentials/0/expird", "is not allowed here")],
+    ),
+    "expired a text": (
+        "credentials.json", [{**CREDENTIAL, "expired": "yes"}],
+        [("/credentials/0/expired", "must be boolean, is string")],
+    ),
+    "an empty key": (
+        "credentials.json", [{**CREDENTIAL, "key": ""}],
+        [("/credentials/0/key", "must have at least 1 characters")],
+    ),
+    "a key that is none": (
+        "credentials.json", [{**CREDENTIAL, "key": "secret"}],
+        [("/credentials/0/key", "must be a secret (sk_) or publishable (pk_) key")],
+    ),
+    "a live key": (
+        "credentials.json", [{**CREDENTIAL, "key": "sk_live_CaNaRy"}],
+        [("/credentials/0/key",
+          "is a live key; only sandbox keys, with _test_ in them, belong into a fixture")],
+    ),
+    "a key twice": (
+        "credentials.json", [CREDENTIAL, CREDENTIAL, CREDENTIAL],
+        [("/credentials/1/key", "is listed twice"), ("/credentials/2/key", "is listed twice")],
+    ),
+    "an account without a mode": ("accounts.json", [{"id": "a"}], [("/accounts/0/mode", "is missing")]),
+    "an unknown mode": (
+        "accounts.json", [{"id": "a", "mode": "prod"}],
+        [("/accounts/0/mode", "must be one of 'test' or 'live'")],
+    ),
+    "accounts twice": (
+        "accounts.json", [{"id": "a", "mode": "test"}] * 3,
+        [("/accounts/1/id", "is listed twice"), ("/accounts/2/id", "is listed twice")],
+    ),
+    "a key object without a name": (
+        "keys.json", [{name: KEY[name] for name in KEY if name != "name"}], [("/keys/0/name", "is missing")]
+    ),
+    "a key object of wrong types": (
+        "keys.json", [{**KEY, "managed": "yes", "status": "active"}],
+        [("/keys/0/managed", "must be boolean, is string"),
+         ("/keys/0/status", "must be one of 'ACTIVE', 'INACTIVE', 'REVOKED' or 'EXPIRED'")],
+    ),
+    "a key object with its secret": (
+        "keys.json", [{**KEY, "key": "sk_test_CaNaRy"}], [("/keys/0/key", "must be null")]
+    ),
+    "key objects twice": (
+        "keys.json", [KEY, KEY, KEY], [("/keys/1/id", "is listed twice"), ("/keys/2/id", "is listed twice")]
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_mistake_is_refused_with_file_and_pointer(tmp_path: Path, contract: Contract, case: str) -> None:
+    file, items, expected = BAD[case]
+    found = problems_of(tmp_path, contract, {file: {FILES[file]: items}})
+    assert found == [(file, *place) for place in expected]
+    assert "CaNaRy" not in str(found)
+
+
+@pytest.mark.parametrize("file", [*FILES, "errors.json"])
+@pytest.mark.parametrize(
+    ("content", "pointer", "words"),
+    [
+        ("", "", "is not JSON: the body is empty"),
+        ("{", "", "is not JSON: "),
+        ("[]", "", "must be object, is array"),
+        ("{} {}", "", "is not JSON: "),
+        ('{"x": 1}', "/x", "is not allowed here"),
+        ('{"a": 1, "a": 2}', "/a", "is given twice"),
+        ("\ufeff{}", "", "byte order mark"),
+    ],
+    ids=[
+        "empty",
+        "cut off",
+        "a list",
+        "two documents",
+        "unknown member",
+        "a member twice",
+        "byte order mark",
+    ],
+)
+def test_each_file_is_json_of_its_form(
+    tmp_path: Path, contract: Contract, file: str, content: str, pointer: str, words: str
+) -> None:
+    found = problems_of(tmp_path, contract, {file: content})
+    assert (found[0][0], found[-1][1]) == (file, pointer) or pointer in {place for _, place, _ in found}
+    assert any(words in message for _, _, message in found)
+
+
+@pytest.mark.parametrize(
+    ("texts", "pointer"),
+    [
+        ({"404": {}}, "/404"),
+        ({"404": "gone"}, "/404"),
+        ({"404": {"gone": 5}}, "/404/gone"),
+        ({"4xx": {"gone": "x"}}, "/4xx"),
+        ({"4040": {"gone": "x"}}, "/4040"),
+        ({"99": {"gone": "x"}}, "/99"),
+    ],
+)
+def test_error_texts_stand_under_status_and_reason(
+    tmp_path: Path, contract: Contract, texts: Any, pointer: str
+) -> None:
+    found = problems_of(tmp_path, contract, {"errors.json": texts})
+    assert [(file, place) for file, place, _ in found] == [("errors.json", pointer)]
+
+
+def test_a_stub_that_breaks_the_contract_is_refused_with_file_and_pointer(
+    tmp_path: Path, contract: Contract
+) -> None:
+    def mapping(**response: Any) -> Any:
+        return {"request": {"urlPath": "/v1/api-keys/", "method": "POST"}, "response": response}
+
+    files = {
+        "stubs/a.json": {"mappings": [mapping(status=201, jsonBody={"data": 5}), mapping(status="x")]},
+        "stubs/b.json": mapping(status=404, fault="NONE"),
+        "stubs/c.json": "[",
+    }
+    found = problems_of(tmp_path, contract, files)
+    assert {file for file, _, _ in found} == set(files)
+    pointers = {(file, pointer) for file, pointer, _ in found}
+    assert ("stubs/a.json", "/mappings/0/response/jsonBody/data") in pointers
+    assert ("stubs/a.json", "/mappings/1/response/status") in pointers
+    assert ("stubs/b.json", "/response/fault") in pointers
+
+
+def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path, contract: Contract) -> None:
+    files = {
+        "credentials.json": {"credentials": [{**CREDENTIAL, "key": "sk_live_x"}, {**CREDENTIAL, "key": "x"}]},
+        "accounts.json": {"accounts": [{"mode": "x"}]},
+        "keys.json": {"keys": [{}]},
+        "errors.json": "[",
+        "stubs/a.json": "[",
+    }  # fmt: skip
+    found = [file for file, _, _ in problems_of(tmp_path, contract, files)]
+    assert {file: found.count(file) for file in files} == {
+        "credentials.json": 2, "accounts.json": 2, "keys.json": 4, "errors.json": 1, "stubs/a.json": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["none", "file.json"])
+def test_what_is_no_folder_is_refused(tmp_path: Path, contract: Contract, name: str) -> None:
+    (tmp_path / "file.json").write_text("{}", "utf-8")
+    with pytest.raises(FixtureError, match=r": is no folder$"):
+        load_fixtures(tmp_path / name, contract)
