@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
-from mockserver.engine.decision import CarryOut, Decision, Example, Literal, Refusal
+from mockserver.engine.situation import CarryOut, Decision, Example, Literal, Refusal
 from mockserver.journal.journal import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response

@@ -11,20 +11,11 @@ from typing import Protocol
 
 from mockserver.clocks import real_millis
 from mockserver.contract import Contract
-from mockserver.engine.decision import (
-    CARRY_OUT,
-    Behaviour,
-    CarryOut,
-    Decision,
-    Example,
-    Outcome,
-    Situation,
-    choose_success,
-    decide,
-    idempotency_key,
-)
+from mockserver.engine.deciders import decide
 from mockserver.engine.identity import identify
 from mockserver.engine.rendering import Renderer
+from mockserver.engine.requirements import choose_success, idempotency_key
+from mockserver.engine.situation import CARRY_OUT, Behaviour, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.journal.audits import note_retry
 from mockserver.journal.journal import Call, Facet, State

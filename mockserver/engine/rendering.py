@@ -12,7 +12,9 @@ from mockserver.contract import Contract, Envelope, Operation
 from mockserver.contract.inclusion import includes
 from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.contract.validation import CallWarning
-from mockserver.engine.decision import (
+from mockserver.engine.errors import to_details
+from mockserver.engine.requirements import rate_limit_fields
+from mockserver.engine.situation import (
     Behaviour,
     CarryOut,
     Decision,
@@ -21,8 +23,6 @@ from mockserver.engine.decision import (
     Outcome,
     Refusal,
     Situation,
-    rate_limit_fields,
-    to_details,
 )
 from mockserver.exceptions import MockFailure
 from mockserver.faults import Delay, Fault

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mockserver.contract.validation import CallWarning
-from mockserver.engine.decision import Situation
+from mockserver.engine.situation import Situation
 
 # So many failed writes are remembered in a namespace.
 MAX_FAILED_WRITES = 1_000

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from mockserver.catalogue import find_unmakeable
 from mockserver.contract import Contract, load_contract
 from mockserver.coverage import FacetReader
-from mockserver.engine.decision import Behaviour
 from mockserver.engine.engine import Engine
+from mockserver.engine.situation import Behaviour
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures, load_fixtures
 from mockserver.vendors.hsrcpay import BEHAVIOURS

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.engine.decision import Outcome
 from mockserver.engine.engine import Engine
 from mockserver.engine.rendering import draw_delay, error_envelope
+from mockserver.engine.situation import Outcome
 from mockserver.faults import Delay
 from mockserver.messages import build_request
 from mockserver.seeds import Seed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mockserver.engine.decision import Behaviour
+from mockserver.engine.situation import Behaviour
 from mockserver.vendors.hsrcpay.api_keys import (
     CreateApiKey,
     DeleteApiKey,

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mockserver.clocks import format_instant, read_instant
-from mockserver.engine.decision import Outcome, Refusal, Situation, sees_account
+from mockserver.engine.requirements import sees_account
+from mockserver.engine.situation import Outcome, Refusal, Situation
 from mockserver.redaction import digest_secret, display
 from mockserver.seeds import Seed
 from mockserver.state.resources import Item, sees

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from mockserver.contract import Contract
-from mockserver.engine import decision
-from mockserver.engine.decision import to_details
+from mockserver.engine import deciders, requirements
 from mockserver.engine.engine import Engine
+from mockserver.engine.errors import to_details
+from mockserver.engine.situation import Refusal
 from mockserver.serving.building import assemble, build_engine
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
@@ -23,7 +24,7 @@ PERMITTED = BODY | {"permissions": {"*": ["*"]}}
 
 
 def test_the_deciders_are_asked_in_the_order_of_the_design() -> None:
-    assert [decider.__name__ for decider in decision.DECIDERS] == [
+    assert [decider.__name__ for decider in deciders.DECIDERS] == [
         "by_live_credential",
         "by_stub",
         "by_preference",
@@ -36,8 +37,8 @@ def test_the_deciders_are_asked_in_the_order_of_the_design() -> None:
         "by_conflict",
     ]
     # What a scripted success must pass is the same, in the same order, without what scripts come before.
-    assert list(decision.REQUIREMENTS) == [
-        decider for decider in decision.DECIDERS[3:] if decider is not decision.by_rate_limit
+    assert list(requirements.REQUIREMENTS) == [
+        decider for decider in deciders.DECIDERS[3:] if decider is not requirements.by_rate_limit
     ]
 
 
@@ -278,7 +279,7 @@ def test_the_applied_preference_never_holds_a_text_of_the_request(engine: Engine
 
 
 def test_details_begin_with_the_reason() -> None:
-    refusal = decision.Refusal(422, "invalid_request", {"violations": []})
+    refusal = Refusal(422, "invalid_request", {"violations": []})
     assert list(to_details(refusal).items()) == [("reason", "invalid_request"), ("violations", [])]
 
 

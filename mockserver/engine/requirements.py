@@ -1,0 +1,204 @@
+"""What a request must meet before its operation succeeds: one function a requirement, asked in order."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+
+from mockserver.contract import Operation
+from mockserver.contract.validation import Violation
+from mockserver.engine.errors import CHALLENGE, refuse
+from mockserver.engine.situation import CARRY_OUT, Decider, Decision, Refusal, Situation
+from mockserver.types import Headers
+
+
+def by_live_credential(situation: Situation) -> Decision | None:
+    """A live credential has no business here, before all else."""
+    if situation.head.credential.mode != "live" or situation.namespace.settings.allow_live:
+        return None
+    refusal = Refusal(401, "live_credential", headers=CHALLENGE)
+    # Also where the operation documents no 401: nothing may go on with a live credential.
+    return refuse(situation, refusal) or Decision(refusal.reason, 401, refusal, headers=refusal.headers)
+
+
+def by_operation(situation: Situation) -> Decision | None:
+    """A path that the contract lacks: 404; a method that it lacks: 405 with Allow (RFC 9110, 15.5.6)."""
+    head = situation.head
+    if head.operation is not None:
+        return None
+    path_item = head.line.path_item
+    if path_item is None:
+        return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
+    allow = ((b"allow", path_item.allow),)
+    return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
+
+
+def by_credential(situation: Situation) -> Decision | None:
+    """401 for a credential that is missing, malformed, invalid, expired or revoked."""
+    operation = situation.head.operation
+    principal = situation.principal
+    if principal.refusal is None or operation is None or not operation.requires_credential:
+        return None
+    details = {"hint": principal.refusal_text} if principal.refusal_text else {}
+    return refuse(situation, Refusal(401, principal.refusal, details, headers=CHALLENGE))
+
+
+def by_rate_limit(situation: Situation) -> Decision | None:
+    """429 once the bucket of this credential and operation is empty. Asking takes a token, as one step."""
+    namespace = situation.namespace
+    limit = namespace.rate
+    if limit is None:
+        return None
+    seconds = namespace.resources.take_token(bucket_key(situation), limit, situation.now_millis)
+    if not seconds:
+        return None
+    headers = ((b"retry-after", str(seconds).encode("ascii")),)
+    details = {"retry_after_seconds": seconds}
+    return refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
+
+
+def rate_limit_fields(situation: Situation) -> Headers:
+    """What the limit is and what is left of it (draft-ietf-httpapi-ratelimit-headers-10, sections 3 and 4).
+
+    `t` is in how many seconds there is one call more, as `Retry-After` says when none is left.
+    """
+    limit = situation.namespace.rate
+    if limit is None or situation.head.operation is None:
+        return ()
+    bucket = situation.namespace.resources.bucket(bucket_key(situation), limit, situation.now_millis)
+    wait = f";t={bucket.wait_seconds}" if bucket.wait_seconds else ""
+    return (
+        (b"ratelimit-policy", f'"default";q={limit.calls};w={limit.seconds}'.encode("ascii")),
+        (b"ratelimit", f'"default";r={bucket.calls_left}{wait}'.encode("ascii")),
+    )
+
+
+def bucket_key(situation: Situation) -> bytes:
+    """What a rate limit counts by: credential and operation."""
+    operation = situation.head.operation
+    return situation.head.credential.digest + (operation.id if operation else "").encode("utf-8")
+
+
+def by_violations(situation: Situation) -> Decision | None:
+    """400 for a body that is no JSON, 422 for everything else that breaks the contract, all at once."""
+    inspection = situation.inspection
+    if inspection.reading.malformed is not None:
+        return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.reading.malformed}))
+    if (
+        situation.head.idempotency_key is None
+        and situation.namespace.settings.idempotency == "required"
+        and _is_idempotent_operation(situation.head.operation)
+    ):
+        missing = Violation("header", "/idempotency-key", "required", "is missing")
+        if missing not in inspection.violations:
+            inspection.violations.append(missing)
+    if not inspection.violations:
+        return None
+    violations = [violation.to_json() for violation in inspection.violations]
+    return refuse(situation, Refusal(422, "invalid_request", {"violations": violations}))
+
+
+def by_target(situation: Situation) -> Decision | None:
+    """404 for an account, or another thing that the request addresses, that this principal cannot see."""
+    account_id = situation.head.account_id
+    if account_id is not None and not sees_account(situation, account_id):
+        return refuse(situation, Refusal(404, "account_not_found"))
+    if situation.behaviour is not None:
+        missing = situation.behaviour.find_missing(situation)
+        if missing is not None:
+            return refuse(situation, missing)
+    return None
+
+
+def sees_account(situation: Situation, account_id: str) -> bool:
+    """Whether an account exists for this call: known if only known ones do, and of the credential's mode."""
+    mode = situation.namespace.fixtures.accounts.get(account_id)
+    if mode is None:
+        return not situation.namespace.settings.strict_accounts
+    return mode == (situation.head.credential.mode or "test")
+
+
+def by_permission(situation: Situation) -> Decision | None:
+    """403 for a credential that may not do this, or not to this account."""
+    head, principal = situation.head, situation.principal
+    operation = head.operation
+    if operation is None or not operation.requires_credential:
+        return None
+    if operation.permission is not None and not principal.grants.allows(operation.permission):
+        publishable = head.credential.kind == "publishable"
+        reason = "publishable_key" if publishable else "missing_permission"
+        return refuse(situation, Refusal(403, reason, {"permission": operation.permission}))
+    if head.account_id is not None and principal.account_id not in (None, head.account_id):
+        return refuse(situation, Refusal(403, "foreign_account"))
+    return None
+
+
+def by_conflict(situation: Situation) -> Decision | None:
+    """409 for an idempotency key in other use, the kept answer for one seen before, 409 by behaviour."""
+    namespace = situation.namespace
+    key = None if situation.head.idempotency_key is None else idempotency_key(situation)
+    if key is not None:
+        answer = namespace.resources.find_answer(key, situation.now_millis)
+        if answer is not None:
+            if key in namespace.resources.in_flight:
+                text = "the first call with this key is still in flight"
+                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+            if answer.request != situation.inspection.reading.digest:
+                text = "this key was used for another request"
+                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+            return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))
+    if situation.behaviour is not None:
+        conflict = situation.behaviour.find_conflict(situation)
+        if conflict is not None:
+            return refuse(situation, conflict)
+    return None
+
+
+def idempotency_key(situation: Situation) -> bytes | None:
+    """What an idempotent answer is kept under: credential, operation and the key, as a digest; else None."""
+    head = situation.head
+    operation = head.operation
+    if head.idempotency_key is None or operation is None or not _is_idempotent_operation(operation):
+        return None
+    if situation.namespace.settings.idempotency == "off":
+        return None
+    text = f"{operation.id}\n{head.idempotency_key}"
+    return hashlib.sha256(head.credential.digest + text.encode("utf-8")).digest()
+
+
+def _is_idempotent_operation(operation: Operation | None) -> bool:
+    """Whether a key has a meaning: on writes that are not idempotent by their method already."""
+    return operation is not None and operation.method in ("POST", "PATCH")
+
+
+def by_contract(situation: Situation) -> Decision:
+    """Nothing speaks against it: the operation succeeds."""
+    operation = situation.head.operation
+    assert operation is not None, "by_operation has answered what is no operation"
+    return _succeed(choose_success(situation, operation))
+
+
+@cache
+def _succeed(status: int) -> Decision:
+    """The decision to do what was asked, which most are."""
+    return Decision("answered", status, CARRY_OUT, commits=True)
+
+
+def choose_success(situation: Situation, operation: Operation) -> int:
+    """The status of a success: the configured one where it is documented, else the lowest documented."""
+    statuses = operation.success_statuses
+    status = situation.namespace.success_status
+    if status is None:
+        done = situation.namespace.resources.successes.get(operation.id, 0)
+        return statuses[-1 - done % len(statuses)]
+    return status if status in statuses else statuses[0]
+
+
+REQUIREMENTS: tuple[Decider, ...] = (
+    by_operation,
+    by_credential,
+    by_violations,
+    by_target,
+    by_permission,
+    by_conflict,
+)

@@ -1,0 +1,133 @@
+"""Answers that somebody asked for: by a stub, or by `Prefer` in the request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mockserver.contract import Operation
+from mockserver.contract.validation import CallWarning
+from mockserver.engine.errors import error_content, error_headers, write_gateway_page
+from mockserver.engine.requirements import REQUIREMENTS, choose_success
+from mockserver.engine.situation import (
+    CARRY_OUT,
+    CarryOut,
+    Content,
+    Decision,
+    Example,
+    Literal,
+    Situation,
+)
+from mockserver.faults import Fault, Phase
+from mockserver.scripting.preferences import Preferences
+from mockserver.scripting.stubs import Stub
+from mockserver.scripting.subjects import Subject
+from mockserver.state.resources import StoredAnswer
+
+
+def by_stub(situation: Situation) -> Decision | None:
+    """The first stub, in the order of the book, whose matcher fits."""
+    head, namespace = situation.head, situation.namespace
+    operation = head.shown.operation
+    subject: Subject | None = None
+    for stub in namespace.stubs.candidates(head.line.stub_keys):
+        if subject is None:
+            subject = situation.subject()
+        if namespace.stubs.accepts(stub, subject, operation):
+            return _scripted(situation, stub)
+    return None
+
+
+def _scripted(situation: Situation, stub: Stub) -> Decision:
+    """The answer of a stub; the contract fills in what the stub leaves out."""
+    operation = situation.head.operation
+    response = stub.response
+    status, after = response.status, stub.phase is Phase.AFTER_COMMIT
+    success = choose_success(situation, operation) if operation else 200
+    if response.body is not None:
+        return _committing(
+            situation, Decision("stub", status or 200, Literal(response.body), after, response.headers, stub)
+        )
+    if response.fault is Fault.NOT_JSON:
+        page = Literal(write_gateway_page(status or 502))
+        decision = Decision("stub", status or 502, page, after, response.headers, stub)
+        return _committing(situation, decision)
+    if status is None and response.fault is not None and not after:
+        # Nothing happened, so the damaged answer is one that could have been.
+        return Decision("stub", success, Example(), headers=response.headers, stub=stub)
+    if status is None or 200 <= status < 300:
+        decision = Decision("stub", status or success, CARRY_OUT, True, response.headers, stub)
+        return _committing(situation, decision)
+    content = error_content(situation, status)
+    return _committing(situation, Decision("stub", status, content, after, response.headers, stub))
+
+
+def _committing(situation: Situation, decision: Decision) -> Decision:
+    """A scripted decision, carried out only if the request can be: else the contract's example stands in."""
+    if not decision.commits:
+        return decision
+    obstacle = None
+    if situation.head.operation is None:
+        return replace(decision, commits=False, content=_without_operation(decision.content))
+    for decider in REQUIREMENTS:
+        obstacle = decider(situation)
+        if obstacle is not None:
+            break
+    if obstacle is None:
+        return decision
+    if not isinstance(decision.content, CarryOut):
+        return replace(decision, commits=False)
+    if isinstance(obstacle.content, StoredAnswer):
+        headers = (*obstacle.headers, *decision.headers)
+        return replace(decision, commits=False, content=obstacle.content, headers=headers)
+    return replace(decision, commits=False, content=Example())
+
+
+def _without_operation(content: Content) -> Content:
+    return Literal(b"") if isinstance(content, CarryOut) else content
+
+
+def by_preference(situation: Situation) -> Decision | None:
+    """`Prefer: code=…` and its kin (RFC 7240), on operations and documented codes only."""
+    wish = situation.head.preferences
+    if wish is None:
+        return None
+    operation = situation.head.operation
+    problem = wish.problem or _find_problem(wish, operation)
+    if problem is not None:
+        situation.inspection.warnings.append(CallWarning("preference_ignored", problem))
+        return None
+    if operation is None or (wish.code is None and wish.example is None and not wish.dynamic):
+        return None
+    status = wish.code or choose_success(situation, operation)
+    applied = ", ".join(
+        part
+        for part in (
+            f"code={status}" if wish.code else "",
+            "example" if wish.example is not None else "",
+            "dynamic=true" if wish.dynamic else "",
+        )
+        if part
+    )
+    if wish.example is not None or wish.dynamic:
+        content: Content = Example(wish.example, wish.dynamic, wish.seed)
+        return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+    if 200 <= status < 300:
+        return _committing(situation, Decision("preferred", status, CARRY_OUT, True, preference=applied))
+    content = error_content(situation, status)
+    return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+
+
+def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:
+    """Why a preference cannot be followed; None if it can."""
+    if operation is None:
+        return "no operation was reached, so no answer is documented that could be preferred"
+    if wish.code is not None and operation.envelope(wish.code) is None:
+        known = ", ".join(str(status) for status in operation.statuses)
+        return f"{operation.id} documents no status {wish.code}; documented: {known}"
+    if wish.example is not None:
+        statuses = [wish.code] if wish.code else list(operation.success_statuses)
+        envelopes = [operation.envelope(status) for status in statuses]
+        names = [name for envelope in envelopes if envelope for name in envelope.examples]
+        if wish.example not in names:
+            return f"there is no such example for this status; known: {', '.join(names) or 'none'}"
+    return None

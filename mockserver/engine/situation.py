@@ -1,0 +1,165 @@
+"""A call on its way to an answer: where it happens, what can be decided, what carrying it out gave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from mockserver.engine.identity import Principal
+from mockserver.faults import Fault
+from mockserver.journal.journal import make_subject
+from mockserver.request.head import Head
+from mockserver.request.inspection import Inspection
+from mockserver.scripting.stubs import Stub
+from mockserver.scripting.subjects import Subject
+from mockserver.seeds import Seed
+from mockserver.state.namespaces import Namespace
+from mockserver.state.resources import StoredAnswer
+from mockserver.types import Headers, Json, Schema
+from mockserver.variants import Variant, VariantBook
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What carrying an operation out gave: the envelope's value and the reason slug of the success.
+
+    `secret` is one that the value holds and, beside it, as what that may be shown. `is_own` says that
+    everything else in the value came with the request, or was made for it: where the request is plain
+    (`Reading.is_plain`), the value holds no other secret.
+    """
+
+    value: Json
+    reason: str
+    secret: tuple[bytes, bytes] | None = None
+    is_own: bool = False
+
+    def __repr__(self) -> str:
+        # The value may hold a secret that was just issued.
+        return f"<Outcome {self.reason}>"
+
+
+@dataclass(slots=True)
+class Refusal:
+    """An error answer: status, reason slug, and the members of `error.details` beside the reason."""
+
+    status: int
+    reason: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
+    headers: Headers = ()
+
+
+class Behaviour(Protocol):
+    """What an operation does beyond its schemas. All but `promise` run inside the namespace's lock.
+
+    The checks only read. `carry_out` changes the namespace's resources and returns the value of the
+    success envelope.
+    """
+
+    def promise(self, request: Schema) -> Schema | None:
+        """A schema that every value of `carry_out` fits if the request's body fits the given one.
+
+        Where it can be proved to lie within the envelope's, answers to requests that keep the contract need
+        no check. None promises nothing.
+        """
+        ...
+
+    def find_missing(self, situation: Situation) -> Refusal | None:
+        """A 404 if what the request addresses is not there for this principal."""
+        ...
+
+    def find_conflict(self, situation: Situation) -> Refusal | None:
+        """A 409 if what the request asks for cannot be done to what is there."""
+        ...
+
+    def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
+        """Do it. `seed` is equal for equal requests and another for each repetition of one."""
+        ...
+
+
+@dataclass(slots=True, repr=False)
+class Situation:
+    """A call and where it happens: all that deciding needs. Never changed, as nothing in this module is.
+
+    `head` is that of the inspection.
+    """
+
+    inspection: Inspection
+    head: Head
+    namespace: Namespace
+    principal: Principal
+    now_millis: int
+    behaviour: Behaviour | None
+    variants: VariantBook
+
+    def subject(self) -> Subject:
+        """The request as patterns see it."""
+        inspection, shown = self.inspection, self.head.shown
+        request = shown.with_body(inspection.reading.shown_body, inspection.client)
+        return make_subject(request, shown.path_parameters)
+
+
+class Example(NamedTuple):
+    """Answer with an example of the contract, or a value made from its schema."""
+
+    name: str | None = None
+    is_dynamic: bool = False
+    seed: str | None = None
+
+    def __repr__(self) -> str:
+        # Name and seed are texts of the request.
+        return f"<Example dynamic={self.is_dynamic}>"
+
+
+class Literal(NamedTuple):
+    """Answer with these bytes."""
+
+    body: bytes
+
+    def __repr__(self) -> str:
+        # A script may answer with a secret.
+        return f"<Literal {len(self.body)} bytes>"
+
+
+class CarryOut(NamedTuple):
+    """Answer with what carrying the operation out gives."""
+
+
+CARRY_OUT = CarryOut()
+
+
+Content = Refusal | Example | Literal | CarryOut | StoredAnswer
+
+
+@dataclass(slots=True)
+class Decision:
+    """What shall be answered, and why.
+
+    `commits` says that the operation is carried out, whatever is answered; `stub` is the one that decided;
+    `headers` come on top of those that the content brings; `variant` changes what comes of all that, and
+    `is_variant_preferred` says that the request asked for it.
+    """
+
+    reason: str
+    status: int
+    content: Content
+    commits: bool = False
+    headers: Headers = ()
+    stub: Stub | None = None
+    preference: str | None = None
+    variant: Variant | None = None
+    is_variant_preferred: bool = False
+
+    @property
+    def fault(self) -> Fault | None:
+        """The damage that the stub does."""
+        return self.stub.response.fault if self.stub else None
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether a stub or a preference decided, in place of the API's own checks."""
+        return self.stub is not None or self.preference is not None
+
+
+Decider = Callable[[Situation], Decision | None]
