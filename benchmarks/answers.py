@@ -110,7 +110,7 @@ def _choose(workloads: Mapping[str, Workload], choose: Callable[[str, str], None
 
 def choose_in_engine(engine: Any, workloads: Mapping[str, Workload]) -> None:
     """Let the namespace of each workload answer with its variant."""
-    from mockserver.state.namespaces import VariantChoice
+    from mockserver.state.namespace import VariantChoice
 
     _choose(
         workloads,

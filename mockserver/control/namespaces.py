@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mockserver.control.routing import ControlAnswer, ControlCall, Route
-from mockserver.state.namespaces import Namespace
+from mockserver.state.namespace import Namespace
 from mockserver.types import JsonObject
 
 

@@ -11,7 +11,7 @@ from mockserver.engine.engine import Engine
 from mockserver.exceptions import BadQuestion, Problem
 from mockserver.journal.journal import Call
 from mockserver.redaction import redact
-from mockserver.state.namespaces import Namespace
+from mockserver.state.namespace import Namespace
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
 
 MAX_WAIT_SECONDS = 300.0

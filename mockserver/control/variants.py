@@ -10,7 +10,7 @@ from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, R
 from mockserver.control.sandbox import read_members
 from mockserver.exceptions import BadQuestion, Problem
 from mockserver.redaction import redact
-from mockserver.state.namespaces import VariantChoice
+from mockserver.state.namespace import VariantChoice
 from mockserver.types import Json
 from mockserver.variants import Variant, VariantBook, list_statuses
 

@@ -27,8 +27,10 @@ from mockserver.request.inspection import Inspection, Inspector
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
-from mockserver.state.namespaces import Namespace, Namespaces, Waiting
+from mockserver.state.namespace import Namespace
+from mockserver.state.namespaces import Namespaces
 from mockserver.state.resources import StoredAnswer
+from mockserver.state.waiting import Waiting
 from mockserver.types import Headers
 from mockserver.variants import VariantBook
 

@@ -13,7 +13,7 @@ from mockserver.security.credential import (
     read_claimed_permissions,
     read_permission_map,
 )
-from mockserver.state.namespaces import Namespace
+from mockserver.state.namespace import Namespace
 from mockserver.state.resources import Item
 from mockserver.types import JsonObject
 

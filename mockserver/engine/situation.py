@@ -14,7 +14,7 @@ from mockserver.request.inspection import Inspection
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.seeds import Seed
-from mockserver.state.namespaces import Namespace
+from mockserver.state.namespace import Namespace
 from mockserver.state.resources import StoredAnswer
 from mockserver.types import Headers, Json, Schema
 from mockserver.variants import Variant, VariantBook

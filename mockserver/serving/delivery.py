@@ -23,7 +23,7 @@ from mockserver.faults import Dribble, Fault
 from mockserver.journal.journal import State
 from mockserver.messages import Response
 from mockserver.seeds import Seed
-from mockserver.state.namespaces import Waiting
+from mockserver.state.waiting import Waiting
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]

@@ -7,7 +7,8 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import UnknownItem
 from mockserver.state.fixtures import Fixtures
-from mockserver.state.namespaces import Namespaces, Waiting
+from mockserver.state.namespaces import Namespaces
+from mockserver.state.waiting import Waiting
 from tests.conftest import SETTINGS
 from tests.doors import BODY, UNSENT, Api, engine_api, make_jwt
 

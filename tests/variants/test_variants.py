@@ -14,7 +14,7 @@ from mockserver.engine.engine import Engine
 from mockserver.exceptions import SettingsError
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
-from mockserver.state.namespaces import VariantChoice
+from mockserver.state.namespace import VariantChoice
 from tests.doors import Answer, Api, engine_api, talk
 from tests.judge import check
 

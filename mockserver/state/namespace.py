@@ -1,0 +1,193 @@
+"""Namespace: all that a test can change, apart from every other test."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from mockserver.clocks import Clock, Mode, read_clock
+from mockserver.faults import Delay
+from mockserver.journal.journal import ByteBudget, Journal, Past
+from mockserver.scripting.stubs import StubBook
+from mockserver.seeds import Seed
+from mockserver.settings import RateLimit, Settings
+from mockserver.state.fixtures import Fixtures
+from mockserver.state.resources import Item, Resources
+from mockserver.state.waiting import Waiting
+from mockserver.synthesis.ids import UuidSeries
+
+
+class VariantChoice(NamedTuple):
+    """Which answers are varied: those that have a variant of this name, of one operation and status only
+    where they are given."""
+
+    name: str
+    operation: str | None = None
+    status: int | None = None
+
+    def fits(self, operation: str, status: int) -> bool:
+        """Whether an answer is meant."""
+        return self.operation in (None, operation) and self.status in (None, status)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A namespace at one moment: all that a test can change but the journal."""
+
+    stubs: StubBook
+    resources: Resources
+    clock_mode: Mode
+    clock_value: int
+    settings: Settings
+    global_delay: Delay | None
+    variant: VariantChoice | None
+
+    @property
+    def size(self) -> int:
+        """How many things it holds."""
+        return self.resources.size + len(self.stubs)
+
+
+class Namespace:
+    """The sandbox of one name: stubs, journal, resources, clock, settings.
+
+    `lock` makes one call, or one control operation, a single step. It is held for microseconds and never
+    while an answer travels. `fixtures` are what the sandbox knows beforehand.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        fixtures: Fixtures,
+        budget: ByteBudget,
+        on_reset: Callable[[], None] = lambda: None,
+        past: Past | None = None,
+    ) -> None:
+        self.name = name
+        self._on_reset = on_reset
+        self.lock = threading.RLock()
+        self._initial = settings
+        self.fixtures = fixtures
+        self.stubs = StubBook()
+        self.journal = Journal(settings.journal_limit, budget, self.lock, past)
+        self.resources = self._new_resources()
+        self.waiting: set[Waiting] = set()
+        self.global_delay: Delay | None = None
+        self._stub_number = 0
+        self.variant: VariantChoice | None = None
+        self._apply(settings)
+        self.stubs.add(fixtures.stubs)
+
+    def _apply(self, settings: Settings) -> None:
+        """Make settings the ones in force. What the path of a call reads of them is read here, once."""
+        self.settings = settings
+        self.clock: Clock = read_clock(settings.clock)
+        self.rate: RateLimit | None = settings.rate
+        wanted = settings.success_status
+        # None lets the documented ones alternate.
+        self.success_status = None if wanted == "alternate" else int(wanted)
+        self._note_variation()
+        self.seed = Seed(settings.seed, self.name)
+        self._call_ids = UuidSeries(self.seed.at("call"))
+        self._stub_ids = UuidSeries(self.seed.at("stub"))
+
+    def _note_variation(self) -> None:
+        settings = self.settings
+        self.is_varied = self.variant is not None or settings.variants != "off" or settings.tolerant_reader
+
+    def choose_variant(self, choice: VariantChoice | None) -> None:
+        """Let the answers that are meant be varied from now on; None lets all be plain again."""
+        self.variant = choice
+        self._note_variation()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits for anything here, so that it may be dropped."""
+        return not self.waiting and not self.journal.listeners
+
+    def next_call(self) -> tuple[int, str]:
+        """Number and id of the next call."""
+        journal = self.journal
+        journal.last_number = number = journal.last_number + 1
+        return number, self._call_ids.number(number)
+
+    def next_stub_id(self) -> str:
+        """The id of the next stub that does not bring its own."""
+        while True:
+            self._stub_number += 1
+            id = self._stub_ids.number(self._stub_number)
+            # A stub that was exported before a reset brings such an id back.
+            if self.stubs.find_by_id(id) is None:
+                return id
+
+    def configure(self, changes: dict[str, Any]) -> None:
+        """Change settings of this namespace alone; its clock goes on unless it is one of them.
+
+        Raises SettingsError.
+        """
+        clock = self.clock
+        self._apply(self.settings.with_changes(changes))
+        if "clock" not in changes:
+            self.clock = clock
+
+    def reset(self) -> None:
+        """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
+        self.reset_stubs()
+        self.journal.clear()
+        self.resources = self._new_resources()
+        self.global_delay = None
+        self._stub_number = 0
+        self.variant = None
+        self._apply(self._initial)
+        self.end_waits()
+        self._on_reset()
+
+    def _new_resources(self) -> Resources:
+        """Nothing but the keys of the fixtures, which belong to their accounts at large."""
+        resources = Resources()
+        for key in self.fixtures.keys:
+            item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
+            resources.given[key["id"]] = item
+        return resources
+
+    def reset_stubs(self) -> None:
+        """The stubs of the files and no others, unused; scenarios back at their start."""
+        self.stubs.clear()
+        # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
+        self.stubs.add(self.fixtures.stubs)
+
+    def release(self, stub_id: str) -> int:
+        """Let go the answers that a stub holds now; how many there were."""
+        held = [waiting for waiting in self.waiting if waiting.stub_id == stub_id and not waiting.is_released]
+        for waiting in held:
+            waiting.release()
+        return len(held)
+
+    def end_waits(self) -> None:
+        """Let go every answer that is held or delayed."""
+        for waiting in tuple(self.waiting):
+            waiting.end()
+
+    def snapshot(self) -> Snapshot:
+        """What the namespace holds now, journal apart."""
+        return Snapshot(
+            self.stubs.copy(),
+            self.resources.copy(),
+            self.clock.mode,
+            self.clock.value,
+            self.settings,
+            self.global_delay,
+            self.variant,
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Hold what a snapshot held. The journal goes on."""
+        self.variant = snapshot.variant
+        self._apply(snapshot.settings)
+        self.stubs = snapshot.stubs.copy()
+        self.resources = snapshot.resources.copy()
+        self.clock = Clock(snapshot.clock_mode, snapshot.clock_value)
+        self.global_delay = snapshot.global_delay
