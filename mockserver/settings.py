@@ -6,13 +6,13 @@ import dataclasses
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
 from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, MAX_DEPTH, MAX_NUMBER_LENGTH
+from mockserver.suggestions import suggest
 
 NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
 # The one of every request that names none.
@@ -203,9 +203,7 @@ def read_rate_limit(text: str) -> RateLimit:
 
 
 def _unknown(name: str) -> str:
-    near = get_close_matches(name, OPTIONS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(OPTIONS)}"
-    return f"{name!r} is no option; {hint}"
+    return f"{name!r} is not an option; {suggest(name, OPTIONS)}"
 
 
 def _check(settings: Settings) -> list[tuple[str, str]]:

@@ -7,7 +7,8 @@ from typing import Any
 from mockserver.client.local import wait_for_answer
 from mockserver.control import Control, ControlAnswer, Question, Stream
 from mockserver.engine.engine import Engine
-from mockserver.journal.journal import Call, Journal
+from mockserver.journal.call import Call
+from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps
 from mockserver.types import UNSET
 from tests.doors import Api, engine_api

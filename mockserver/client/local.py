@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mockserver.client.sandbox import AROUND_A_BODY, Reply, Sandbox
 from mockserver.control import ControlAnswer, Question
 from mockserver.exceptions import MockServerError
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
 from mockserver.serving.app import App, create_app
 from mockserver.serving.building import build_engine

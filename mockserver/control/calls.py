@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from difflib import get_close_matches
 
 from mockserver.control.requests import describe_request, find_call
 from mockserver.control.routing import (
@@ -19,7 +18,8 @@ from mockserver.control.routing import (
 )
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
 from mockserver.exports.exports import wrap_har, write_curl, write_har_entry, write_pytest
-from mockserver.journal.journal import Call, CallFilter
+from mockserver.journal.call import Call
+from mockserver.journal.filters import CallFilter, read_filter
 from mockserver.journal.verification import (
     Failure,
     Tally,
@@ -32,8 +32,6 @@ from mockserver.journal.verification import (
 from mockserver.redaction import redact
 from mockserver.scripting.reading import Reading
 from mockserver.types import Json
-
-_FILTERS = ("operation", "status", "reason", "since", "warnings", "limit")
 
 
 def list_calls(call: ControlCall) -> Listing:
@@ -49,19 +47,13 @@ def list_calls(call: ControlCall) -> Listing:
 
 def _read_filter(call: ControlCall) -> tuple[CallFilter, int | None]:
     """Which calls a query asks for, and how many of them. Raises BadRequest."""
-    for name in call.query:
-        if name not in _FILTERS:
-            near = get_close_matches(name, _FILTERS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_FILTERS)}"
-            raise BadRequest(f"{redact(name)!r} is no filter of calls; {hint}")
-    operation = call.option("operation")
-    if operation is not None and operation not in call.engine.contract.operations:
-        known = ", ".join(call.engine.contract.operations)
-        raise BadRequest(f"operation={operation!r} is not in the contract; known: {known}")
-    question = CallFilter(
-        operation, call.integer("status"), call.option("reason"), call.since(), call.flag("warnings")
-    )
-    return question, call.integer("limit")
+    limit = call.integer("limit")
+    call.operation()
+    texts = {name: values[-1] for name, values in call.query.items() if name != "limit"}
+    try:
+        return read_filter(texts), limit
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
 
 
 def _select(call: ControlCall, question: CallFilter, limit: int | None) -> list[Call]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from mockserver.clocks import format_instant
 from mockserver.control.routing import ControlAnswer, ControlCall, Listing, Route
 from mockserver.exceptions import BadQuestion, UnknownItem
-from mockserver.journal.journal import Call, CountKey, make_subject, write_headers
+from mockserver.journal.call import Call, CountKey, make_subject, write_headers
 from mockserver.journal.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
 from mockserver.journal.verification import read_target
 from mockserver.messages import Request
@@ -209,7 +209,7 @@ def list_unmatched(call: ControlCall) -> ControlAnswer:
 
 def remove_all(call: ControlCall) -> ControlAnswer:
     """`DELETE /requests` and `POST /requests/reset`: forget all calls, and nothing else."""
-    call.namespace.journal.clear()
+    call.namespace.forget_calls()
     return ControlAnswer(200, {})
 
 

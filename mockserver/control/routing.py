@@ -9,9 +9,10 @@ from typing import NamedTuple
 from mockserver.clocks import read_instant
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import BadQuestion, Problem
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.redaction import redact
 from mockserver.state.namespace import Namespace
+from mockserver.suggestions import suggest
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
 
 MAX_WAIT_SECONDS = 300.0
@@ -35,6 +36,14 @@ class ControlCall(NamedTuple):
         """The last value of a query parameter."""
         values = self.query.get(name)
         return values[-1] if values else None
+
+    def operation(self) -> str | None:
+        """The query parameter `operation`, which names one of the contract. Raises BadRequest."""
+        name, known = self.option("operation"), self.engine.contract.operations
+        if name is not None and name not in known:
+            hint = suggest(name, known, lists_all=True)
+            raise BadRequest(f"operation={name[:100]!r} is not in the contract; {hint}")
+        return name
 
     def integer(self, name: str) -> int | None:
         """A query parameter that is a whole number. Raises BadRequest."""

@@ -15,7 +15,7 @@ from mockserver.coverage import (
     write_markdown,
     write_text,
 )
-from mockserver.journal.journal import CountKey, Facet
+from mockserver.journal.call import CountKey, Facet
 from mockserver.types import JsonObject
 from mockserver.version import VERSION
 
@@ -99,10 +99,7 @@ def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
 def errors(call: ControlCall) -> ControlAnswer:
     """`GET /errors`: every documented error and every fault, and how to provoke it."""
     engine = call.engine
-    operation = call.option("operation")
-    if operation is not None and operation not in engine.contract.operations:
-        known = ", ".join(engine.contract.operations)
-        raise BadRequest(f"operation={operation!r} is not in the contract; known: {known}")
+    operation = call.operation()
     entries = list_errors(engine.contract, engine.fixtures, call.origin, operation=operation)
     first = operation or next(iter(engine.contract.operations))
     return ControlAnswer(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 from mockserver.contract import Operation
 from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
@@ -11,6 +10,7 @@ from mockserver.control.sandbox import read_members
 from mockserver.exceptions import BadQuestion, Problem
 from mockserver.redaction import redact
 from mockserver.state.namespace import VariantChoice
+from mockserver.suggestions import suggest
 from mockserver.types import Json
 from mockserver.variants import Variant, VariantBook, list_statuses
 
@@ -52,25 +52,18 @@ def _choose(
 def _find_operations(call: ControlCall) -> list[Operation]:
     """The operation that the query names, or all of them. Raises BadRequest."""
     operations = call.engine.contract.operations
-    name = call.option("operation")
-    if name is None:
-        return list(operations.values())
-    if name not in operations:
-        raise BadRequest(f"operation={_explain_unknown_operation(name, operations)}")
-    return [operations[name]]
+    name = call.operation()
+    return list(operations.values()) if name is None else [operations[name]]
 
 
 def _explain_unknown_operation(name: str, operations: Iterable[str]) -> str:
-    near = get_close_matches(name, operations, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"{redact(name[:100])!r} is not in the contract; {hint}known: {', '.join(operations)}"
+    return f"{redact(name[:100])!r} is not in the contract; {suggest(name, operations, lists_all=True)}"
 
 
 def _explain_unknown(book: VariantBook, name: str, operations: Iterable[Operation]) -> str:
     known = list(dict.fromkeys(each for operation in operations for each in book.names(operation)))
-    near = get_close_matches(name[:100], known, n=3)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return f"{redact(name[:100])!r} is the variant of no such answer; {hint}known: {', '.join(known)}"
+    hint = suggest(name, known, limit=3, lists_all=True)
+    return f"no such answer has a variant {redact(name[:100])!r}; {hint}"
 
 
 def get_variant(call: ControlCall) -> ControlAnswer:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from mockserver.contract import Assumption, Contract, Operation
 from mockserver.contract.schema_registry import find_pointer
 from mockserver.coverage.facets import FacetReader, name_answer
-from mockserver.journal.journal import CountKey, Facet
+from mockserver.journal.call import CountKey, Facet
 from mockserver.json_codec import dumps_canonical, escape_pointer
 from mockserver.types import Json, JsonObject
 from mockserver.variants import VariantBook, list_statuses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
 from mockserver.engine.situation import CarryOut, Decision, Example, Literal, Refusal
-from mockserver.journal.journal import Facet
+from mockserver.journal.call import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.request.head import read_cookies

@@ -17,8 +17,7 @@ from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.situation import CARRY_OUT, Behaviour, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
-from mockserver.journal.audits import note_retry
-from mockserver.journal.journal import Call, Facet, State
+from mockserver.journal.call import Call, Facet, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, Request, Response
 from mockserver.redaction import redact
@@ -187,7 +186,7 @@ class Engine:
                 response = mock_failure(call_id)
             effect = None if outcome is None else _effect_of(situation, outcome)
             delivery = response.delivery
-            if namespace.journal.failed_writes or response.status >= 429 or delivery.fault is not None:
+            if namespace.retries.has_failed_writes or response.status >= 429 or delivery.fault is not None:
                 is_faulted = delivery.fault is not None
                 watch_retries(situation, response.status, number, is_faulted=is_faulted)
             call = Call(
@@ -216,7 +215,7 @@ class Engine:
                 # Before anybody can know of the call: who releases it then must not be too early.
                 waiting = Waiting(delivery.held_by)
                 namespace.waiting.add(waiting)
-            note_retry(namespace.journal, call)
+            namespace.retries.note_call(call)
             namespace.journal.record(call)
         if head.credential.mode == "live":
             _warn_of_live(call)

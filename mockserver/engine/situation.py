@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from mockserver.engine.identity import Principal
 from mockserver.faults import Fault
-from mockserver.journal.journal import make_subject
+from mockserver.journal.call import make_subject
 from mockserver.request.head import Head
 from mockserver.request.inspection import Inspection
 from mockserver.scripting.stubs import Stub

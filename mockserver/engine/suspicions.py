@@ -5,8 +5,6 @@ from __future__ import annotations
 from mockserver.contract.validation import CallWarning
 from mockserver.engine.situation import Situation
 
-# So many failed writes are remembered in a namespace.
-MAX_FAILED_WRITES = 1_000
 DUPLICATE = CallWarning(
     "duplicate_create", "an equal request was carried out before: the same is created again"
 )
@@ -23,19 +21,15 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
     # PUT and DELETE may be repeated by what they mean (RFC 9110, section 9.2.2).
     if operation is None or operation.method not in ("POST", "PATCH"):
         return
-    failed = situation.namespace.journal.failed_writes
-    request = inspection.reading.digest
-    earlier = failed.pop(request, None)
+    has_failed = is_faulted or status >= 500 or status == 429
+    watch = situation.namespace.retries
+    earlier = watch.note_write(inspection.reading.digest, number, has_failed=has_failed)
     if earlier is not None and inspection.head.idempotency_key is None:
         text = (
             f"call {earlier} failed, and this repeats it without an Idempotency-Key: "
             "if the first took effect, it is done twice"
         )
         inspection.warnings.append(CallWarning("retry_without_idempotency_key", text))
-    if is_faulted or status >= 500 or status == 429:
-        failed[request] = number
-        if len(failed) > MAX_FAILED_WRITES:
-            failed.popitem(last=False)
 
 
 def note_duplicate(situation: Situation) -> None:

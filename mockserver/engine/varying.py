@@ -51,7 +51,7 @@ def _find_preferred(
     variant = situation.variants.find(operation, status, name)
     if variant is None:
         near = situation.variants.find_nearest(name, operation)
-        hint = f"did you mean {' or '.join(near)}? " if near else ""
+        hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
         known = f"GET /__admin/variants?operation={operation.id}&status={status} lists them"
         text = f"the answer {status} of {operation.id} has no variant {redact(name[:100])!r}; {hint}{known}"
         return None, text

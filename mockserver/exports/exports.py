@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from mockserver.clocks import format_instant
 from mockserver.faults import Fault
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
 from mockserver.request.line import read_query
 from mockserver.security.credential import Credential

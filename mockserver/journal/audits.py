@@ -1,4 +1,4 @@
-"""Audits: what a client did that no single answer shows. They read the journal.
+"""Audits: what a client did that no single answer shows. They read the journal, or remember what it lacks.
 
 A retry is a call that comes, with the same credential to the same operation, after an answer that asked to
 wait. A duplicate is a second create with the same meaning: what a retry without an idempotency key makes.
@@ -10,39 +10,73 @@ import email.utils
 
 from mockserver.contract.validation import CallWarning
 from mockserver.exceptions import MalformedJson
-from mockserver.journal.journal import Call, Journal, Retry
+from mockserver.journal.call import Call, Retry
+from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps_canonical, loads_kept
 from mockserver.request.line import read_query
 
-# How many clients that were asked to wait are remembered in a namespace.
+# So many are remembered in a namespace: clients that were asked to wait, and writes that failed.
 MAX_WAITING = 10_000
+MAX_FAILED_WRITES = 1_000
 
 
-def note_retry(journal: Journal, call: Call) -> None:
-    """Before a call is recorded: note how long its client waited if it was asked to; warn if that was short.
+class RetryWatch:
+    """What a namespace remembers of calls that may be repeated: answers that asked to wait, failed writes."""
 
-    Whatever is answered to it ends the wait, and 429 or 503 with `Retry-After` (RFC 9110, section 10.2.3)
-    begins the next.
-    """
-    waiting = journal.waiting
-    if not waiting and call.status not in (429, 503):
-        return
-    key = (call.credential.digest, call.operation)
-    refused = waiting.get(key)
-    # Who has not got the answer yet cannot know what it asks for: such a call is none that follows it.
-    if refused is not None and refused.state != "in_flight":
-        del waiting[key]
-        asked_seconds = _find_wait(refused)
-        if refused.state == "answered" and asked_seconds is not None:
-            call.retry = Retry(refused.id, asked_seconds, _measure_wait(refused, call))
-            if not call.retry.is_respectful:
-                text = f"call {refused.number} asked to wait {asked_seconds:g} s; this one came after "
-                text += f"{call.retry.waited_seconds:g} s"
-                call.warnings.append(CallWarning("retry_after_ignored", text))
-    if call.status in (429, 503) and _find_wait(call) is not None:
-        waiting[key] = call
-        if len(waiting) > MAX_WAITING:
-            del waiting[next(iter(waiting))]
+    __slots__ = ("_failed_writes", "_waiting")
+
+    def __init__(self) -> None:
+        # The number of the call that failed, by the digest of its request.
+        self._failed_writes: dict[bytes, int] = {}
+        # The answer that asks to wait, by whom it asks, and where.
+        self._waiting: dict[tuple[bytes, str | None], Call] = {}
+
+    @property
+    def has_failed_writes(self) -> bool:
+        """Whether any write failed and was not repeated yet."""
+        return bool(self._failed_writes)
+
+    def note_write(self, request: bytes, number: int, *, has_failed: bool) -> int | None:
+        """A write came, by the digest of its request and the number of its call. Returns the number of the
+        failed call that it repeats, which is then forgotten."""
+        failed = self._failed_writes
+        earlier = failed.pop(request, None)
+        if has_failed:
+            failed[request] = number
+            if len(failed) > MAX_FAILED_WRITES:
+                del failed[next(iter(failed))]
+        return earlier
+
+    def note_call(self, call: Call) -> None:
+        """Before a call is recorded: note how long its client waited if it was asked to; warn if too short.
+
+        Any answer to it ends the wait, and 429 or 503 with `Retry-After` (RFC 9110, section 10.2.3)
+        begins the next.
+        """
+        waiting = self._waiting
+        if not waiting and call.status not in (429, 503):
+            return
+        key = (call.credential.digest, call.operation)
+        refused = waiting.get(key)
+        # A client that has not got the answer yet cannot know what it asks for.
+        if refused is not None and refused.state != "in_flight":
+            del waiting[key]
+            asked_seconds = _find_wait(refused)
+            if refused.state == "answered" and asked_seconds is not None:
+                call.retry = Retry(refused.id, asked_seconds, _measure_wait(refused, call))
+                if not call.retry.is_respectful:
+                    text = f"call {refused.number} asked to wait {asked_seconds:g} s; this one came after "
+                    text += f"{call.retry.waited_seconds:g} s"
+                    call.warnings.append(CallWarning("retry_after_ignored", text))
+        if call.status in (429, 503) and _find_wait(call) is not None:
+            waiting[key] = call
+            if len(waiting) > MAX_WAITING:
+                del waiting[next(iter(waiting))]
+
+    def clear(self) -> None:
+        """Forget all of it, as the calls that it speaks of are forgotten."""
+        self._failed_writes.clear()
+        self._waiting.clear()
 
 
 def _find_wait(call: Call) -> float | None:

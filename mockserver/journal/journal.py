@@ -8,329 +8,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias, TypeVar
+from typing import TypeVar
 
-from mockserver.clocks import format_instant
-from mockserver.contract.validation import CallWarning, Violation
-from mockserver.exceptions import MalformedJson, Unanswerable
-from mockserver.faults import Fault, Phase
-from mockserver.json_codec import loads_kept, trim
-from mockserver.messages import Request, Response
-from mockserver.redaction import redact_bytes, redact_json
+from mockserver.exceptions import Unanswerable
+from mockserver.journal.call import Call, CountKey, Facet, State
+from mockserver.journal.filters import CallFilter, Evicted
 from mockserver.request.head import ShownHead
-from mockserver.request.line import read_query
-from mockserver.scripting.stubs import Stub
-from mockserver.scripting.subjects import Subject
-from mockserver.security.credential import Credential
-from mockserver.types import Headers, Json, JsonObject
-
-State = Literal["in_flight", "answered", "faulted", "disconnected"]
-# What calls are counted by, for good: operation, status and reason.
-CountKey: TypeAlias = tuple[str | None, int | None, str]
-
-
-class Facet(NamedTuple):
-    """Something of an operation that a call touched: `kind` says what, such as a credential or a member."""
-
-    operation: str
-    kind: str
-    name: str
-
 
 # So many sets of facets are counted apart; of any other, each facet is counted by itself.
 _MAX_TOUCHED = 1_000
-MAX_BODY_BYTES = 64 * 1024
 MAX_TOTAL_BYTES = 64 * 1024 * 1024
-# What a call takes beside its texts, measured.
-_CALL_OVERHEAD = 1_700
-
-
-class Retry(NamedTuple):
-    """What a call was that came after an answer with `Retry-After`: that answer's call, and both waits in
-    seconds."""
-
-    after: str
-    asked_seconds: float
-    waited_seconds: float
-
-    @property
-    def is_respectful(self) -> bool:
-        """Whether the client waited as long as it was asked to, measured as exactly as a socket allows."""
-        return self.waited_seconds >= self.asked_seconds - _LEEWAY_SECONDS
-
-    def to_json(self) -> JsonObject:
-        """`{"after", "askedSeconds", "waitedSeconds", "respected"}`."""
-        return {
-            "after": self.after,
-            "askedSeconds": self.asked_seconds,
-            "waitedSeconds": self.waited_seconds,
-            "respected": self.is_respectful,
-        }
-
-
-# An answer is known to be sent a little after its client has it.
-_LEEWAY_SECONDS = 0.05
-
-
-class Call:
-    """One recorded request and its answer. All of it is redacted; only `state` and what follows it change.
-
-    `head` is all of the request but its body, its path without `/~name`; `client` the peer's address;
-    `received_millis` is real time; `era` is the journal's own: it tells whether the call still counts there.
-    `stub` answered it. `clock_millis` is the time of the namespace; `tenant` whose data the call saw;
-    `effect` what was carried out (`created`, `deleted` …), whatever was answered, None where nothing was;
-    `facets` what the call touched of its operation; `variant` the name of the answer's; `retry` is noted by
-    `audits`.
-    """
-
-    __slots__ = (
-        "body", "body_truncated", "client", "clock_millis", "duration_millis", "effect", "era", "facets",
-        "head", "id", "namespace", "number", "reason", "received_millis", "response_body",
-        "response_headers", "response_truncated", "retry", "size", "started", "state", "status", "stub",
-        "tenant", "variant", "violations", "warnings",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        id: str,
-        number: int,
-        namespace: str,
-        head: ShownHead,
-        body: bytes,
-        client: str | None,
-        violations: list[Violation],
-        warnings: list[CallWarning],
-        reason: str,
-        received_millis: int,
-        started: float,
-        clock_millis: int,
-        tenant: bytes | None = None,
-        stub: Stub | None = None,
-        effect: str | None = None,
-        facets: tuple[Facet, ...] = (),
-        response: Response | None = None,
-        secret: tuple[bytes, bytes] | None = None,
-        is_clean: bool = False,
-    ) -> None:
-        """`secret` is one that the response is known to hold, and as what that is shown; `is_clean` says that
-        it holds no other."""
-        self.id = id
-        self.number = number
-        self.namespace = namespace
-        self.head = head
-        self.body_truncated = len(body) > MAX_BODY_BYTES
-        self.body = body[:MAX_BODY_BYTES]
-        self.client = client
-        self.violations = violations
-        self.warnings = warnings
-        self.reason = reason
-        self.received_millis = received_millis
-        self.started = started
-        self.clock_millis = clock_millis
-        self.tenant = tenant
-        self.stub = stub
-        self.effect = effect
-        self.facets = facets
-        self.retry: Retry | None = None
-        self.era = -1
-        self.state: State = "in_flight"
-        self.duration_millis: float | None = None
-        # The head is counted where it is known whether it is shared (see Journal.record).
-        self.size = _CALL_OVERHEAD + len(body)
-        if response is None:
-            self.status: int | None = None
-            self.variant: str | None = None
-            self.response_headers: Headers = ()
-            self.response_body = b""
-            self.response_truncated = False
-        else:
-            self._keep_answer(response, secret, is_clean)
-
-    def __repr__(self) -> str:
-        return f"<Call {self.number} {self.head.method} {self.head.path} {self.status} {self.reason}>"
-
-    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None, is_clean: bool) -> None:
-        """Keep the answer, redacted, before it leaves."""
-        self.status = response.status
-        self.variant = response.variant
-        headers = response.headers
-        if self.stub is not None:
-            # Only a script can bring a secret there.
-            headers = tuple((redact_bytes(name), redact_bytes(value)) for name, value in headers)
-        self.response_headers = headers
-        body = response.body if response.plain is None else response.plain
-        self.response_truncated = len(body) > MAX_BODY_BYTES
-        if secret is None:
-            clean = trim(redact_bytes(body[:MAX_BODY_BYTES]))
-        else:
-            clean = body.replace(*secret) if is_clean else _hide(secret, body)
-        self.response_body = clean[:MAX_BODY_BYTES]
-        self.size += len(self.response_body)
-
-    @property
-    def operation(self) -> str | None:
-        """The id of the operation that was called."""
-        return self.head.operation
-
-    @property
-    def credential(self) -> Credential:
-        """The credential that the call was made with."""
-        return self.head.credential
-
-    @property
-    def request(self) -> Request:
-        """The request as one value."""
-        return self.head.with_body(self.body, self.client)
-
-    @property
-    def fault(self) -> Fault | None:
-        """The damage that the stub did."""
-        return self.stub.response.fault if self.stub is not None else None
-
-    @property
-    def phase(self) -> Phase | None:
-        """Whether the stub answered before or after the operation was carried out."""
-        return self.stub.phase if self.stub is not None else None
-
-    @property
-    def key(self) -> CountKey:
-        """What the call is counted by."""
-        return self.head.operation, self.status, self.reason
-
-    def subject(self) -> Subject:
-        """The call as request patterns see it."""
-        return make_subject(self.request, self.head.path_parameters)
-
-    def to_json(self) -> JsonObject:
-        """The call in the shape of the control API (`GET /__admin/calls/{id}`)."""
-        head, credential = self.head, self.head.credential
-        return {
-            "id": self.id,
-            "number": self.number,
-            "namespace": self.namespace,
-            "receivedAt": format_instant(self.received_millis),
-            "operation": head.operation,
-            "request": {
-                "method": head.method,
-                "path": head.path,
-                "query": _read_redacted(head.query),
-                "headers": write_headers(head.headers),
-                "body": write_body(self.body),
-                "bodyTruncated": self.body_truncated,
-            },
-            "credential": {
-                "kind": credential.kind,
-                "mode": credential.mode,
-                "display": credential.display,
-                "fingerprint": credential.fingerprint,
-            },
-            "violations": [violation.to_json() for violation in self.violations],
-            "warnings": [warning.to_json() for warning in self.warnings],
-            "reason": self.reason,
-            "stub": {"id": self.stub.id, "name": self.stub.name} if self.stub else None,
-            "fault": self.fault,
-            "phase": self.phase,
-            "response": None
-            if self.status is None
-            else {
-                "status": self.status,
-                "headers": write_headers(self.response_headers),
-                "body": write_body(self.response_body),
-                "bodyTruncated": self.response_truncated,
-            },
-            "state": self.state,
-            "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
-            **({"retry": self.retry.to_json()} if self.retry else {}),
-            **({"variant": self.variant} if self.variant else {}),
-        }
-
-
-def _hide(secret: tuple[bytes, bytes], body: bytes) -> bytes:
-    """A redacted body, with the secret that it is known to hold hidden first: finding that costs more."""
-    text, shown = secret
-    before, found, after = body.partition(text)
-    rest = before + after
-    if redact_bytes(rest) is not rest:
-        before, after = redact_bytes(before), redact_bytes(after)
-    return before + shown + after if found else trim(before)
-
-
-def make_subject(request: Request, path_parameters: dict[str, str] | None) -> Subject:
-    """A redacted request as request patterns see it."""
-    headers: dict[str, list[str]] = {}
-    for name, value in request.headers:
-        headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
-    return Subject(
-        request.method,
-        request.path,
-        _read_redacted(request.query),
-        headers,
-        request.body,
-        url=f"{request.path}?{request.query}" if request.query else request.path,
-        path_parameters=path_parameters,
-    )
-
-
-def write_headers(headers: Headers) -> dict[str, str | list[str]]:
-    """Headers for people: a text, or a list of texts where a name came more than once."""
-    written: dict[str, str | list[str]] = {}
-    for raw_name, raw_value in headers:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        known = written.get(name)
-        if known is None:
-            written[name] = value
-        elif isinstance(known, list):
-            known.append(value)
-        else:
-            written[name] = [known, value]
-    return written
-
-
-def _read_redacted(query: str) -> dict[str, list[str]]:
-    """A redacted query, decoded."""
-    values: dict[str, list[str]] = read_query(query)
-    # Where nothing is escaped, every text stands in the query as it is, and that has been redacted.
-    return redact_json(values) if "%" in query else values
-
-
-def write_body(body: bytes) -> Json:
-    """A redacted body as JSON if it is that, else as text; None where there is none."""
-    if not body:
-        return None
-    try:
-        value = loads_kept(body)
-    except MalformedJson:
-        return body.decode("utf-8", "backslashreplace")
-    return redact_json(value) if b"\\" in body else value
-
-
-class CallFilter(NamedTuple):
-    """Which calls a question is about; None does not ask."""
-
-    operation: str | None = None
-    status: int | None = None
-    reason: str | None = None
-    since_millis: int | None = None
-    warnings: bool = False
-
-    def fits(self, call: Call) -> bool:
-        """Whether a call is meant."""
-        return (
-            self.fits_key(call.key)
-            and (self.since_millis is None or call.received_millis > self.since_millis)
-            and (not self.warnings or bool(call.warnings))
-        )
-
-    def fits_key(self, key: CountKey) -> bool:
-        """Whether calls that are counted by a key may be meant."""
-        operation, status, reason = key
-        return (
-            (self.operation is None or operation == self.operation)
-            and (self.status is None or status == self.status)
-            and (self.reason is None or reason == self.reason)
-        )
 
 
 class ByteBudget:
@@ -374,7 +63,7 @@ class ByteBudget:
             self.used = sum(journal.bytes for journal in journals)
 
 
-class Past:
+class ForgottenCounts:
     """What calls touched that no journal counts any more, as their namespace was reset or forgotten."""
 
     __slots__ = ("_counts", "_lock", "_touched")
@@ -403,9 +92,8 @@ class Journal:
     `limit` is how many are kept; `option` the setting that raises it. `evicted` calls are gone, the last of
     them had the number `last_evicted`; their counts remain. `revision` changes when calls are taken out or
     forgotten: what somebody counted before holds no longer; `era` only when all are forgotten and numbers
-    start again. `listeners` are told of each call. `failed_writes` is kept by `suspicions`,
-    `waiting` by `audits`. `touched` counts facets as `counts` counts calls; `past` takes both in when they
-    are forgotten.
+    start again. `listeners` are told of each call. `touched` counts facets as `counts` counts calls; `past`
+    takes both in when they are forgotten.
     """
 
     option = "--journal-limit"
@@ -415,7 +103,7 @@ class Journal:
         limit: int,
         budget: ByteBudget,
         lock: threading.RLock | None = None,
-        past: Past | None = None,
+        past: ForgottenCounts | None = None,
     ) -> None:
         self._past = past
         self._limit = limit
@@ -436,8 +124,6 @@ class Journal:
         self.evicted_counts: dict[CountKey, int] = {}
         self._evicted_warned = 0
         self._last_evicted_millis = 0
-        self.failed_writes: OrderedDict[bytes, int] = OrderedDict()
-        self.waiting: dict[tuple[bytes, str | None], Call] = {}
         self.listeners: set[Callable[[Call], None]] = set()
         budget.join(self)
 
@@ -558,12 +244,11 @@ class Journal:
 
         Raises Unanswerable when that cannot be known any more.
         """
-        if question.since_millis is None and not question.warnings:
+        if question.is_counted:
             return self.count_keys(question.fits_key), self.count_evicted(question.fits_key)
-        if question == CallFilter(warnings=True):
+        if question.wanted == {"warnings": True}:
             return self.warned, self._evicted_warned
-        is_newer = question.since_millis is not None and self._last_evicted_millis <= question.since_millis
-        if not is_newer and not (question.warnings and not self._evicted_warned):
+        if not question.excludes(Evicted(self._last_evicted_millis, self._evicted_warned)):
             self.require_kept(question.fits_key)
         return len(self.select(question)), 0
 
@@ -619,8 +304,6 @@ class Journal:
         self.counts.clear()
         self._touched.clear()
         self.evicted_counts.clear()
-        self.failed_writes.clear()
-        self.waiting.clear()
         self.last_number = self.last_evicted = self.warned = self.evicted = 0
         self._evicted_warned = self._last_evicted_millis = 0
         self.era += 1

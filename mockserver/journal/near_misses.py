@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from mockserver.journal.journal import Call, Journal
+from mockserver.journal.call import Call
+from mockserver.journal.journal import Journal
 from mockserver.json_codec import escape_pointer
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher

@@ -13,7 +13,8 @@ from enum import Enum
 from itertools import islice
 
 from mockserver.exceptions import BadQuestion, Problem, StubError
-from mockserver.journal.journal import Call, CountKey, Journal
+from mockserver.journal.call import Call, CountKey
+from mockserver.journal.journal import Journal
 from mockserver.journal.near_misses import MAX_NEAR_MISSES, NearCall, Target, find_nearest_calls, measure
 from mockserver.json_codec import dumps, escape_pointer
 from mockserver.redaction import redact

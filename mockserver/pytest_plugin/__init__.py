@@ -17,7 +17,6 @@ import re
 import sys
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -113,8 +112,9 @@ def _find_problems(item: pytest.Item) -> Iterator[str]:
 
 
 def _unknown(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"{name!r}; {f'did you mean {near[0]!r}? ' if near else ''}known: {_list(known)}"
+    from mockserver.suggestions import suggest
+
+    return f"{name!r}; {suggest(name, known, lists_all=True)}"
 
 
 def _list(names: Iterable[str]) -> str:

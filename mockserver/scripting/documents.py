@@ -14,7 +14,6 @@ from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 
 from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
@@ -26,6 +25,7 @@ from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
 from mockserver.scripting.reading import Reading, name_kind
 from mockserver.scripting.scenarios import ScenarioStep
 from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
+from mockserver.suggestions import suggest
 from mockserver.types import Headers, Json, JsonObject
 
 MAX_BODY_BYTES = 1_048_576
@@ -99,7 +99,7 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
     queue = _Members(_copy(document, "", None), "", reading, "a queue", ("operation", "outcomes"))
     operation = _read_operation(queue, contract)
     if "operation" not in queue.values:
-        queue.refuse("operation", f"is missing; known are {_join(contract.operations)}")
+        queue.refuse("operation", f"is missing; known: {_join(contract.operations)}")
     outcomes = queue.values.get("outcomes")
     if not isinstance(outcomes, list) or not outcomes:
         queue.refuse("outcomes", "must be an array of statuses and outcomes, at least one")
@@ -291,12 +291,8 @@ def _read_operation(part: _Members, contract: Contract) -> str | None:
     name = part.text("operation")
     if name is None or name in contract.operations:
         return name
-    near = get_close_matches(name, contract.operations, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    part.refuse(
-        "operation",
-        f"{name!r} is no operation of the contract; {hint}known are {_join(contract.operations)}",
-    )
+    hint = suggest(name, sorted(contract.operations), lists_all=True)
+    part.refuse("operation", f"{name!r} is no operation of the contract; {hint}")
     return None
 
 

@@ -160,7 +160,7 @@ def read_placeholder(text: str) -> Test:
         return lambda value: isinstance(value, str) and regex.fullmatch(value) is not None
     if text in _TESTS:
         return _TESTS[text]
-    raise ValueError(f"{text!r} is no placeholder; known are {', '.join(sorted((*_TESTS, _REGEX)))}")
+    raise ValueError(f"{text!r} is no placeholder; known: {', '.join(sorted((*_TESTS, _REGEX)))}")
 
 
 def _missing(expected: Json, place: str, pointer: str) -> Difference:

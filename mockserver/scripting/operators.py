@@ -92,7 +92,7 @@ def _find_operator(
         names = ", ".join(map(repr, operators))
         reading.refuse(pointer, f'a pattern has one operator, not {names}; join several with "and"')
     elif not strange:
-        reading.refuse(pointer, f"the pattern has no operator; known are {', '.join(sorted(known))}")
+        reading.refuse(pointer, f"the pattern has no operator; known: {', '.join(sorted(known))}")
     return None
 
 

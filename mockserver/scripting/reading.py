@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from decimal import Decimal
-from difflib import get_close_matches
 
 from mockserver.exceptions import Problem
+from mockserver.suggestions import suggest
 from mockserver.types import Json, JsonObject
 
 
@@ -44,9 +44,7 @@ class Reading:
 
     def refuse_unknown(self, pointer: str, name: str, known: Collection[str], what: str) -> None:
         """Refuse a member name, with the nearest known one, else with all of them."""
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
-        self.refuse(pointer, f"{name!r} is no {what}; {hint}")
+        self.refuse(pointer, f"{name!r} is no {what}; {suggest(name, sorted(known))}")
 
     def text(self, members: JsonObject, name: str, pointer: str) -> str | None:
         """The text member `name` of the object at `pointer`; None if it is refused."""

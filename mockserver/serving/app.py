@@ -20,7 +20,8 @@ from starlette.routing import Route
 from mockserver.control import Control, ControlAnswer, Listing, Question, Stream, split_path
 from mockserver.control.routing import refuse
 from mockserver.engine.engine import Engine, Exchange, fail
-from mockserver.journal.journal import Call, Journal
+from mockserver.journal.call import Call
+from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps, dumps_pretty, prewrite
 from mockserver.messages import Response
 from mockserver.request.head import Head

@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from mockserver.engine.engine import Exchange
 from mockserver.faults import Dribble, Fault
-from mockserver.journal.journal import State
+from mockserver.journal.call import State
 from mockserver.messages import Response
 from mockserver.seeds import Seed
 from mockserver.state.waiting import Waiting

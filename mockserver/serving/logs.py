@@ -12,7 +12,7 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import TextIO
 
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
 from mockserver.types import JsonObject
 

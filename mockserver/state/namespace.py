@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from mockserver.clocks import Clock, Mode, read_clock
 from mockserver.faults import Delay
-from mockserver.journal.journal import ByteBudget, Journal, Past
+from mockserver.journal.audits import RetryWatch
+from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
 from mockserver.scripting.stubs import StubBook
 from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
@@ -64,7 +65,7 @@ class Namespace:
         fixtures: Fixtures,
         budget: ByteBudget,
         on_reset: Callable[[], None] = lambda: None,
-        past: Past | None = None,
+        past: ForgottenCounts | None = None,
     ) -> None:
         self.name = name
         self._on_reset = on_reset
@@ -73,6 +74,7 @@ class Namespace:
         self.fixtures = fixtures
         self.stubs = StubBook()
         self.journal = Journal(settings.journal_limit, budget, self.lock, past)
+        self.retries = RetryWatch()
         self.resources = self._new_resources()
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
@@ -136,7 +138,7 @@ class Namespace:
     def reset(self) -> None:
         """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
         self.reset_stubs()
-        self.journal.clear()
+        self.forget_calls()
         self.resources = self._new_resources()
         self.global_delay = None
         self._stub_number = 0
@@ -144,6 +146,11 @@ class Namespace:
         self._apply(self._initial)
         self.end_waits()
         self._on_reset()
+
+    def forget_calls(self) -> None:
+        """Forget all calls, and what was remembered of them."""
+        self.journal.clear()
+        self.retries.clear()
 
     def _new_resources(self) -> Resources:
         """Nothing but the keys of the fixtures, which belong to their accounts at large."""

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 from mockserver.exceptions import UnknownItem
-from mockserver.journal.journal import ByteBudget, Past
+from mockserver.journal.journal import ByteBudget, ForgottenCounts
 from mockserver.seeds import Seed
 from mockserver.settings import DEFAULT_NAMESPACE, Settings
 from mockserver.state.fixtures import Fixtures
@@ -39,7 +39,7 @@ class Namespaces:
         self._limit = limit
         self._lock = threading.Lock()
         self._budget = ByteBudget()
-        self.past = Past()
+        self.past = ForgottenCounts()
         self._known: dict[str, Namespace] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._snapshot_ids = UuidSeries(Seed("snapshot", settings.seed))

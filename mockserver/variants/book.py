@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from difflib import get_close_matches
 from functools import lru_cache
 from itertools import combinations, islice
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from mockserver.contract import Contract, Envelope, Operation
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import dumps, loads
 from mockserver.seeds import Seed
+from mockserver.suggestions import find_nearest
 from mockserver.synthesis.values import NoValue, make_value
 from mockserver.types import Headers, Json
 from mockserver.variants.answers import Alter, Answer, Variant, combine, keep
@@ -119,7 +119,7 @@ class VariantBook:
 
     def find_nearest(self, name: str, operation: Operation | None = None) -> list[str]:
         """The names most like one that nothing has; empty where none is like it."""
-        return get_close_matches(name[:100], self.names(operation), n=3)
+        return find_nearest(name, self.names(operation), limit=3)
 
     # Deriving.
 

@@ -294,7 +294,7 @@ def test_each_wrong_variable_of_the_environment_has_a_line() -> None:
     assert refused(environment=environment) == [
         "mockserver: MOCKSERVER_PORT: '80x' must be a whole number",
         "mockserver: MOCKSERVER_ALLOW_LIVE: 'perhaps' must be true or false",
-        "mockserver: MOCKSERVER_SEEED: 'seeed' is no option; did you mean 'seed'?",
+        "mockserver: MOCKSERVER_SEEED: 'seeed' is not an option; did you mean 'seed'?",
     ]
     (line,) = refused(environment={"MOCKSERVER_CLOCK": "noon"})
     assert "'noon'" in line

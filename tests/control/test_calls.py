@@ -104,11 +104,11 @@ def test_totals_survive_eviction(short: Desk) -> None:
         ("limit=-1", "limit='-1' must be a whole number"),
         ("limit=ten", "limit='ten' must be a whole number"),
         ("status=2xx", "status='2xx' must be a whole number"),
-        ("since=yesterday", "since: 'yesterday' is no time"),
-        ("since=2026-01-01T00:00:00", "since: '2026-01-01T00:00:00' is no time"),
+        ("since=yesterday", "since='yesterday' is no time"),
+        ("since=2026-01-01T00:00:00", "since='2026-01-01T00:00:00' is no time"),
         ("warnings=perhaps", "warnings='perhaps' must be true or false"),
         ("operation=createKey", "operation='createKey' is not in the contract"),
-        ("operaton=createApiKey", "'operaton' is no filter of calls; did you mean 'operation'?"),
+        ("operaton=createApiKey", "'operaton' is not a filter of calls; did you mean 'operation'?"),
     ],
 )
 def test_nonsense_in_a_filter_is_refused(desk: Desk, query: str, text: str) -> None:

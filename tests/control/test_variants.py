@@ -46,7 +46,7 @@ def test_pairs_are_listed_on_request(desk: Desk) -> None:
     ("target", "words"),
     [
         ("/variants?operation=creatApiKey", "did you mean 'createApiKey'? known: listApiKeys"),
-        ("/variants?operation=createApiKey&name=null-expires", "did you mean null-expires_at"),
+        ("/variants?operation=createApiKey&name=null-expires", "did you mean 'null-expires_at'"),
         ("/variants?operation=createApiKey&status=418", "known: 200, 201, 400"),
         ("/variants?status=all", "must be a whole number"),
         ("/variants?pairs=perhaps", "must be true or false"),
@@ -71,13 +71,13 @@ def test_a_variant_is_chosen_and_put_back(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("body", "pointer", "words"),
     [
-        ({"name": "null-expires"}, "/name", "did you mean null-expires_at"),
+        ({"name": "null-expires"}, "/name", "did you mean 'null-expires_at'"),
         (
             {"name": "null-expires_at", "operation": "deleteApiKey"},
             "/name",
-            "is the variant of no such answer",
+            "no such answer has a variant",
         ),
-        ({"name": "null-expires_at", "status": 429}, "/name", "is the variant of no such answer"),
+        ({"name": "null-expires_at", "status": 429}, "/name", "no such answer has a variant"),
         ({"name": "chunked", "operation": "x"}, "/operation", "is not in the contract"),
         ({"name": 1}, "/name", "must be a text"),
         ({"name": ""}, "/name", "must be a text"),

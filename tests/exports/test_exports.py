@@ -15,7 +15,7 @@ from haralyzer import HarParser
 from mockserver.client.local import MockServer
 from mockserver.clocks import read_instant
 from mockserver.exports.exports import make_stand_in, wrap_har, write_curl, write_har_entry, write_pytest
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.messages import build_request
 from mockserver.security.credential import read_token
 from tests.doors import BODY, CREATE, UNSENT, Api, engine_api, make_jwt, record_incomplete

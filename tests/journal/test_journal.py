@@ -16,16 +16,9 @@ from mockserver.contract.validation import CallWarning
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import Unanswerable
 from mockserver.journal import journal as module
-from mockserver.journal.journal import (
-    MAX_BODY_BYTES,
-    ByteBudget,
-    Call,
-    CallFilter,
-    Facet,
-    Journal,
-    make_subject,
-    write_body,
-)
+from mockserver.journal.call import MAX_BODY_BYTES, Call, Facet, make_subject, write_body
+from mockserver.journal.filters import CallFilter
+from mockserver.journal.journal import ByteBudget, Journal
 from mockserver.messages import Response, build_request
 from mockserver.redaction import redact, redact_bytes, redact_json
 from mockserver.request.head import ShownHead
@@ -106,7 +99,7 @@ def test_counts_by_operation_status_and_reason_stay_exact(limit: int, facts: lis
     expected = Counter(fact[:3] for fact in facts)
     gone = Counter(fact[:3] for fact in facts[: max(0, len(facts) - limit)])
     for operation, status, reason in expected:
-        question = CallFilter(operation, status, reason)
+        question = CallFilter(operation=operation, status=status, reason=reason)
         wanted = [key for key in expected if operation in (None, key[0]) and key[1:] == (status, reason)]
         counted = sum(expected[key] for key in wanted), sum(gone[key] for key in wanted)
         assert journal.count(question) == counted
@@ -121,26 +114,26 @@ def test_counts_by_operation_status_and_reason_stay_exact(limit: int, facts: lis
 def test_a_time_before_the_last_evicted_call_is_too_far_back() -> None:
     journal = Journal(2, ByteBudget())
     fill(journal, 5)
-    assert journal.count(CallFilter(since_millis=3)) == (2, 0)
+    assert journal.count(CallFilter(since=3)) == (2, 0)
     with pytest.raises(Unanswerable, match=r"3 calls were evicted .* raise --journal-limit \(now 2"):
-        journal.count(CallFilter(since_millis=2))
+        journal.count(CallFilter(since=2))
 
 
 def test_a_time_can_be_asked_for_if_what_is_evicted_is_of_another_kind() -> None:
     journal = Journal(2, ByteBudget())
     fill(journal, 3, operation="listApiKeys")
     fill(journal, 2)
-    assert journal.count(CallFilter("createApiKey", since_millis=0)) == (2, 0)
+    assert journal.count(CallFilter(operation="createApiKey", since=0)) == (2, 0)
 
 
 def test_warnings_of_one_operation_are_counted_as_long_as_they_can_be() -> None:
     journal = Journal(2, ByteBudget())
     fill(journal, 3)
     fill(journal, 2, warnings=1)
-    assert journal.count(CallFilter("createApiKey", warnings=True)) == (2, 0)
+    assert journal.count(CallFilter(operation="createApiKey", warnings=True)) == (2, 0)
     fill(journal, 1)
     with pytest.raises(Unanswerable):
-        journal.count(CallFilter("createApiKey", warnings=True))
+        journal.count(CallFilter(operation="createApiKey", warnings=True))
 
 
 def test_the_error_tells_one_call_from_many() -> None:

@@ -363,7 +363,7 @@ def test_asking_often_gives_the_answer_of_asking_once() -> None:
             {"expected": [CREATE | {"times": 3}]},
             [
                 "#/expected/0/times: 'times' is no member here; "
-                "known are atLeast, atMost, exactly, operation, request"
+                "known: atLeast, atMost, exactly, operation, request"
             ],
         ),
         ({"expected": [CREATE], "inOrder": 1}, ["#/inOrder: 'inOrder' must be true or false, not a number"]),

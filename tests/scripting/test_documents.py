@@ -210,12 +210,12 @@ def test_every_problem_of_a_stub_is_found_at_once() -> None:
         ({"metadata": {"mockserver": {"hold": "yes"}}}, "'hold' must be true or false, not text"),
         (
             {"metadata": {"mockserver": {"phase": "after"}}},
-            "'after' is no phase; known are after_commit, before",
+            "'after' is no phase; known: after_commit, before",
         ),
         (
             {"metadata": {"mockserver": {"operation": "createKey"}}},
             "'createKey' is no operation of the contract; did you mean 'createApiKey'? "
-            "known are createApiKey, deleteApiKey, listApiKeys, regenerateManagedApiKey",
+            "known: createApiKey, deleteApiKey, listApiKeys, regenerateManagedApiKey",
         ),
         ({"response": []}, "a response must be an object, not an array"),
         ({"response": {"stauts": 1}}, "'stauts' is no member of a response; did you mean 'status'?"),
@@ -625,7 +625,7 @@ def test_a_queue_is_refused_with_every_problem_at_its_place() -> None:
 def test_a_queue_names_an_operation_of_the_contract() -> None:
     [(pointer, message)] = find_problems(lambda: queue(418, operation="listKeys"))
     assert pointer == "/operation"
-    assert "did you mean 'listApiKeys'? known are createApiKey, " in message
+    assert "did you mean 'listApiKeys'? known: createApiKey, " in message
     missing = find_problems(lambda: read_queue({"outcomes": [500]}, CONTRACT, new_id=make_ids()))
     assert [pointer for pointer, _ in missing] == ["/operation"]
 

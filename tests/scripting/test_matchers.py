@@ -310,7 +310,7 @@ def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: st
         ({"urlPath": "/a", "urlPattern": "/b"}, "", "'urlPath' and 'urlPattern' cannot be given together"),
         (
             {"urlPathTemplate": "/a/{b}", "pathParameters": {"c": {"equalTo": "1"}}},
-            "/pathParameters/c", "known are b",
+            "/pathParameters/c", "known: b",
         ),
         (
             {"urlPath": "/a", "pathParameters": {"a": {"equalTo": "1"}}},
@@ -330,7 +330,7 @@ def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: st
         ({"multipartPatterns": []}, "/multipartPatterns", "'bodyPatterns'"),
         ({"customMatcher": {"name": "a"}}, "/customMatcher", "not supported"),
         ({"querryParameters": {}}, "/querryParameters", "did you mean 'queryParameters'?"),
-        ({"~": 1}, "/~0", "known are basicAuth"),
+        ({"~": 1}, "/~0", "known: basicAuth"),
     ],
     ids=str,
 )  # fmt: skip

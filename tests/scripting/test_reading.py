@@ -31,7 +31,7 @@ def test_an_unknown_name_is_refused_with_the_nearest_or_with_all() -> None:
     reading.refuse_unknown("/zzz", "zzz", ("size", "color"), "property")
     assert [problem.message for problem in reading.problems] == [
         "'colour' is no property; did you mean 'color'?",
-        "'zzz' is no property; known are color, size",
+        "'zzz' is no property; known: color, size",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.contract import Contract
-from mockserver.journal.journal import make_subject
+from mockserver.journal.call import make_subject
 from mockserver.messages import build_request
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.stubs import Stub, StubBook, list_bucket_keys

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mockserver.control import Control, ControlAnswer, Listing
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.doors import BODY, CREATE, KEY, Answer, Api, encode, engine_api, parse, talk

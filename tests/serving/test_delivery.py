@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from mockserver.control import Control
 from mockserver.engine.engine import Engine, Exchange
 from mockserver.faults import Dribble, Fault
-from mockserver.journal.journal import Call
+from mockserver.journal.call import Call
 from mockserver.messages import Response, build_request
 from mockserver.serving import delivery
 from mockserver.serving.delivery import cut_body, deliver, write_damaged

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mockserver.engine.engine import Engine
-from mockserver.journal.journal import ByteBudget, CallFilter, Journal
+from mockserver.journal.filters import CallFilter
+from mockserver.journal.journal import ByteBudget, Journal
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.doors import BODY, UNSENT, engine_api
 from tests.journal.test_journal import make_call
@@ -67,7 +68,7 @@ def test_threads_that_share_a_namespace_lose_no_call(engine: Engine) -> None:
 
     in_threads(act)
     journal = engine.namespaces.default.journal
-    assert journal.count(CallFilter("createApiKey", 201)) == (THREADS * ROUNDS, 0)
+    assert journal.count(CallFilter(operation="createApiKey", status=201)) == (THREADS * ROUNDS, 0)
     assert [call.number for call in journal] == list(range(1, THREADS * ROUNDS + 1))
     assert len({call.id for call in journal}) == THREADS * ROUNDS
     for number in range(THREADS):

@@ -117,7 +117,7 @@ def test_two_deviations_at_once(api: Api) -> None:
 @pytest.mark.parametrize(
     ("prefer", "words"),
     [
-        ("variant=null-expires", "did you mean null-expires_at"),
+        ("variant=null-expires", "did you mean 'null-expires_at'"),
         ("variant=null-expires", "? GET /__admin/variants?operation=createApiKey&status=201 lists them"),
         ("variant=qqqqqqqqqq", "; GET /__admin/variants?operation=createApiKey&status=201 lists them"),
         ("variant=", "; GET /__admin/variants?operation=createApiKey&status=201 lists them"),
