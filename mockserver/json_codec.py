@@ -125,7 +125,7 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
-        raise MalformedJson(f"{error.msg} at line {error.lineno} column {error.colno}") from None
+        raise _describe(error) from None
     duplicates = _Duplicates()
     value = _plain(tree, None, duplicates)
     try:
@@ -133,6 +133,34 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
     except TypeError:
         raise MalformedJson("a string holds a lone surrogate") from None
     return value, tuple(duplicates.pointers)
+
+
+# How the standard library begins its sentences, which change with its version, and what is said here.
+_REASONS = {
+    "Expecting value": "a value is expected",
+    "Expecting property name": "a member name in double quotes is expected",
+    "Illegal trailing comma before end of array": "a value is expected",
+    "Illegal trailing comma before end of object": "a member name in double quotes is expected",
+    "Expecting ':'": "':' is expected",
+    "Expecting ','": "',' or the end is expected",
+    "Extra data": "nothing more is expected",
+    "Unterminated string": "a string without an end begins",
+    "Invalid control character": "a string holds a control character",
+    "Invalid \\": "a string holds an escape sequence that JSON lacks",
+}
+_AFTER_COMMA = re.compile(r",[ \t\r\n]*")
+
+
+def _describe(error: json.JSONDecodeError) -> MalformedJson:
+    """What is wrong and where, the same in each version of Python."""
+    words = next((ours for theirs, ours in _REASONS.items() if error.msg.startswith(theirs)), "is no JSON")
+    place = error.pos
+    # Newer versions name the comma before a missing value, older ones what stands after it.
+    if error.msg.startswith("Illegal") and (comma := _AFTER_COMMA.match(error.doc, place)):
+        place = comma.end()
+    line = error.doc.count("\n", 0, place) + 1
+    column = place - error.doc.rfind("\n", 0, place)
+    return MalformedJson(f"{words} at line {line} column {column}")
 
 
 class _Members(list[tuple[str, Any]]):

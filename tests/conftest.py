@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from mockserver.contract import Contract, load_contract
@@ -16,6 +17,11 @@ from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.doors import FROZEN, Api, engine_api, socket_api
 
 SETTINGS = Settings(port=0, clock=FROZEN)
+
+# Each run sees the same examples; `scripts/explore` looks for others.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
+hypothesis.settings.register_profile("roaming", print_blob=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

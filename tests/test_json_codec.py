@@ -89,8 +89,13 @@ def test_limits_can_be_given_and_what_was_let_in_is_read_again() -> None:
         pytest.param(b"1" * 10_001, "more than 10000", id="10,001 digits"),
         pytest.param(b"-" + b"1" * 10_001, "more than 10000", id="negative, 10,001 digits"),
         pytest.param(b"1e99999999999999999999", "exponent", id="an exponent beyond all"),
-        pytest.param(b"[1,]", "line 1 column", id="trailing comma"),
-        pytest.param(b"{} {}", "Extra data", id="two documents"),
+        pytest.param(b"[1,\n ]", "a value is expected at line 2 column 2", id="trailing comma"),
+        pytest.param(b'{"a":1, }', "a member name .* line 1 column 9", id="trailing comma in an object"),
+        pytest.param(b"[1 2]", "',' or the end is expected at line 1 column 4", id="no comma"),
+        pytest.param(b'{"a" 1}', "':' is expected at line 1 column 6", id="no colon"),
+        pytest.param(b"{a:1}", "a member name in double quotes is expected", id="a bare name"),
+        pytest.param(b'["a', "a string without an end begins at line 1 column 2", id="cut off"),
+        pytest.param(b"{} {}", "nothing more is expected at line 1 column 4", id="two documents"),
         pytest.param(b"01", "line 1 column", id="leading zero"),
         pytest.param(b"+1", "line 1 column", id="plus"),
         pytest.param(b".5", "line 1 column", id="no digit before the point"),
@@ -106,6 +111,34 @@ def test_limits_can_be_given_and_what_was_let_in_is_read_again() -> None:
 def test_what_is_no_json_is_refused_with_the_reason_in_words(data: bytes, words: str) -> None:
     with pytest.raises(MalformedJson, match=words):
         loads(data)
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("[1, ]", ("Expecting value", 4), ("Illegal trailing comma before end of array", 2)),
+        (
+            '{"a":1,\n}',
+            ("Expecting property name enclosed in double quotes", 8),
+            ("Illegal trailing comma before end of object", 6),
+        ),
+    ],
+)
+def test_the_reason_is_the_same_in_each_version_of_python(
+    text: str, old: tuple[str, int], new: tuple[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The standard library's words and places changed with Python 3.13."""
+    said = []
+    for message, place in (old, new):
+
+        def refuse(*args: object, message: str = message, place: int = place, **options: object) -> None:
+            raise json.JSONDecodeError(message, text, place)
+
+        monkeypatch.setattr(json, "loads", refuse)
+        with pytest.raises(MalformedJson) as caught:
+            loads(text.encode())
+        said.append(str(caught.value))
+    assert said[0] == said[1]
 
 
 @pytest.mark.parametrize(

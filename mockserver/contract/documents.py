@@ -10,7 +10,7 @@ import copy
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from mockserver.exceptions import ContractError, InvalidInput, MalformedJson, Problem
 from mockserver.json_codec import MAX_DEPTH, escape_pointer, loads
@@ -70,10 +70,22 @@ def _read_yaml(data: bytes, name: str, error: type[InvalidInput]) -> tuple[Json,
         raise error([Problem("is not UTF-8", file=name)]) from None
     except yaml.YAMLError as problem:
         mark = getattr(problem, "problem_mark", None)
+        # The library looks ahead, and has a bound of its own, before the reader sees how deep it goes.
+        if mark is not None and _is_deep(data.decode("utf-8")[: mark.index]):
+            reader.refuse_depth()
         place = f" at line {mark.line + 1} column {mark.column + 1}" if mark else ""
         text = getattr(problem, "problem", None) or "cannot be parsed"
         raise error([Problem(f"is not YAML: {text}{place}", file=name)]) from None
     return reader.value, tuple(reader.duplicates)
+
+
+_QUOTED_OR_BRACKET = re.compile(r"""'[^']*+'?|"(?:[^"\\]|\\.)*+"?|[\[\]{}]""", re.DOTALL)
+
+
+def _is_deep(text: str) -> bool:
+    """Whether more brackets are open at the end of a YAML text than may be nested."""
+    tokens = _QUOTED_OR_BRACKET.findall(text)
+    return sum((token in "[{") - (token in "]}") for token in tokens) > MAX_DEPTH
 
 
 _YAML_INT = re.compile(r"[-+]?[0-9]+")
@@ -158,11 +170,15 @@ class _YamlReader:
         pointer = self._count(1)
         self._check_tag(event, pointer)
         if len(self._open) >= MAX_DEPTH:
-            self._refuse(f"nested deeper than {MAX_DEPTH} levels", pointer)
+            self.refuse_depth(pointer)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         self._put(value)
         self._open.append(_Open(value, pointer, event.anchor, self._nodes - 1))
+
+    def refuse_depth(self, pointer: str = "") -> NoReturn:
+        """Raise the error of a document that is nested too deep."""
+        self._refuse(f"nested deeper than {MAX_DEPTH} levels", pointer)
 
     def _count(self, nodes: int) -> str:
         """Count nodes that come next; the pointer to where they come."""
@@ -194,7 +210,7 @@ class _YamlReader:
         if tag is not None and tag != "!" and tag not in _YAML_TAGS:
             self._refuse(f"the tag {tag} is not allowed", pointer)
 
-    def _refuse(self, message: str, pointer: str) -> None:
+    def _refuse(self, message: str, pointer: str) -> NoReturn:
         raise self._error([Problem(message, pointer, self._name)])
 
 

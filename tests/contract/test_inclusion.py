@@ -113,7 +113,9 @@ def pairs(draw: st.DrawFn) -> tuple[dict[str, Any], dict[str, Any]]:
         if isinstance(part, dict):
             for key in [key for key in part if key in WEAKENED and draw(st.booleans())]:
                 if isinstance(part[key], int) and draw(st.booleans()):
-                    part[key] += draw(st.integers(-1, 1))
+                    # A length below zero makes no schema.
+                    is_size = key.endswith(("Length", "Items"))
+                    part[key] += draw(st.integers(0 if is_size and part[key] == 0 else -1, 1))
                 else:
                     del part[key]
         for item in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mockserver.contract.schema_registry import (
@@ -230,6 +230,8 @@ divisors = st.sampled_from([1, 2, 3, 7, 10, 0.1, 0.01, 0.5, 0.25, 2.5e-7, 1e10, 
 
 @settings(deadline=None, max_examples=300)
 @given(numbers, divisors)
+@example(1.8446742972109271e19, 3)
+@example(5.007252541100457e16, 10)
 def test_both_validators_divide_alike(number: Json, divisor: Any) -> None:
     agree({"multipleOf": divisor}, number)
 

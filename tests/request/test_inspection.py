@@ -74,7 +74,7 @@ def test_a_body_that_nobody_asks_for_is_not_read(heads: HeadReader) -> None:
 
 def test_what_is_no_json_says_why(heads: HeadReader) -> None:
     found = inspect(heads, body=b"[1,", headers={"Content-Type": "application/json"})
-    assert found.reading.malformed == "Expecting value at line 1 column 4"
+    assert found.reading.malformed == "a value is expected at line 1 column 4"
     assert (found.reading.body, found.reading.full_body, found.violations) == (UNSET, UNSET, [])
 
 
