@@ -17,7 +17,7 @@ from mockserver.control.routing import (
     refuse,
 )
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
-from mockserver.exports.exports import wrap_har, write_curl, write_har_entry, write_pytest
+from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
 from mockserver.journal.call import Call
 from mockserver.journal.filters import CallFilter, read_filter
 from mockserver.journal.verification import (
@@ -62,19 +62,15 @@ def _select(call: ControlCall, question: CallFilter, limit: int | None) -> list[
 
 
 def get_call(call: ControlCall) -> ControlAnswer:
-    """`GET /calls/{id}`, or with `?format=curl` or `?format=pytest` what makes the same request again."""
-    found = find_call(call)
-    match call.option("format"):
-        case None | "json":
-            return ControlAnswer(200, found.to_json())
-        case "curl":
-            text = write_curl(found, call.origin) + "\n"
-            return ControlAnswer(200, text=text, media_type="text/plain")
-        case "pytest":
-            text = write_pytest(found, call.engine.contract.prefix)
-            return ControlAnswer(200, text=text, media_type="text/x-python")
-        case other:
-            raise BadRequest(f"format={other!r} must be json, curl or pytest")
+    """`GET /calls/{id}`, or with `format=` what makes the same request again (see `exports.FORMATS`)."""
+    found, name = find_call(call), call.option("format") or "json"
+    if name == "json":
+        return ControlAnswer(200, found.to_json())
+    if name not in FORMATS:
+        raise BadRequest(f"format={name[:100]!r} must be one of json, {', '.join(FORMATS)}")
+    server = Server(call.origin, call.engine.contract.prefix)
+    text = FORMATS[name].write(found, server)
+    return ControlAnswer(200, text=f"{text.rstrip()}\n", media_type=FORMATS[name].media_type)
 
 
 def get_har(call: ControlCall) -> Listing:

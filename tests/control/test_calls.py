@@ -10,6 +10,7 @@ import pytest
 from mockserver.client.local import wait_for_answer
 from mockserver.control import ControlAnswer, Question, Stream
 from mockserver.engine.engine import Engine
+from mockserver.json_codec import loads_kept
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
 
@@ -136,9 +137,11 @@ def test_a_call_can_be_exported(desk: Desk) -> None:
     assert desk.get(f"/calls/{id}?format=curl").startswith("curl -X POST 'http://localhost:4020/v1/")
     assert "def test_call_1(mockserver):" in desk.get(f"/calls/{id}?format=pytest")
     assert desk.get(f"/calls/{id}?format=json")["id"] == id
+    (entry,) = loads_kept(desk.get(f"/calls/{id}?format=har"))["log"]["entries"]
+    assert entry["_call"]["id"] == id
     assert desk.refused("GET", f"/calls/{id}?format=xml") == (
         400,
-        ["format='xml' must be json, curl or pytest"],
+        ["format='xml' must be one of json, curl, pytest, har"],
     )
 
 

@@ -14,7 +14,10 @@ from haralyzer import HarParser
 
 from mockserver.client.local import MockServer
 from mockserver.clocks import read_instant
-from mockserver.exports.exports import make_stand_in, wrap_har, write_curl, write_har_entry, write_pytest
+from mockserver.exports import wrap_har, write_har_entry
+from mockserver.exports.curl import write_curl
+from mockserver.exports.pytest_test import write_pytest
+from mockserver.exports.replay import make_stand_in
 from mockserver.journal.call import Call
 from mockserver.messages import build_request
 from mockserver.security.credential import read_token
