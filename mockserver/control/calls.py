@@ -62,7 +62,7 @@ def _select(call: ControlCall, question: CallFilter, limit: int | None) -> list[
 
 
 def get_call(call: ControlCall) -> ControlAnswer:
-    """`GET /calls/{id}`, or with `format=` what makes the same request again (see `exports.FORMATS`)."""
+    """`GET /calls/{id}`: one call; `?format=` curl, pytest or har gives what makes the same request again."""
     found, name = find_call(call), call.option("format") or "json"
     if name == "json":
         return ControlAnswer(200, found.to_json())

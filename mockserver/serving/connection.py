@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from mockserver.control.routing import ROOT_DOCUMENTS
 from mockserver.engine.engine import Exchange, fail
 from mockserver.messages import PROMPT, Response
 from mockserver.request.head import Head
@@ -35,7 +36,7 @@ from mockserver.serving.guard import Refused, too_large
 if TYPE_CHECKING:
     from mockserver.serving.app import App
 
-_ROOT_DOCUMENTS = (b"/openapi.json", b"/.well-known/")
+_ROOT_DOCUMENTS = tuple(path.encode("ascii") for path in ROOT_DOCUMENTS)
 # So many requests may wait behind one that is being answered.
 _PIPELINED = 16
 # A client that closed its half of the connection may still read; it gets what is ready within so many turns

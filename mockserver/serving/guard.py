@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from mockserver.control.routing import refuse
+from mockserver.control.routing import CONTROL_HEADERS, refuse
 from mockserver.engine.rendering import JSON_TYPE, error_envelope
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
@@ -37,11 +37,6 @@ _MAX_HOST_LENGTH = 256
 
 # The control API takes whole sets of stubs at once.
 CONTROL_BODY_LIMIT = 64 * 1024 * 1024
-# No answer of the control API is a page, whatever was recorded (Fetch, `nosniff`; CSP Level 3).
-CONTROL_HEADERS: Headers = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"content-security-policy", b"default-src 'none'"),
-)
 # File descriptors that are left for anything but connections.
 SPARE_FILES = 24
 

@@ -137,7 +137,7 @@ def test_a_call_can_be_exported(desk: Desk) -> None:
     assert desk.get(f"/calls/{id}?format=curl").startswith("curl -X POST 'http://localhost:4020/v1/")
     assert "def test_call_1(mockserver):" in desk.get(f"/calls/{id}?format=pytest")
     assert desk.get(f"/calls/{id}?format=json")["id"] == id
-    (entry,) = loads_kept(desk.get(f"/calls/{id}?format=har"))["log"]["entries"]
+    (entry,) = loads_kept(desk.get(f"/calls/{id}?format=har").encode())["log"]["entries"]
     assert entry["_call"]["id"] == id
     assert desk.refused("GET", f"/calls/{id}?format=xml") == (
         400,

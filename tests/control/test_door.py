@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from mockserver.control import door
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
-from mockserver.serving import app
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.conftest import SETTINGS
 from tests.doors import BODY, UNSENT, Api, engine_api, parse, talk
@@ -157,7 +157,7 @@ def test_evicted_calls_are_marked_and_the_stream_goes_on(server: ServerThread, a
 def test_a_slow_reader_is_cut_off_with_a_marker(
     server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "MAX_EVENTS_BEHIND", 3)
+    monkeypatch.setattr(door, "MAX_EVENTS_BEHIND", 3)
     with listening(server) as events:
         namespace = server.engine.namespaces.default
         # Under the lock the stream cannot look, as if its client did not read.

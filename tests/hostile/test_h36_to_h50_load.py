@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from mockserver import MockServer
+from mockserver.control import door
 from mockserver.messages import build_request
-from mockserver.serving import app
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.hostile.fuzz import Attacker, attack_with, mutate
@@ -211,7 +211,7 @@ def test_h39_readers_of_events_that_never_read_cost_nobody_anything(target: Targ
 def test_h39_a_reader_of_events_that_is_too_slow_is_cut_off_with_a_marker(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "MAX_EVENTS_BEHIND", 20)
+    monkeypatch.setattr(door, "MAX_EVENTS_BEHIND", 20)
     reader = target.connect()
     reader.sendall(http("GET", "/__admin/events", "Connection: close", key=None))
     target.wait_until(lambda: len(target.engine.namespaces.default.journal.listeners) == 1)

@@ -89,7 +89,7 @@ def test_a_listing_is_written_in_parts_and_is_what_it_is_at_once(
 ) -> None:
     for number in range(7):
         api.send(json={**BODY, "name": f"n{number}", "metadata": {"a": [1.5, None, "ü"]}})
-    monkeypatch.setattr("mockserver.serving.app._LISTED_AT_ONCE", 3)
+    monkeypatch.setattr("mockserver.control.door._LISTED_AT_ONCE", 3)
     parts: list[int] = []
     write_some = Listing.write_some
 
@@ -112,7 +112,7 @@ def test_others_have_their_turn_while_a_listing_is_written(
 ) -> None:
     for _ in range(5):
         api.send()
-    monkeypatch.setattr("mockserver.serving.app._LISTED_AT_ONCE", 1)
+    monkeypatch.setattr("mockserver.control.door._LISTED_AT_ONCE", 1)
     turns: list[str] = []
     to_json = Call.to_json
 

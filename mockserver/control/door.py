@@ -1,0 +1,203 @@
+"""The control API over HTTP: answers, listings in turns, questions that wait, events as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response as HttpResponse
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from mockserver.control.routing import (
+    CONTROL_HEADERS,
+    ControlAnswer,
+    Listing,
+    Question,
+    Router,
+    Stream,
+    refuse,
+)
+from mockserver.journal.call import Call
+from mockserver.journal.journal import Journal
+from mockserver.json_codec import dumps, dumps_pretty, prewrite
+from mockserver.types import UNSET, Json
+
+EVENTS_AT_ONCE = 100
+# A reader of events that is so many calls behind is cut off.
+MAX_EVENTS_BEHIND = 1_000
+KEEP_ALIVE_SECONDS = 15.0
+# So many calls of a listing are written before others have their turn: some milliseconds.
+_LISTED_AT_ONCE = 50
+
+
+class ControlDoor:
+    """An ASGI application. `scope["mockserver.control"]` has namespace, path below `/__admin`, and body."""
+
+    def __init__(self, control: Router) -> None:
+        self._control = control
+        self._bells: set[_Bell] = set()
+
+    def end_waits(self) -> None:
+        """End every stream, and have every question answered as if its time was up."""
+        for bell in tuple(self._bells):
+            bell.end()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.answer(HttpRequest(scope, receive))
+        response.raw_headers.extend(CONTROL_HEADERS)
+        await response(scope, receive, send)
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """Carry out one control call, waiting for calls if that is what it asks for."""
+        namespace, path, body = request.scope["mockserver.control"]
+        is_pretty = "curl" in (request.headers.get("user-agent") or "")
+        answer = self._control.begin(
+            request.method,
+            path,
+            request.scope["query_string"].decode("latin-1"),
+            body,
+            namespace=namespace,
+            origin=f"{request.url.scheme}://{request.url.netloc}",
+        )
+        if isinstance(answer, Listing):
+            answer = await self._list(answer, is_pretty=is_pretty)
+        elif isinstance(answer, Question):
+            answer = await self._wait(answer)
+        elif isinstance(answer, Stream):
+            answer = self._resume(answer, request.headers.get("last-event-id"))
+        if isinstance(answer, Stream):
+            headers = {"cache-control": "no-store"}
+            return StreamingResponse(self._events(answer), 200, headers, "text/event-stream")
+        return _respond(answer, is_pretty=is_pretty)
+
+    async def _list(self, listing: Listing, *, is_pretty: bool) -> ControlAnswer:
+        """Write a listing, with turns for others in between."""
+        written: list[Json] = []
+        while len(written) < len(listing.calls):
+            some = listing.write_some(len(written), len(written) + _LISTED_AT_ONCE)
+            written += some if is_pretty else map(prewrite, some)
+            await asyncio.sleep(0)
+        return listing.gather(written)
+
+    async def _wait(self, question: Question) -> ControlAnswer:
+        """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
+        with self._listen(question.namespace.journal) as bell:
+            deadline = bell.now() + question.seconds
+            while True:
+                with question.namespace.lock:
+                    answer = question.ask()
+                if answer is not None:
+                    return answer
+                if not await bell.wait(deadline - bell.now()):
+                    with question.namespace.lock:
+                        return question.give_up()
+
+    def _resume(self, stream: Stream, last_event_id: str | None) -> Stream | ControlAnswer:
+        """The stream from the call after the last that the client has seen (HTML, 9.2 Server-sent events)."""
+        if last_event_id is None:
+            return stream
+        if not re.fullmatch(r"\d{1,15}", last_event_id, re.ASCII):
+            return refuse(400, "Last-Event-ID must be the number of a call")
+        # A greater number is from before a reset: everything since is news.
+        after = int(last_event_id)
+        return stream._replace(after=after if after <= stream.after else 0)
+
+    async def _events(self, stream: Stream) -> AsyncIterator[bytes]:
+        """The calls as server-sent events, in batches as large as the client takes them.
+
+        Nothing is queued for a client: what it has not taken yet is what the journal holds. One that falls
+        too far behind is cut off with a marker.
+        """
+        namespace, journal = stream.namespace, stream.namespace.journal
+        sent, era = stream.after, journal.era
+        # What was there before is no delay of the client's.
+        begin = journal.last_number
+        with self._listen(journal) as bell:
+            while True:
+                with namespace.lock:
+                    if journal.era != era:
+                        sent, era, begin = 0, journal.era, 0
+                    dropped = max(0, journal.last_evicted - sent)
+                    behind = journal.last_number - max(sent, begin)
+                    calls = journal.after(sent)
+                    events = [_write_event(call) for call in calls[:EVENTS_AT_ONCE]]
+                if behind > MAX_EVENTS_BEHIND or (dropped and sent > begin):
+                    yield _write_dropped(behind, None)
+                    return
+                if dropped:
+                    sent += dropped
+                    yield _write_dropped(dropped, sent)
+                if events:
+                    yield b"".join(events)
+                    sent = calls[: len(events)][-1].number
+                elif not await bell.wait(KEEP_ALIVE_SECONDS):
+                    if bell.is_over:
+                        return
+                    yield b": still here\n\n"
+
+    @contextmanager
+    def _listen(self, journal: Journal) -> Iterator[_Bell]:
+        bell = _Bell()
+        self._bells.add(bell)
+        journal.listeners.add(bell.ring)
+        try:
+            yield bell
+        finally:
+            journal.listeners.discard(bell.ring)
+            self._bells.discard(bell)
+
+
+class _Bell:
+    """Wakes a task of the event loop when a call is recorded, in whatever thread that happens."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._rung = asyncio.Event()
+        self.is_over = False
+
+    def now(self) -> float:
+        """The time of the event loop, in seconds."""
+        return self._loop.time()
+
+    def ring(self, call: Call) -> None:
+        """A call was recorded."""
+        self._loop.call_soon_threadsafe(self._rung.set)
+
+    def end(self) -> None:
+        """Nothing shall be waited for any more."""
+        self.is_over = True
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for calls since the last wait. False once the time is up, or nothing shall be waited for."""
+        try:
+            await asyncio.wait_for(self._rung.wait(), seconds)
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return not self.is_over
+
+
+def _write_event(call: Call) -> bytes:
+    return b"event: call\nid: %d\ndata: %b\n\n" % (call.number, dumps(call.to_json()))
+
+
+def _write_dropped(count: int, last: int | None) -> bytes:
+    """The marker for calls that the client does not get. With `last` they are gone for good, up to it."""
+    id = b"" if last is None else b"id: %d\n" % last
+    return b'event: dropped\n%bdata: {"dropped":%d}\n\n' % (id, count)
+
+
+def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
+    content: str | bytes = b""
+    if answer.text is not None:
+        content = answer.text
+    elif answer.value is not UNSET:
+        content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
+    response = HttpResponse(content, answer.status, media_type=answer.media_type if content else None)
+    response.raw_headers.extend(answer.headers)
+    return response
