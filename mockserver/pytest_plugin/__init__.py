@@ -160,7 +160,7 @@ class Servers:
 
     def _join(self, changes: Mapping[str, Any]) -> Sandbox:
         from mockserver.client.sandbox import connect
-        from mockserver.pytest_plugin.sharing import join
+        from mockserver.pytest_plugin.servers import join
         from mockserver.settings import Settings
 
         assert self._run is not None

@@ -151,7 +151,7 @@ def _spawn(message: bytes) -> bytes:
         os.posix_spawn(
             sys.executable,
             # -P: what lies in the current folder is none of the server's business.
-            [sys.executable, "-P", "-m", "mockserver.pytest_plugin.sharing"],
+            [sys.executable, "-P", "-m", "mockserver.pytest_plugin.servers"],
             os.environ,
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, child_input, 0),

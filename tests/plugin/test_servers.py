@@ -20,13 +20,13 @@ if sys.platform == "win32":
     pytest.skip("there are no such locks", allow_module_level=True)
 
 from mockserver.json_codec import dumps
-from mockserver.pytest_plugin import sharing
+from mockserver.pytest_plugin import servers
 
 SETTINGS = Settings(port=0, seed="shared")
 MEMBER = """
 import sys
 from mockserver import Settings
-from mockserver.pytest_plugin.sharing import join
+from mockserver.pytest_plugin.servers import join
 membership = join(sys.argv[1], Settings(port=0, seed="shared"))
 print(membership.origin, flush=True)
 sys.stdin.read()
@@ -52,7 +52,7 @@ def wait_for_end(origin: str) -> None:
 
 
 def folder_of(group: str, settings: Settings = SETTINGS) -> Path:
-    return sharing.find_folder(dumps([group, sharing.write_settings(settings)]))
+    return servers.find_folder(dumps([group, servers.write_settings(settings)]))
 
 
 @contextmanager
@@ -80,7 +80,7 @@ class ServerOf:
     """A membership of this process."""
 
     def __init__(self, group: str, settings: Settings = SETTINGS) -> None:
-        self.membership = sharing.join(group, settings)
+        self.membership = servers.join(group, settings)
         self.origin, self.process = self.membership.origin, self.membership.process
 
     def close(self) -> None:
@@ -161,20 +161,20 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     settings = Settings(port=0, contract=contract)
     for _ in range(2):
         with pytest.raises(MockServerError, match=r"(?s)did not start: .*openapi\.json"):
-            sharing.join("g", settings)
+            servers.join("g", settings)
         assert not folder_of("g", settings).exists()
 
 
 def test_a_process_that_dies_at_its_start_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")
     with pytest.raises(MockServerError, match=r"did not start: .+"):
-        sharing.join("g", SETTINGS)
+        servers.join("g", SETTINGS)
     assert not folder_of("g").exists()
 
 
 def test_settings_survive_the_way() -> None:
     settings = Settings(port=0, jwt_secret="s3cret", allowed_host=("a", "b"), jwks=Path("keys.json"))
-    again = Settings().with_changes(sharing.write_settings(settings))
+    again = Settings().with_changes(servers.write_settings(settings))
     assert again == Settings(
         port=0, jwt_secret="s3cret", allowed_host=("a", "b"), jwks=Path("keys.json").resolve()
     )
@@ -184,4 +184,4 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
     link = tmp_path / "folder"
     link.symlink_to(tmp_path / "nowhere")
     with pytest.raises(MockServerError, match="is no folder of yours"):
-        sharing._lock_users(link)
+        servers._lock_users(link)
