@@ -12,16 +12,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mockserver.client.doors import connect
     from mockserver.client.local import MockServer
-    from mockserver.client.sandbox import (
-        DocumentedError,
-        NamedVariant,
-        RecordedCall,
-        RecordedResponse,
-        Sandbox,
-        SandboxClock,
-        connect,
-    )
+    from mockserver.client.records import DocumentedError, NamedVariant, RecordedCall, RecordedResponse
+    from mockserver.client.sandbox import Sandbox, SandboxClock
     from mockserver.exceptions import (
         BadQuestion,
         ContractError,
@@ -40,15 +34,10 @@ if TYPE_CHECKING:
     from mockserver.settings import Settings
 
 _HOMES = {
-    "client.sandbox": (
-        "DocumentedError",
-        "NamedVariant",
-        "RecordedCall",
-        "RecordedResponse",
-        "Sandbox",
-        "SandboxClock",
-        "connect",
-    ),
+    "client.doors": ("connect",),
+    "client.local": ("MockServer",),
+    "client.records": ("DocumentedError", "NamedVariant", "RecordedCall", "RecordedResponse"),
+    "client.sandbox": ("Sandbox", "SandboxClock"),
     "exceptions": (
         "BadQuestion",
         "ContractError",
@@ -64,7 +53,6 @@ _HOMES = {
         "VerificationError",
     ),
     "faults": ("Fault",),
-    "client.local": ("MockServer",),
     "settings": ("Settings",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -11,8 +11,8 @@ import pytest
 
 import mockserver
 from mockserver import MockServer, Sandbox, SandboxClock
+from mockserver.client.doors import Door, HttpDoor
 from mockserver.client.local import LocalDoor
-from mockserver.client.sandbox import Door, HttpDoor
 
 ROOT = Path(__file__).parents[1]
 

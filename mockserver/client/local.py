@@ -9,7 +9,8 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from mockserver.client.sandbox import AROUND_A_BODY, Reply, Sandbox
+from mockserver.client.doors import AROUND_A_BODY, Reply
+from mockserver.client.sandbox import Sandbox
 from mockserver.control import ControlAnswer, Question
 from mockserver.exceptions import MockServerError
 from mockserver.journal.call import Call

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from mockserver.client.sandbox import DocumentedError, NamedVariant, RecordedCall, Sandbox
+    from mockserver.client.records import DocumentedError, NamedVariant, RecordedCall
+    from mockserver.client.sandbox import Sandbox
 
 SECTION = "mockserver calls"
 VARIANT_SECTION = "mockserver variant"
@@ -159,7 +160,7 @@ class Servers:
         return self._ending.enter_context(MockServer(**changes))
 
     def _join(self, changes: Mapping[str, Any]) -> Sandbox:
-        from mockserver.client.sandbox import connect
+        from mockserver.client.doors import connect
         from mockserver.pytest_plugin.servers import join
         from mockserver.settings import Settings
 
@@ -336,7 +337,7 @@ def _list_variants(
     metafunc: pytest.Metafunc, where: str, operation: str, mark: pytest.Mark
 ) -> list[NamedVariant]:
     """The variants of the answer that an operation gives, or of the one with the marker's status."""
-    from mockserver.client.sandbox import NamedVariant
+    from mockserver.client.records import NamedVariant
 
     catalogue = _open_catalogue(metafunc)
     known = dict.fromkeys(each["operation"] for each in catalogue.variants())
@@ -399,7 +400,7 @@ def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
 
 
 def _list_errors(metafunc: pytest.Metafunc, operations: tuple[str, ...]) -> list[DocumentedError]:
-    from mockserver.client.sandbox import DocumentedError
+    from mockserver.client.records import DocumentedError
 
     found = [DocumentedError(**entry) for entry in _open_catalogue(metafunc).errors]
     known = dict.fromkeys(error.operation for error in found)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mockserver import ControlError, MockServer, MockServerError, Sandbox, VerificationError, connect
-from mockserver.client.sandbox import HttpDoor
+from mockserver.client.doors import HttpDoor
 
 TOKEN = "let-me-in"
 

@@ -1,0 +1,187 @@
+"""Doors: how the verbs of a sandbox reach a server, over HTTP here, straight to the engine in `local`."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import weakref
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from urllib.parse import urlsplit
+
+from mockserver.client.sandbox import Sandbox
+from mockserver.exceptions import MalformedJson, MockServerError
+from mockserver.json_codec import loads_kept
+from mockserver.settings import DEFAULT_NAMESPACE
+from mockserver.types import Json
+
+if TYPE_CHECKING:
+    from mockserver.client.transports.httpx_transport import HttpxTransport
+    from mockserver.client.transports.requests_adapter import SandboxAdapter
+
+# How long a control call may take that does not wait for anything, in seconds.
+CONTROL_TIMEOUT_SECONDS = 30.0
+# Levels of JSON that the control API puts around the body of a call, at most.
+AROUND_A_BODY = 16
+
+
+class Reply(NamedTuple):
+    """The answer to a control call: its status, and its JSON value or its text."""
+
+    status: int
+    value: Json
+
+
+class Door(Protocol):
+    """How the verbs reach a server."""
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port of the server. Raises MockServerError where it does not listen."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """The path of the contract's server URL, without a slash at its end: `/v1`."""
+        ...
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Carry out one control call.
+
+        `target` is path and query below `/__admin`; `wait_seconds` is how long the server itself may wait.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give up what is kept open for the next call, which opens it anew."""
+        ...
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that leads into a namespace."""
+        ...
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that leads into a namespace."""
+        ...
+
+
+def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
+    """The sandbox of a server that runs elsewhere.
+
+    `url` is the origin of the server (`http://127.0.0.1:4020`) for its default namespace, or the base path
+    of another namespace (`http://127.0.0.1:4020/~t1`); `admin_token` is that of `--admin-token`.
+
+    Raises ValueError for a URL that cannot be one, MockServerError if no mock server answers there, and
+    ControlError if it wants another token.
+
+        with connect("http://127.0.0.1:4020") as sandbox:
+            sandbox.fail_next(503)
+    """
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    name = path.removeprefix("/~") if path.startswith("/~") else DEFAULT_NAMESPACE
+    is_whole = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
+    if not is_whole or path not in ("", f"/~{name}") or "/" in name:
+        raise ValueError(
+            f"{url!r} must be the origin of a server such as http://127.0.0.1:4020, or end in /~name"
+        )
+    sandbox = Sandbox(HttpDoor(f"{parts.scheme}://{parts.netloc}", admin_token), name)
+    # Whatever is wrong with address or token is said here and not by the first verb.
+    sandbox._ask("GET", "/version")
+    return sandbox
+
+
+class HttpDoor:
+    """The control API of a server over HTTP. Safe to use from many threads."""
+
+    def __init__(self, origin: str, admin_token: str | None = None) -> None:
+        self._origin = origin
+        parts = urlsplit(origin)
+        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        self._address = parts.netloc
+        self._headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}
+        if admin_token is not None:
+            self._headers["Authorization"] = f"Bearer {admin_token}"
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
+        # Nobody has to close a sandbox: what is still open goes with the door.
+        self._close = weakref.finalize(self, _close_all, self._idle)
+
+    def __repr__(self) -> str:
+        return f"<HttpDoor {self._origin}>"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port."""
+        return self._origin
+
+    @cached_property
+    def prefix(self) -> str:
+        """The path of the contract's server URL. A server keeps its contract, so it is asked for once."""
+        _, contract = self.call(DEFAULT_NAMESPACE, "GET", "/contract", b"", 0.0)
+        servers = contract.get("servers") or [{"url": ""}]
+        return str(urlsplit(servers[0]["url"]).path.rstrip("/"))
+
+    def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
+        """Send one control call. Raises MockServerError if no mock server answers."""
+        prefix = "" if namespace == DEFAULT_NAMESPACE else f"/~{namespace}"
+        seconds = CONTROL_TIMEOUT_SECONDS + wait_seconds
+        status, media_type, content = self._send(method, f"{prefix}/__admin{target}", body, seconds)
+        if not media_type.startswith("application/json"):
+            return Reply(status, content.decode("utf-8", "replace"))
+        try:
+            return Reply(status, loads_kept(content, around=AROUND_A_BODY))
+        except MalformedJson:
+            raise MockServerError(f"{self._origin} is no mock server: its JSON is broken") from None
+
+    def _send(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str, bytes]:
+        while True:
+            connection, is_used = self._take(seconds)
+            try:
+                connection.request(method, path, body, self._headers)
+                response = connection.getresponse()
+                content = response.read()
+            except (http.client.HTTPException, OSError) as error:
+                connection.close()
+                # A server closes a connection that nobody used for a while; the call has not reached it.
+                if is_used and isinstance(error, ConnectionError):
+                    continue
+                raise MockServerError(f"no mock server answers at {self._origin}: {error}") from None
+            self._give_back(connection)
+            return response.status, response.getheader("content-type", ""), content
+
+    def _take(self, seconds: float) -> tuple[http.client.HTTPConnection, bool]:
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            return self._kind(self._address, timeout=seconds), False
+        connection.timeout = seconds
+        connection.sock.settimeout(seconds)
+        return connection, True
+
+    def _give_back(self, connection: http.client.HTTPConnection) -> None:
+        if connection.sock is not None:
+            with self._lock:
+                self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close the connections that are kept open. The next call opens a new one."""
+        with self._lock:
+            _close_all(self._idle)
+
+    def open_transport(self, namespace: str) -> HttpxTransport:
+        """A transport of httpx that sends every request to this server, into a namespace."""
+        from mockserver.client.transports.httpx_transport import RemoteTransport
+
+        return RemoteTransport(self._origin, namespace)
+
+    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
+        """An adapter of requests that sends every request to this server, into a namespace."""
+        from mockserver.client.transports.requests_adapter import RemoteAdapter
+
+        return RemoteAdapter(self._origin, namespace, **options)
+
+
+def _close_all(connections: list[http.client.HTTPConnection]) -> None:
+    while connections:
+        connections.pop().close()
