@@ -40,7 +40,8 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "jsonschema": ("contract.schema_registry",),
     "jsonschema_rs": ("contract.schema_registry",),
     "orjson": ("json_codec",),
-    "pytest": ("pytest_plugin",),
+    # Each part of the plugin has hooks of its own.
+    "pytest": tuple(f"pytest_plugin.{part}" for part in ("fixtures", "ledger", "markers", "reports")),
     "re2": ("regexes",),
     "referencing": ("contract.schema_registry",),
     "requests": ("client.transports",),

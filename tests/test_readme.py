@@ -83,7 +83,7 @@ def test_its_tests_pass_in_an_empty_folder(tmp_path: Path) -> None:
 
 def test_every_verb_and_every_marker_argument_is_named() -> None:
     from mockserver import Sandbox, SandboxClock
-    from mockserver.pytest_plugin import INI_OPTIONS, MARKER_ARGUMENTS
+    from mockserver.pytest_plugin.markers import INI_OPTIONS, MARKER_ARGUMENTS
 
     section = README[README.index("## In a test") : README.index("## Apart and in time")]
     verbs = [name for name in vars(Sandbox) if not name.startswith("_")]

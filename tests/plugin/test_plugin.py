@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.pytest_plugin import MAX_CALLS_SHOWN, name_namespace
+from mockserver.pytest_plugin.fixtures import name_namespace
+from mockserver.pytest_plugin.reports import MAX_CALLS_SHOWN
 from mockserver.settings import NAMESPACE_NAME
 
 # What the tests of the tests use: a client that retries nothing.
@@ -652,7 +653,14 @@ def test_a_run_that_does_not_use_it_imports_nothing_of_the_package(pytester: pyt
     pytester.makepyfile("def test_it(): pass")
     result = pytester.runpytest_subprocess("-s", "-p", "no:cacheprovider", "--strict-markers")
     result.assert_outcomes(passed=1)
-    result.stdout.fnmatch_lines(["imported: mockserver mockserver.pytest_plugin"])
+    result.stdout.fnmatch_lines(
+        [
+            "imported: mockserver mockserver.pytest_plugin "
+            + " ".join(
+                f"mockserver.pytest_plugin.{part}" for part in ("fixtures", "ledger", "markers", "reports")
+            )
+        ]
+    )
 
 
 # Under pytest-xdist

@@ -209,7 +209,7 @@ def test_a_misspelt_marker_is_a_usage_error(pytester: pytest.Pytester, marker: s
     lines = "\n".join(result.outlines + result.errlines)
     assert words in lines
     # The message stands alone: whoever misspells a word need not read how pytest came to see it.
-    assert "pytest_plugin.py" not in lines
+    assert "pytest_plugin" not in lines
 
 
 NO_SUCCESS = """
@@ -247,7 +247,7 @@ def test_a_contract_without_such_an_answer_is_named(
     assert result.ret == pytest.ExitCode.INTERRUPTED
     lines = "\n".join(result.outlines)
     assert words in lines
-    assert "pytest_plugin.py" not in lines
+    assert "pytest_plugin" not in lines
 
 
 def test_a_variant_needs_its_marker(pytester: pytest.Pytester) -> None:
