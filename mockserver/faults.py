@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Literal
 
 
@@ -50,3 +51,9 @@ class Dribble:
 
     chunks: int
     seconds: float
+
+    def cut(self, body: bytes) -> list[bytes]:
+        """The pieces of a body that is not empty, nearly equal in size; no more than it has bytes."""
+        count = min(self.chunks, len(body))
+        bounds = [len(body) * index // count for index in range(count + 1)]
+        return [body[start:stop] for start, stop in pairwise(bounds)]

@@ -11,6 +11,9 @@ from mockserver.json_codec import dumps
 from mockserver.redaction import redact
 from mockserver.types import UNSET, Headers
 
+# Statuses whose answers have no body, and so no Content-Length (RFC 9110, sections 15.3.5, 15.4.5 and 8.6).
+BODILESS = (204, 304)
+
 
 @dataclass(slots=True)
 class Request:

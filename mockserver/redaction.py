@@ -190,3 +190,10 @@ _HIDDEN = re.compile(r"(?:[sp]k_(?:test_|live_)?)?\[[0-9a-f]{12}\]")
 def _redact_cookie(pair: str) -> str:
     name, equals, value = pair.strip().partition("=")
     return f"{redact(name)}={hide(value)}" if equals else hide(name)
+
+
+def escape_controls(text: str) -> str:
+    """A text that cannot steer a terminal or break a line: control characters are shown as `\\xNN`."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
+    )

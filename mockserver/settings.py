@@ -1,4 +1,4 @@
-"""Settings: the one list of options, whether they come from arguments, environment or a fixture."""
+"""Settings: the one table of options, whether they come from arguments, environment or a fixture."""
 
 from __future__ import annotations
 
@@ -21,6 +21,14 @@ _RATE = re.compile(r"(\d{1,9})/(\d{1,9})(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
+def read_namespace(name: str) -> str:
+    """The name of a namespace, as it is. Raises ValueError with what would be right."""
+    if not NAMESPACE_NAME.fullmatch(name):
+        shown = repr(name if len(name) <= 100 else f"{name[:100]}…")
+        raise ValueError(f"{shown} is not a name for a namespace; use 1 to 40 of a-z, 0-9 and -")
+    return name
+
+
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """So many calls in so many seconds, for each credential and operation."""
@@ -36,9 +44,181 @@ def packaged_folder(name: str) -> Path:
     return installed if installed.is_dir() else package.parent / name
 
 
-def _option(default: Any, help: str, **more: Any) -> Any:
-    """A setting with the sentence that explains it wherever options are listed."""
-    return field(default=default, metadata={"help": help, **more}, repr=more.get("shown", True))
+# What a value is, and how it is read from a text.
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What the values of an option are: `type`, which `what` names, and how `read` makes one of a text.
+
+    `read` raises ValueError with what would be right.
+    """
+
+    type: type
+    what: str
+    read: Callable[[str], Any]
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is of this kind. A bool is no number."""
+        if isinstance(value, tuple):
+            return self.type is tuple and all(isinstance(item, str) for item in value)
+        return isinstance(value, self.type) and (self.type is bool or not isinstance(value, bool))
+
+
+def _read_number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
+        raise ValueError(f"{text[:100]!r} must be a whole number")
+    return int(text)
+
+
+def _read_flag(text: str) -> bool:
+    if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
+        raise ValueError(f"{text[:100]!r} must be true or false")
+    return text.lower() in ("1", "true", "yes", "on")
+
+
+def _read_texts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+TEXT = Kind(str, "a text", str)
+NUMBER = Kind(int, "a whole number", _read_number)
+FLAG = Kind(bool, "true or false", _read_flag)
+PATH = Kind(Path, "a path", Path)
+TEXTS = Kind(tuple, "a list of texts", _read_texts)
+
+
+# What a value must be beyond its kind. Each check raises ValueError with what would be right.
+
+
+def _between(least: int, most: int) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if not least <= value <= most:
+            raise ValueError(f"{value} must lie between {least} and {most}")
+
+    return check
+
+
+def _at_least_one(value: int) -> None:
+    if value < 1:
+        raise ValueError(f"{value} must be at least 1")
+
+
+def _at_most(most: int) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        _at_least_one(value)
+        if value > most:
+            raise ValueError(f"{value} must be at most {most}")
+
+    return check
+
+
+def read_rate_limit(text: str) -> RateLimit:
+    """`100/60s` -> 100 calls in 60 seconds. Raises ValueError with what would be right."""
+    match = _RATE.fullmatch(text)
+    if not match or int(match.group(1)) < 1 or int(match.group(2)) < 1:
+        raise ValueError(f"{text!r} must be calls per time such as 100/60s")
+    return RateLimit(int(match.group(1)), int(match.group(2)) * _SECONDS[match.group(3)])
+
+
+def read_token(text: str) -> str:
+    """A token that a header can carry (RFC 6750, section 2.1). Raises ValueError with what would be right."""
+    if not re.fullmatch(r"[!-~]{1,1000}", text):
+        raise ValueError("the token must be 1 to 1,000 visible ASCII characters without spaces")
+    return text
+
+
+def _one_process(value: int) -> None:
+    if value != 1:
+        raise ValueError(
+            f"{value} must be 1: what the server remembers is in the memory of its one process; "
+            "start several servers, each with its own --port, or give each test a namespace of one server"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its name, its default, the sentence that explains it, and the group that it is listed in.
+
+    `choices` are all its values, if they are few; `is_optional` says that None is one of them. `check` raises
+    ValueError for a value of its kind that it cannot have. `is_own` says that each namespace can have its own
+    value, `is_secret` that no value is shown; `shown_default` stands for the default in lists of options.
+    """
+
+    name: str
+    default: Any
+    help: str
+    group: str
+    kind: Kind
+    choices: tuple[str, ...]
+    is_optional: bool
+    check: Callable[[Any], object] | None
+    is_own: bool
+    is_secret: bool
+    shown_default: str | None
+
+    @property
+    def flag(self) -> str:
+        """`journal_limit` -> `--journal-limit`."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def variable(self) -> str:
+        """`journal_limit` -> `MOCKSERVER_JOURNAL_LIMIT`."""
+        return f"{ENVIRONMENT_PREFIX}{self.name.upper()}"
+
+    def read(self, value: Any) -> Any:
+        """A value as it is kept, from Python, JSON or a text: a text may stand for a path, a list or a
+        number, and a number for a text. Raises ValueError with what would be right.
+        """
+        if isinstance(value, str):
+            return self.kind.read(value)
+        if self.kind is TEXT and NUMBER.holds(value):
+            return str(value)
+        return tuple(value) if self.kind is TEXTS and isinstance(value, list) else value
+
+    def find_problem(self, value: Any) -> str | None:
+        """What is wrong with a value that is kept, and what would be right; None if it is sound."""
+        if value is None and self.is_optional:
+            return None
+        if self.choices:
+            return None if value in self.choices else f"{value!r} must be one of {', '.join(self.choices)}"
+        if not self.kind.holds(value):
+            shown = "" if self.kind.type in (str, Path, tuple) else f"{value!r} "
+            return f"{shown}must be {self.kind.what}"
+        try:
+            if self.check is not None:
+                self.check(value)
+        except ValueError as error:
+            return str(error)
+        return None
+
+
+ENVIRONMENT_PREFIX = "MOCKSERVER_"
+
+
+def _option(
+    default: Any,
+    help: str,
+    group: str,
+    kind: Kind = TEXT,
+    *,
+    choices: tuple[str, ...] = (),
+    check: Callable[[Any], object] | None = None,
+    is_own: bool = False,
+    is_secret: bool = False,
+    shown_default: str | None = None,
+) -> Any:
+    """A field of Settings, with its row of the table but for the name, which is the field's."""
+    row = {
+        "help": help, "group": group, "kind": kind, "choices": choices, "check": check, "is_own": is_own,
+        "is_secret": is_secret, "shown_default": shown_default,
+    }  # fmt: skip
+    return field(default=default, metadata=row, repr=not is_secret)
+
+
+_SERVER, _CONTRACT, _ANSWERS, _CREDENTIALS = "Server", "Contract and fixtures", "Answers", "Credentials"
+_CONTROL, _BROWSERS, _LIMITS, _LOG = "Control API", "Hosts and browsers", "Limits", "Log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,61 +228,88 @@ class Settings:
     Construction checks all values and raises SettingsError with every problem. Secrets are not in the repr.
     """
 
-    host: str = _option("127.0.0.1", "Address to listen on.")
-    port: int = _option(4020, "Port to listen on; 0 picks a free one and prints it.")
-    contract: Path = _option(
-        packaged_folder("schemas") / "openapi.json", "OpenAPI file to answer from.", shown_default="built in"
-    )
+    host: str = _option("127.0.0.1", "Address to listen on.", _SERVER)
+    port: int = _option(4020, "Port to listen on; 0 picks a free one and prints it.", _SERVER, NUMBER,
+                        check=_between(0, 65535))  # fmt: skip
+    workers: int = _option(
+        1, "Number of processes that answer; only 1, as the server keeps its state in memory.", _SERVER,
+        NUMBER, check=_one_process,
+    )  # fmt: skip
+    contract: Path = _option(packaged_folder("schemas") / "openapi.json", "OpenAPI file to answer from.",
+                             _CONTRACT, PATH, shown_default="built in")  # fmt: skip
     fixtures: Path = _option(
-        packaged_folder("fixtures"),
-        "Folder of credentials, accounts, keys, error texts and stubs.",
-        shown_default="built in",
+        packaged_folder("fixtures"), "Folder with credentials, accounts, keys, error texts and stubs.",
+        _CONTRACT, PATH, shown_default="built in",
+    )  # fmt: skip
+    seed: str = _option("hsrcpay", "Text that all generated values are derived from.", _ANSWERS, is_own=True)
+    clock: str = _option(
+        "real", "What time it is: real, an instant (the clock stands still) or a shift such as +90d.",
+        _ANSWERS, check=read_clock, is_own=True,
+    )  # fmt: skip
+    success_status: str = _option("201", "Status of a success where the contract documents both.", _ANSWERS,
+                                  choices=("200", "201", "alternate"), is_own=True)  # fmt: skip
+    variants: str = _option(
+        "off", "Which answers to give: always plain, or the next legal variant each time.", _ANSWERS,
+        choices=("off", "cycle"), is_own=True,
+    )  # fmt: skip
+    tolerant_reader: bool = _option(False, "Add members that the contract does not name to every success.",
+                                    _ANSWERS, FLAG, is_own=True)  # fmt: skip
+    strict_accounts: bool = _option(False, "Know only the accounts of the fixtures.", _ANSWERS, FLAG,
+                                    is_own=True)  # fmt: skip
+    idempotency: str = _option("on", "What an Idempotency-Key does.", _ANSWERS,
+                               choices=("off", "on", "required"), is_own=True)  # fmt: skip
+    rate_limit: str | None = _option(None, "Calls allowed in a time, such as 100/60s; off by default.",
+                                     _ANSWERS, check=read_rate_limit, is_own=True)  # fmt: skip
+    allow_live: bool = _option(False, "Let live credentials in; their text is still never kept.",
+                               _CREDENTIALS, FLAG)  # fmt: skip
+    jwt_secret: str | None = _option(None, "HMAC secret to check JWTs with.", _CREDENTIALS, is_secret=True)
+    jwks: Path | None = _option(None, "JWKS file to check JWTs with.", _CREDENTIALS, PATH)
+    jwt_audience: str | None = _option(None, "Audience that JWTs must name.", _CREDENTIALS)
+    admin_token: str | None = _option(None, "Bearer token that the control API asks for.", _CONTROL,
+                                      check=read_token, is_secret=True)  # fmt: skip
+    journal_limit: int = _option(10_000, "Number of calls that a namespace remembers.", _CONTROL, NUMBER,
+                                 check=_at_least_one)  # fmt: skip
+    allowed_host: tuple[str, ...] = _option(
+        (), "Further Host that requests may name; * allows any.", _BROWSERS, TEXTS
     )
-    seed: str = _option("hsrcpay", "What all generated values are derived from.")
-    clock: str = _option("real", "real, an instant (frozen there) or a shift such as +90d.")
-    success_status: str = _option("201", "Status of a success where the contract documents both.",
-                                  choices=("200", "201", "alternate"))  # fmt: skip
-    variants: str = _option("off", "What answers are: plain, or each the next legal variant.",
-                            choices=("off", "cycle"))  # fmt: skip
-    tolerant_reader: bool = _option(False, "Add members that the contract does not name to every success.")
-    strict_accounts: bool = _option(False, "Know only the accounts of the fixtures.")
-    journal_limit: int = _option(10_000, "Calls that a namespace remembers.")
-    admin_token: str | None = _option(None, "Bearer token that the control API asks for.", shown=False)
-    allow_live: bool = _option(False, "Let live credentials in (still never kept).")
-    rate_limit: str | None = _option(None, "Calls allowed in a time, such as 100/60s; off by default.")
-    idempotency: str = _option("on", "What an Idempotency-Key does.", choices=("off", "on", "required"))
-    jwt_secret: str | None = _option(None, "HMAC secret that JWTs are checked with.", shown=False)
-    jwks: Path | None = _option(None, "JWKS file that JWTs are checked with.")
-    jwt_audience: str | None = _option(None, "Audience that JWTs must name.")
-    allowed_host: tuple[str, ...] = _option((), "Further Host that requests may name; * allows any.")
     cors_origin: tuple[str, ...] = _option(
-        (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only."
-    )
-    body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.")
+        (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only.",
+        _BROWSERS, TEXTS,
+    )  # fmt: skip
+    body_limit: int = _option(1024 * 1024, "Bytes that a request body may have.", _LIMITS, NUMBER,
+                              check=_at_least_one)  # fmt: skip
     json_depth: int = _option(
-        MAX_DEPTH, f"Levels that the JSON of a request body may have; at most {DEEPEST}."
-    )
+        MAX_DEPTH, f"Levels that the JSON of a request body may have; at most {DEEPEST}.", _LIMITS, NUMBER,
+        check=_at_most(DEEPEST),
+    )  # fmt: skip
     json_number_length: int = _option(
         MAX_NUMBER_LENGTH,
-        f"Characters that a number beyond 64 bits may have there; at most {LONGEST_NUMBER:,}.",
-    )
-    header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.")
-    header_count: int = _option(200, "Headers that a request may have.")
-    url_limit: int = _option(16 * 1024, "Bytes that a URL may have.")
-    read_timeout: int = _option(10, "Seconds in which a request must arrive whole.")
-    idle_timeout: int = _option(75, "Seconds that a connection may stay open between two requests.")
-    connection_limit: int = _option(4_000, "Connections that may be open at once.")
-    workers: int = _option(1, "Processes that answer; 1, since what the server remembers is in its memory.")
-    log_level: str = _option("info", "How much is logged.", choices=("debug", "info", "warning", "error"))
-    log_format: str = _option("text", "How a log line looks.", choices=("text", "json"))
+        f"Characters that a number beyond 64 bits may have there; at most {LONGEST_NUMBER:,}.", _LIMITS,
+        NUMBER, check=_at_most(LONGEST_NUMBER),
+    )  # fmt: skip
+    header_limit: int = _option(128 * 1024, "Bytes that request line and headers may have.", _LIMITS, NUMBER,
+                                check=_at_least_one)  # fmt: skip
+    header_count: int = _option(200, "Headers that a request may have.", _LIMITS, NUMBER,
+                                check=_at_least_one)  # fmt: skip
+    url_limit: int = _option(16 * 1024, "Bytes that a URL may have.", _LIMITS, NUMBER, check=_at_least_one)
+    read_timeout: int = _option(10, "Seconds in which a request must arrive whole.", _LIMITS, NUMBER,
+                                check=_at_least_one)  # fmt: skip
+    idle_timeout: int = _option(75, "Seconds that a connection may stay open between two requests.", _LIMITS,
+                                NUMBER, check=_at_least_one)  # fmt: skip
+    connection_limit: int = _option(4_000, "Connections that may be open at once.", _LIMITS, NUMBER,
+                                    check=_at_least_one)  # fmt: skip
+    log_level: str = _option("info", "How much is logged.", _LOG,
+                             choices=("debug", "info", "warning", "error"))  # fmt: skip
+    log_format: str = _option("text", "How a log line looks.", _LOG, choices=("text", "json"))
 
     def __post_init__(self) -> None:
-        problems = [Problem(text, pointer=f"/{name}") for name, text in _check(self)]
+        found = ((name, option.find_problem(getattr(self, name))) for name, option in OPTIONS.items())
+        problems = [Problem(text, pointer=f"/{name}") for name, text in found if text is not None]
         if problems:
             raise SettingsError(problems)
 
     def with_changes(self, changes: Mapping[str, Any]) -> Settings:
-        """A copy with some options changed, written as Python or JSON writes them (see `adapt`).
+        """A copy with some options changed, written as Python or JSON writes them (see `Option.read`).
 
         Raises SettingsError with every unknown name, with the nearest known one, and every wrong value.
         """
@@ -113,7 +320,7 @@ class Settings:
                 problems.append(Problem(_unknown(name), pointer=f"/{name}"))
                 continue
             try:
-                values[name] = adapt(name, value)
+                values[name] = OPTIONS[name].read(value)
             except ValueError as error:
                 problems.append(Problem(str(error), pointer=f"/{name}"))
         try:
@@ -130,8 +337,10 @@ class Settings:
         return read_rate_limit(self.rate_limit) if self.rate_limit else None
 
 
-OPTIONS: Mapping[str, Any] = {item.name: item for item in fields(Settings)}
-ENVIRONMENT_PREFIX = "MOCKSERVER_"
+OPTIONS: Mapping[str, Option] = {
+    item.name: Option(item.name, item.default, is_optional="None" in str(item.type), **item.metadata)
+    for item in fields(Settings)
+}
 
 
 def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
@@ -150,7 +359,7 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
                 problems.append(Problem(_unknown(name), file=variable))
             continue
         try:
-            found[name] = convert(name, text)
+            found[name] = OPTIONS[name].read(text)
         except ValueError as error:
             problems.append(Problem(str(error), file=variable))
     if problems:
@@ -162,114 +371,5 @@ def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
 _OTHER_VARIABLES = frozenset({"credential"})
 
 
-def convert(name: str, text: str) -> Any:
-    """The value of an option from its text. Raises ValueError with what would be right."""
-    kind = OPTIONS[name].type
-    if kind == "bool":
-        if text.lower() not in ("1", "true", "yes", "on", "0", "false", "no", "off"):
-            raise ValueError(f"{text!r} must be true or false")
-        return text.lower() in ("1", "true", "yes", "on")
-    if kind == "int":
-        if not text.strip().isdecimal():
-            raise ValueError(f"{text!r} must be a whole number")
-        return int(text)
-    if kind.startswith("Path"):
-        return Path(text)
-    if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    return text
-
-
-def adapt(name: str, value: Any) -> Any:
-    """The value of an option as it is kept: a text may stand for a path, a list or a number, a number for a
-    status. Raises ValueError with what would be right.
-    """
-    kind = OPTIONS[name].type
-    if isinstance(value, str):
-        return convert(name, value)
-    if kind.startswith("str") and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if kind.startswith("tuple") and isinstance(value, list):
-        return tuple(value)
-    return value
-
-
-def read_rate_limit(text: str) -> RateLimit:
-    """`100/60s` -> 100 calls in 60 seconds. Raises ValueError with what would be right."""
-    match = _RATE.fullmatch(text)
-    if not match or int(match.group(1)) < 1 or int(match.group(2)) < 1:
-        raise ValueError(f"{text!r} must be calls per time such as 100/60s")
-    return RateLimit(int(match.group(1)), int(match.group(2)) * _SECONDS[match.group(3)])
-
-
 def _unknown(name: str) -> str:
     return f"{name!r} is not an option; {suggest(name, OPTIONS)}"
-
-
-def _check(settings: Settings) -> list[tuple[str, str]]:
-    problems: list[tuple[str, str]] = []
-
-    def refuse(name: str, text: str) -> None:
-        problems.append((name, text))
-
-    for name, option in OPTIONS.items():
-        value = getattr(settings, name)
-        choices = option.metadata.get("choices")
-        if choices and value not in choices:
-            refuse(name, f"{value!r} must be one of {', '.join(choices)}")
-        if option.type == "int" and (isinstance(value, bool) or not isinstance(value, int)):
-            refuse(name, f"{value!r} must be a whole number")
-        if option.type == "bool" and not isinstance(value, bool):
-            refuse(name, f"{value!r} must be true or false")
-        is_missing = value is None and "None" in option.type
-        if option.type.startswith("str") and not (choices or is_missing or isinstance(value, str)):
-            refuse(name, "must be a text")
-        if option.type.startswith("Path") and not (is_missing or isinstance(value, Path)):
-            refuse(name, "must be a path")
-        if option.type.startswith("tuple") and not (
-            isinstance(value, tuple) and all(isinstance(item, str) for item in value)
-        ):
-            refuse(name, "must be a list of texts")
-    if isinstance(settings.port, int) and not 0 <= settings.port <= 65535:
-        refuse("port", f"{settings.port} must lie between 0 and 65535")
-    if settings.workers != 1:
-        refuse("workers", _ONE_PROCESS.format(settings.workers))
-    for name in _AT_LEAST_ONE:
-        value = getattr(settings, name)
-        if isinstance(value, int) and value < 1:
-            refuse(name, f"{value} must be at least 1")
-    for name, most in _AT_MOST.items():
-        value = getattr(settings, name)
-        if isinstance(value, int) and value > most:
-            refuse(name, f"{value} must be at most {most}")
-    for name, read in _READERS.items():
-        value = getattr(settings, name)
-        if isinstance(value, str):
-            try:
-                read(value)
-            except ValueError as error:
-                refuse(name, str(error))
-    return problems
-
-
-_ONE_PROCESS = (
-    "{!r} must be 1: what the server remembers is in the memory of its one process; "
-    "start several servers, each with its own --port, or give each test a namespace of one server"
-)
-_AT_LEAST_ONE = (
-    "journal_limit", "body_limit", "header_limit", "header_count", "url_limit", "read_timeout",
-    "idle_timeout", "connection_limit", "json_depth", "json_number_length",
-)  # fmt: skip
-_AT_MOST = {"json_depth": DEEPEST, "json_number_length": LONGEST_NUMBER}
-
-
-def read_token(text: str) -> str:
-    """A token that a header can carry (RFC 6750, section 2.1). Raises ValueError with what would be right."""
-    if not re.fullmatch(r"[!-~]{1,1000}", text):
-        raise ValueError("the token must be 1 to 1,000 visible ASCII characters without spaces")
-    return text
-
-
-_READERS: dict[str, Callable[[str], object]] = {
-    "rate_limit": read_rate_limit, "clock": read_clock, "admin_token": read_token,
-}  # fmt: skip

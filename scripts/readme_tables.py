@@ -25,14 +25,15 @@ README = ROOT / "README.md"
 def options_table() -> str:
     """Every option of `serve`, with its variable and default."""
     lines = ["| option | what it does | default |", "| --- | --- | --- |"]
-    for name, item in OPTIONS.items():
-        default = item.metadata.get("shown_default", item.default)
-        shown = (
-            "" if default in (None, False, ()) else f"`{default}`" if default != "built in" else "built in"
-        )
-        choices = item.metadata.get("choices")
-        what = item.metadata["help"] + (f" One of {', '.join(f'`{c}`' for c in choices)}." if choices else "")
-        lines.append(f"| `--{name.replace('_', '-')}` | {what} | {shown} |")
+    group = None
+    for option in OPTIONS.values():
+        if option.group != group:
+            group = option.group
+            lines.append(f"| **{group}** | | |")
+        default = "" if option.default in (None, False, ()) else f"`{option.default}`"
+        choices = ", ".join(f"`{choice}`" for choice in option.choices)
+        what = option.help + (f" One of {choices}." if choices else "")
+        lines.append(f"| `{option.flag}` | {what} | {option.shown_default or default} |")
     return (
         "\n".join(lines)
         + f"\n\nEach can also be set as `{ENVIRONMENT_PREFIX}…`, such as `{ENVIRONMENT_PREFIX}PORT`.\n"

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -26,11 +27,11 @@ def read_order(guide: str) -> list[tuple[str, ...]]:
 ORDER = read_order((FOLDER.parent / "CONTRIBUTING.md").read_text("utf-8"))
 PLACE_OF = {name: place for place, names in enumerate(ORDER) for name in names}
 
-# Where a library may be imported. A folder stands for one module in it, whichever that is.
+# Where a library may be imported. A folder stands for one module in it, whichever that is; `.*` for all.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     # What httpx runs on, whichever event loop there is.
     "anyio": ("client.transports",),
-    "click": ("cli",),
+    "click": ("cli.*",),
     "cryptography": ("security.tokens",),
     "faker": ("synthesis.formats",),
     "httptools": ("serving.connection", "client.transports"),
@@ -154,6 +155,8 @@ def find_stray_libraries(imports: list[Import]) -> list[str]:
         places = LIBRARIES.get(library, ())
         inside = each.module.removeprefix(f"{PACKAGE}.")
         place = next((place for place in places if inside == place or inside.startswith(f"{place}.")), None)
+        if any(fnmatch(inside, place) for place in places):
+            continue
         if place is None or homes.setdefault((library, place), inside) != inside:
             known_to = homes.get((library, place or ""), " and ".join(places) or "no module")
             strays.append(f"{each}, which is known to {known_to}")

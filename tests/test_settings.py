@@ -13,7 +13,6 @@ from mockserver.settings import (
     OPTIONS,
     RateLimit,
     Settings,
-    convert,
     packaged_folder,
     read_environment,
     read_rate_limit,
@@ -66,7 +65,7 @@ def test_the_defaults_are_sound_and_each_option_is_explained() -> None:
     assert settings.fixtures.is_dir()
     assert settings.rate is None
     for name, option in OPTIONS.items():
-        assert option.metadata["help"].endswith("."), name
+        assert option.help.endswith("."), name
 
 
 @pytest.mark.parametrize("name", [name for name in OPTIONS if name != "workers"])
@@ -174,18 +173,18 @@ def test_the_environment_is_read_with_every_mistake_at_once() -> None:
 
 @pytest.mark.parametrize("text", ["1", "true", "True", "YES", "on"])
 def test_yes_has_many_spellings(text: str) -> None:
-    assert convert("allow_live", text) is True
+    assert OPTIONS["allow_live"].read(text) is True
 
 
 @pytest.mark.parametrize("text", ["0", "false", "FALSE", "no", "Off"])
 def test_no_has_many_spellings(text: str) -> None:
-    assert convert("allow_live", text) is False
+    assert OPTIONS["allow_live"].read(text) is False
 
 
 @pytest.mark.parametrize("text", ["", "-1", "1.5", "1e3", "x", "9" * 5000])
 def test_a_whole_number_is_digits(text: str) -> None:
     with pytest.raises(ValueError, match=re.compile("whole number|digits")):
-        convert("port", text)
+        OPTIONS["port"].read(text)
 
 
 @pytest.mark.parametrize(

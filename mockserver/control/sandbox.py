@@ -11,7 +11,7 @@ from mockserver.clocks import format_instant, read_instant
 from mockserver.control.routing import ControlAnswer, ControlCall, Route
 from mockserver.exceptions import BadQuestion, Problem, SettingsError
 from mockserver.json_codec import escape_pointer
-from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME, OPTIONS
+from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, read_namespace
 from mockserver.types import Json, JsonObject
 
 # Longer than the calendar, short enough to count in.
@@ -56,10 +56,7 @@ def put_clock(call: ControlCall) -> ControlAnswer:
 
 
 # The options that a namespace can have of its own; all others are the server's.
-_OPTIONS = (
-    "seed", "clock", "success_status", "variants", "tolerant_reader", "strict_accounts", "rate_limit",
-    "idempotency",
-)  # fmt: skip
+_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.is_own)
 
 
 def patch_settings(call: ControlCall) -> ControlAnswer:
@@ -110,8 +107,10 @@ def put_namespace(call: ControlCall) -> ControlAnswer:
     name = call.parameters["name"]
     given = read_members(call.object(), {"snapshot": _read_text})
     problems: list[Problem] = []
-    if not NAMESPACE_NAME.fullmatch(name):
-        problems.append(Problem(f"{name!r} is no name of a namespace; must be 1 to 40 of a-z, 0-9 and -"))
+    try:
+        read_namespace(name)
+    except ValueError as error:
+        problems.append(Problem(str(error)))
     if "snapshot" not in given:
         problems.append(Problem("is missing; must be the id of a snapshot", "/snapshot"))
     if problems:
@@ -227,9 +226,7 @@ def _read_seconds(value: Json) -> int:
 
 
 def _read_namespace(value: Json) -> str:
-    if not isinstance(value, str) or not NAMESPACE_NAME.fullmatch(value):
-        raise ValueError("must be the name of a namespace: 1 to 40 of a-z, 0-9 and -")
-    return value
+    return read_namespace(_read_text(value))
 
 
 def _read_permissions(value: Json) -> list[str] | JsonObject | None:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.redaction import escape_controls
 from mockserver.types import Json, JsonObject
 
 _WIDTH = 100
@@ -69,7 +70,7 @@ def _describe(expected: JsonObject, verb: str, end: str) -> str:
         return of + end
     text = dumps(pattern).decode("utf-8")
     lines = [text] if len(text) <= _WIDTH else dumps_pretty(pattern).decode("utf-8").split("\n")
-    return "\n".join([f"{of} that {verb}", *(f"  {_escape(line)}" for line in lines), ""])
+    return "\n".join([f"{of} that {verb}", *(f"  {escape_controls(line)}" for line in lines), ""])
 
 
 def _came(count: int) -> str:
@@ -99,7 +100,7 @@ def show_call(call: JsonObject) -> str:
         call["operation"] or "no operation",
         f"{response['status']} {call['reason']}" if response else call["reason"],
     )
-    return _escape("  ".join(parts))
+    return escape_controls("  ".join(parts))
 
 
 def _show_difference(difference: JsonObject) -> list[str]:
@@ -108,7 +109,7 @@ def _show_difference(difference: JsonObject) -> list[str]:
         # A name, which is one token of a JSON pointer (RFC 6901, section 4).
         pointer = pointer[1:].replace("~1", "/").replace("~0", "~")
     return [
-        f"    {_escape(f'{place} {pointer}'.rstrip())}",
+        f"    {escape_controls(f'{place} {pointer}'.rstrip())}",
         f"      expected  {_show_expected(difference['operator'], difference['expected'])}",
         f"      was       {'nothing' if actual is None else _show_value(actual)}",
     ]
@@ -123,12 +124,5 @@ def _show_expected(operator: str, expected: Json) -> str:
 
 
 def _show_value(value: Json) -> str:
-    text = _escape(dumps(value).decode("utf-8"))
+    text = escape_controls(dumps(value).decode("utf-8"))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} … ({len(text)} characters)"
-
-
-def _escape(text: str) -> str:
-    """A text that cannot steer a terminal."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )

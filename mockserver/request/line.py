@@ -15,13 +15,14 @@ from mockserver.contract.validation import CallWarning, Violation, read_paramete
 from mockserver.json_codec import dumps_canonical
 from mockserver.redaction import redact
 from mockserver.scripting.stubs import BucketKey, list_bucket_keys
+from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import Json
 
 MAX_REMEMBERED = 1_024
 # Longer lines are unusual, and so many of them would take room.
 MAX_REMEMBERED_LENGTH = 1_024
 
-_NAMED_PATH = re.compile(r"/~([a-z0-9-]{1,40})(?=/|$)")
+_NAMED_PATH = re.compile(rf"/~({NAMESPACE_NAME.pattern})(?=/|$)")
 _TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})
 
 

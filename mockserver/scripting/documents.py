@@ -19,6 +19,7 @@ from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
+from mockserver.messages import BODILESS
 from mockserver.redaction import redact, redact_json
 from mockserver.scripting.judgement import judge
 from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
@@ -372,7 +373,7 @@ def _read_body(part: _Members, status: int | None) -> bytes | None:
         return None
     if len(body) > MAX_BODY_BYTES:
         part.refuse(member, f"{len(body)} bytes are too many; a body may have {MAX_BODY_BYTES}")
-    if body and status in _BODILESS:
+    if body and status in _EMPTY:
         part.refuse(member, f"an answer with status {status} has no body (RFC 9110, section 6.4.1)")
     return body
 
@@ -608,7 +609,8 @@ _FRAMING = frozenset(
         "upgrade",
     }
 )
-_BODILESS = (204, 205, 304)
+# The length of a 205 is 0 (RFC 9110, section 15.3.6).
+_EMPTY = (*BODILESS, 205)
 # The members of each distribution with their greatest value, milliseconds but for sigma: beyond that one a
 # draw is nothing or the maximum, hardly ever between.
 _DISTRIBUTIONS = {

@@ -15,13 +15,14 @@ from typing import Any, Literal
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import loads
 from mockserver.redaction import digest_secret, display, fingerprint
+from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import JsonObject
 
 Kind = Literal["jwt", "secret", "publishable", "none", "malformed"]
 CredentialMode = Literal["test", "live"]
 
 ISSUED_MARK = "sk_test_mock_"
-_NAMESPACE = re.compile(r"_ns-([a-z0-9-]{1,40})_")
+_NAMESPACE = re.compile(rf"_ns-({NAMESPACE_NAME.pattern})_")
 _JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -123,7 +124,7 @@ def _read_jwt(token: str, header: JsonObject) -> Credential:
     # What is signed is what the token is: signatures of one and the same text may differ (ECDSA).
     digest = digest_secret(signed)
     namespace = claims.get("ns") if claims else None
-    named = isinstance(namespace, str) and re.fullmatch(r"[a-z0-9-]{1,40}", namespace)
+    named = isinstance(namespace, str) and NAMESPACE_NAME.fullmatch(namespace)
     return Credential(
         "jwt",
         "live" if claims and claims.get("livemode") is True else "test",

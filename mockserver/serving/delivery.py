@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http import HTTPStatus
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -21,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from mockserver.engine.engine import Exchange
 from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import State
-from mockserver.messages import Response
+from mockserver.messages import BODILESS, Response
 from mockserver.seeds import Seed
 from mockserver.state.waiting import Waiting
 
@@ -42,8 +41,6 @@ WRITE_TIMEOUT_SECONDS = 30.0
 # So much goes out at once, but for a client that does not read.
 SMALL_BYTES = 64 * 1024
 GARBAGE_BYTES = 64
-# RFC 9110, sections 15.3.5 and 15.4.5; they carry no Content-Length either (section 8.6).
-_BODILESS = (204, 304)
 
 
 async def deliver(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,7 +172,7 @@ async def _dribble(
     """Send a body in pieces, spread over time."""
     response, waiting = exchange.response, exchange.waiting
     assert waiting is not None, "a dribbled answer does not go at once"
-    pieces = cut_body(response.body, dribble)
+    pieces = dribble.cut(response.body)
     with _watch(waiting, receive) as watch:
         cycle.response_started = True
         framing = b"content-length: %d\r\n" % len(response.body)
@@ -188,13 +185,6 @@ async def _dribble(
             return
     await _write(exchange, pieces[-1], "faulted" if response.delivery.fault else "answered", cycle)
     _complete(cycle)
-
-
-def cut_body(body: bytes, dribble: Dribble) -> list[bytes]:
-    """The pieces of a body that is not empty, nearly equal in size; no more than it has bytes."""
-    count = min(dribble.chunks, len(body))
-    bounds = [len(body) * index // count for index in range(count + 1)]
-    return [body[start:stop] for start, stop in pairwise(bounds)]
 
 
 def _damage(cycle: RequestResponseCycle, response: Response, fault: Fault, call_id: str) -> None:
@@ -241,7 +231,7 @@ def find_cycle(scope: Scope) -> RequestResponseCycle | None:
 def write_message(response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
     """A whole, undamaged answer as it goes onto the wire. `is_head`: it answers HEAD and has no body."""
     body = response.body
-    if response.status in _BODILESS:
+    if response.status in BODILESS:
         framing, body = b"", b""
     elif response.delivery.chunked:
         framing = b"transfer-encoding: chunked\r\n"
@@ -265,7 +255,7 @@ def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes
 
 def has_body(response: Response, method: str) -> bool:
     """Whether bytes of a body stand in an answer to a request of this method (RFC 9110, section 6.4.1)."""
-    return bool(response.body) and method != "HEAD" and response.status not in _BODILESS
+    return bool(response.body) and method != "HEAD" and response.status not in BODILESS
 
 
 def _write_for(cycle: RequestResponseCycle, response: Response) -> bytes:
@@ -313,7 +303,7 @@ async def _send_by_asgi(response: Response, scope: Scope, send: Send) -> None:
             body=text.encode("ascii"),
         )
     length = (b"content-length", b"%d" % len(response.body))
-    headers = [*response.headers, *([length] if response.status not in _BODILESS else [])]
+    headers = [*response.headers, *([length] if response.status not in BODILESS else [])]
     body = response.body if has_body(response, scope["method"]) else b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -14,16 +14,10 @@ from typing import TextIO
 
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
+from mockserver.redaction import escape_controls
 from mockserver.types import JsonObject
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
-
-
-def escape(text: str) -> str:
-    """A text without line breaks, terminal escapes or other control characters (shown as \\xNN)."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text
-    )
 
 
 def format_call(call: Call, *, colour: bool) -> str:
@@ -49,14 +43,14 @@ def format_call(call: Call, *, colour: bool) -> str:
         parts.append(f"[{violation.place} {violation.pointer} {violation.message}]")
     for warning in call.warnings:
         parts.append(f"(warning: {warning.message})")
-    return "  ".join(escape_keeping_colour(part) for part in parts)
+    return "  ".join(_escape_keeping_colour(part) for part in parts)
 
 
-def escape_keeping_colour(part: str) -> str:
-    """`escape`, leaving the colour codes that `format_call` itself put around a status."""
+def _escape_keeping_colour(part: str) -> str:
+    """The part escaped, leaving the colour codes that `format_call` itself put around a status."""
     if part.startswith("\x1b[") and part.endswith("\x1b[0m"):
         return part
-    return escape(part)
+    return escape_controls(part)
 
 
 def describe_call(call: Call) -> JsonObject:
@@ -135,14 +129,14 @@ class _JsonFormatter(logging.Formatter):
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": "log",
-            "message": escape(record.getMessage()),
+            "message": escape_controls(record.getMessage()),
         }
         return dumps(line).decode("utf-8")
 
 
 class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return f"{record.levelname}: {escape(record.getMessage())}"
+        return f"{record.levelname}: {escape_controls(record.getMessage())}"
 
 
 def set_up_logging(level: str, log_format: str) -> None:

@@ -456,7 +456,7 @@ def test_errors_of_an_unknown_operation_or_contract_are_refused(contract_file: P
     result = run("errors", "--operation", "createKey")
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
-    assert line.startswith("mockserver: --operation: 'createKey' is not in the contract; known: ")
+    assert line.startswith("mockserver: --operation: 'createKey' is not in the contract; did you mean ")
     result = run("errors", "--contract", contract_file)
     assert (result.exit_code, result.stdout) == (2, "")
     assert places(result.stderr.splitlines()) == CONTRACT_PLACES
@@ -484,7 +484,8 @@ def test_the_help_of_serve_explains_each_option_and_its_variable() -> None:
     text = " ".join(run("serve", "--help").stdout.split())
     for name, option in OPTIONS.items():
         assert f"--{name.replace('_', '-')} " in text
-        assert option.metadata["help"] in text
+        assert option.help in text
+        assert f"{option.group}:" in text
         assert f"[MOCKSERVER_{name.upper()}]" in text
 
 

@@ -23,7 +23,7 @@ from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import Call
 from mockserver.messages import Response, build_request
 from mockserver.serving import delivery
-from mockserver.serving.delivery import cut_body, deliver, write_damaged
+from mockserver.serving.delivery import deliver, write_damaged
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.conftest import SETTINGS
 from tests.doors import BODY, CREATE, KEY, encode, parse, talk
@@ -387,7 +387,7 @@ def test_a_delay_holds_up_nobody_else(script: Script, connect: Connect) -> None:
 @settings(deadline=None)
 @given(st.binary(min_size=1, max_size=200), st.integers(1, 300))
 def test_the_pieces_of_a_body_are_the_body(body: bytes, chunks: int) -> None:
-    pieces = cut_body(body, Dribble(chunks, 1.0))
+    pieces = Dribble(chunks, 1.0).cut(body)
     assert b"".join(pieces) == body
     assert len(pieces) == min(chunks, len(body))
     assert max(map(len, pieces)) - min(map(len, pieces)) <= 1

@@ -25,7 +25,7 @@ except ImportError:
 from mockserver.client.transports.local import LocalRoute, Wait, enter_namespace, must_wait
 from mockserver.engine.engine import Exchange
 from mockserver.faults import Fault
-from mockserver.messages import PROMPT, Response
+from mockserver.messages import BODILESS, PROMPT, Response
 from mockserver.serving.app import App
 from mockserver.serving.delivery import REASON_PHRASES
 
@@ -144,7 +144,7 @@ def _write(
 ) -> httpx.Response:
     """An answer as httpx hands it out; `framing` and `stream` stand for what is not plain about its body."""
     headers = list(response.sent_headers)
-    has_body = response.status not in (204, 304)
+    has_body = response.status not in BODILESS
     if has_body and framing is None:
         is_chunked = response.delivery.chunked
         length = b"%d" % len(response.body)

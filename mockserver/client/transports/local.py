@@ -119,6 +119,5 @@ def _cut(exchange: Exchange) -> tuple[list[bytes], float]:
     body, dribble = exchange.response.body, exchange.response.delivery.dribble
     if dribble is None or not body:
         return [body], 0.0
-    count = min(dribble.chunks, len(body))
-    bounds = [len(body) * index // count for index in range(count + 1)]
-    return [body[bounds[index] : bounds[index + 1]] for index in range(count)], dribble.seconds / count
+    pieces = dribble.cut(body)
+    return pieces, dribble.seconds / len(pieces)

@@ -1,0 +1,58 @@
+"""`mockserver errors`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mockserver.cli.options import exit_with, read_settings, settings_options
+from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.suggestions import suggest
+
+
+@click.command()
+@settings_options("contract", "fixtures")
+@click.option("--operation", default=None, help="Only the errors of this operation.")
+@click.option(
+    "--origin", default="http://127.0.0.1:4020", show_default=True, help="Where the server listens."
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs: the JSON of GET /__admin/errors.")
+def errors(operation: str | None, origin: str, as_json: bool, **given: Any) -> None:
+    """Each documented error: its body, and every way to provoke it."""
+    from mockserver.catalogue import list_errors, list_faults
+    from mockserver.contract import load_contract
+    from mockserver.json_codec import dumps, dumps_pretty
+    from mockserver.state.fixtures import load_fixtures
+
+    try:
+        settings = read_settings(given)
+        contract = load_contract(settings.contract)
+        fixtures = load_fixtures(settings.fixtures, contract)
+        if operation is not None and operation not in contract.operations:
+            hint = suggest(operation, contract.operations, lists_all=True)
+            raise SettingsError([Problem(f"{operation!r} is not in the contract; {hint}", "/operation")])
+    except InvalidInput as error:
+        exit_with(error)
+    entries = list_errors(contract, fixtures, origin, operation=operation)
+    faults = list_faults(operation or next(iter(contract.operations)))
+    if as_json:
+        value = {"errors": [entry.to_json() for entry in entries], "faults": faults}
+        click.echo(dumps_pretty(value))
+        return
+    for entry in entries:
+        click.secho(f"{entry.operation}  {entry.status} {entry.reason}", bold=True)
+        click.echo(f"  body     {dumps(entry.body).decode('utf-8')}")
+        click.echo(f"  prefer   Prefer: {entry.provoke.prefer}")
+        click.echo(f"  curl     {entry.provoke.curl}")
+        if entry.provoke.cause:
+            click.echo(f"  cause    {entry.provoke.cause}")
+        if entry.provoke.account:
+            click.echo(f"  account  account_id={entry.provoke.account}")
+        click.echo(f"  queue    {dumps(entry.provoke.queue).decode('utf-8')}")
+        click.echo(f"  python   {entry.provoke.python}\n")
+    for fault in faults:
+        click.secho(f"fault {fault['fault']}", bold=True)
+        click.echo(f"  {fault['what']}")
+        click.echo(f"  queue    {dumps(fault['provoke']['queue']).decode('utf-8')}")
+        click.echo(f"  python   {fault['provoke']['python']}\n")
