@@ -11,6 +11,7 @@
   x UnknownItem               no call, stub, scenario, namespace or snapshot of that name
   x Unanswerable              eviction took the calls that the question is about
   x ControlError              a remote server refused a control call
+  x StoreUnavailable          the store does not answer, or holds what cannot be read
   x MockFailure               a fault of the mock itself, never of the caller
 * AssertionError
   x VerificationError         the journal does not hold what the test expected
@@ -89,6 +90,10 @@ class ControlError(MockServerError):
     def __init__(self, status: int, message: str) -> None:
         self.status = status
         super().__init__(message)
+
+
+class StoreUnavailable(MockServerError):
+    """The store does not answer in time, or holds what cannot be read. Nothing was changed."""
 
 
 class MockFailure(MockServerError):

@@ -128,6 +128,22 @@ def read_token(text: str) -> str:
     return text
 
 
+def read_store(text: str) -> tuple[str, str]:
+    """Kind and place of a store: `sqlite:a.db` -> `("sqlite", "a.db")`. The place of Redis is its whole URL.
+
+    Raises ValueError with what would be right. A URL may hold a password, so it is not repeated.
+    """
+    kind, colon, place = text.partition(":")
+    if text == "memory":
+        return "memory", ""
+    if kind == "sqlite" and place:
+        return "sqlite", place
+    if kind in ("redis", "rediss") and place.startswith("//"):
+        return "redis", text
+    shown = f"{kind}:…" if colon else repr(text)
+    raise ValueError(f"{shown} is not a store; use memory, sqlite:PATH, redis://HOST or rediss://HOST")
+
+
 def _one_process(value: int) -> None:
     if value != 1:
         raise ValueError(

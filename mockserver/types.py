@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -23,3 +25,12 @@ class Unset(Enum):
 
 UNSET: Final = Unset.UNSET
 UnsetType: TypeAlias = Literal[Unset.UNSET]
+
+
+# Makes the table of a name, empty: an ordered dictionary, which may note what changes in it.
+MakeTable: TypeAlias = Callable[[str], "OrderedDict[Any, Any]"]
+
+
+def make_plain_table(name: str) -> OrderedDict[Any, Any]:
+    """A table that notes nothing."""
+    return OrderedDict()

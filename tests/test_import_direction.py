@@ -44,6 +44,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     # Each part of the plugin has hooks of its own.
     "pytest": tuple(f"pytest_plugin.{part}" for part in ("fixtures", "ledger", "markers", "reports")),
     "re2": ("regexes",),
+    "redis": ("stores",),
     "referencing": ("contract.schema_registry",),
     "requests": ("client.transports",),
     "rstr": ("synthesis",),

@@ -138,7 +138,7 @@ def import_stubs(call: ControlCall) -> ControlAnswer:
         for stub in new:
             if stub.id in known:
                 book.replace(stub)
-    call.namespace.stubs = book
+    call.namespace.stubs.take_over(book)
     return _DONE
 
 

@@ -7,6 +7,7 @@ wait. A duplicate is a second create with the same meaning: what a retry without
 from __future__ import annotations
 
 import email.utils
+from collections import OrderedDict
 
 from mockserver.contract.validation import CallWarning
 from mockserver.exceptions import MalformedJson
@@ -14,6 +15,7 @@ from mockserver.journal.call import Call, Retry
 from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps_canonical, loads_kept
 from mockserver.request.line import read_query
+from mockserver.types import MakeTable, make_plain_table
 
 # So many are remembered in a namespace: clients that were asked to wait, and writes that failed.
 MAX_WAITING = 10_000
@@ -25,11 +27,11 @@ class RetryWatch:
 
     __slots__ = ("_failed_writes", "_waiting")
 
-    def __init__(self) -> None:
+    def __init__(self, table: MakeTable = make_plain_table) -> None:
         # The number of the call that failed, by the digest of its request.
-        self._failed_writes: dict[bytes, int] = {}
+        self._failed_writes: OrderedDict[bytes, int] = table("failed_writes")
         # The answer that asks to wait, by whom it asks, and where.
-        self._waiting: dict[tuple[bytes, str | None], Call] = {}
+        self._waiting: OrderedDict[tuple[bytes, str | None], Call] = table("asked_to_wait")
 
     @property
     def has_failed_writes(self) -> bool:

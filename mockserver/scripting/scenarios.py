@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableMapping
 from typing import NamedTuple
 
 from mockserver.exceptions import UnknownItem
@@ -21,8 +21,8 @@ class ScenarioStep(NamedTuple):
 class Scenarios:
     """The states of the scenarios that the stubs of one namespace name. `states` is all that changes."""
 
-    def __init__(self) -> None:
-        self.states: dict[str, str] = {}
+    def __init__(self, states: MutableMapping[str, str]) -> None:
+        self.states = states
 
     def state(self, name: str) -> str:
         """The state of a scenario; `Started` before anything moved it."""

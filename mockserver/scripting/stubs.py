@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import merge
@@ -13,7 +14,7 @@ from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
 from mockserver.scripting.subjects import Subject
-from mockserver.types import Headers, JsonObject
+from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
 DEFAULT_PRIORITY = 5
 MAX_STUBS = 10_000
@@ -55,13 +56,13 @@ class Stub:
 
 
 class StubEntry:
-    """A stub in a book, with its place in the order and how often it may still answer."""
+    """A stub in a book, with its place in the order. It never changes."""
 
-    __slots__ = ("order", "remaining", "stub")
+    __slots__ = ("number", "order", "stub")
 
-    def __init__(self, stub: Stub, number: int, remaining: int | None) -> None:
+    def __init__(self, stub: Stub, number: int) -> None:
         self.stub = stub
-        self.remaining = remaining
+        self.number = number
         # Lowest priority number first; among equals those with `times`, oldest first; then newest first.
         self.order = (stub.priority, 0, number) if stub.times is not None else (stub.priority, 1, -number)
 
@@ -103,14 +104,17 @@ def list_bucket_keys(
 class StubBook:
     """The stubs of one namespace, in the order in which they are asked.
 
-    Not thread-safe by itself: the namespace's lock makes finding and using one step.
+    Not thread-safe by itself: the namespace's lock makes finding and using one step. `table` makes the tables
+    of stubs, of how often they may still answer, and of scenarios.
     """
 
-    def __init__(self) -> None:
-        self._entries: dict[str, StubEntry] = {}
-        self._buckets: dict[BucketKey, list[StubEntry]] = {}
-        self._next_number = 1
-        self.scenarios = Scenarios()
+    def __init__(self, table: MakeTable = make_plain_table) -> None:
+        self._entries: OrderedDict[str, StubEntry] = table("stubs")
+        self._uses: OrderedDict[str, int] = table("uses")
+        # Made when it is asked for; None where the table was changed by others than the book.
+        self._buckets: dict[BucketKey, list[StubEntry]] | None = {}
+        self.next_number = 1
+        self.scenarios = Scenarios(table("scenarios"))
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -131,8 +135,7 @@ class StubBook:
 
     def remaining(self, id: str) -> int | None:
         """How many calls a stub may still answer; None for one without `times` (or that is not there)."""
-        entry = self._entries.get(id)
-        return entry.remaining if entry else None
+        return self._uses.get(id)
 
     def add(self, stubs: Iterable[Stub]) -> None:
         """Put in stubs, all or none; one whose id is known takes the place of the old one.
@@ -146,21 +149,23 @@ class StubBook:
             raise StubError([Problem(text, "")])
         for stub in new:
             self.remove(stub.id)
-            self._put(stub, stub.times)
+            self._put(StubEntry(stub, self.next_number))
+            self.next_number += 1
 
-    def _put(self, stub: Stub, remaining: int | None) -> None:
-        entry = StubEntry(stub, self._next_number, remaining)
-        self._next_number += 1
+    def _put(self, entry: StubEntry) -> None:
+        stub = entry.stub
         self._entries[stub.id] = entry
-        insort(self._buckets.setdefault(_bucket_key(stub), []), entry)
+        if stub.times is not None:
+            self._uses[stub.id] = stub.times
+        if self._buckets is not None:
+            _list(self._buckets, entry)
 
     def replace(self, stub: Stub) -> None:
         """A new version of a stub, in the place of the old one in the order."""
         old = self._entries[stub.id]
         self._unlist(old)
-        entry = StubEntry(stub, abs(old.order[2]), stub.times)
-        self._entries[stub.id] = entry
-        insort(self._buckets.setdefault(_bucket_key(stub), []), entry)
+        self._uses.pop(stub.id, None)
+        self._put(StubEntry(stub, old.number))
 
     def delete(self, ids: Iterable[str]) -> None:
         """Take stubs out for good: a scenario that no stub names any more starts anew when one does."""
@@ -175,21 +180,36 @@ class StubBook:
         entry = self._entries.pop(id, None)
         if entry is None:
             return False
+        self._uses.pop(id, None)
         self._unlist(entry)
         return True
 
     def _unlist(self, entry: StubEntry) -> None:
+        if self._buckets is None:
+            return
         key = _bucket_key(entry.stub)
         bucket = self._buckets[key]
         bucket.remove(entry)
         if not bucket:
             del self._buckets[key]
 
+    def forget_index(self) -> None:
+        """The table of stubs was changed by others than the book."""
+        self._buckets = None
+
+    def _index(self) -> dict[BucketKey, list[StubEntry]]:
+        buckets: dict[BucketKey, list[StubEntry]] = {}
+        for entry in self._entries.values():
+            _list(buckets, entry)
+        self._buckets = buckets
+        return buckets
+
     def clear(self) -> None:
         """Take out all stubs and forget the states of their scenarios."""
         self._entries.clear()
-        self._buckets.clear()
-        self._next_number = 1
+        self._uses.clear()
+        self._buckets = {}
+        self.next_number = 1
         self.scenarios.reset()
 
     def candidates(self, keys: Iterable[BucketKey]) -> Iterator[Stub]:
@@ -198,6 +218,8 @@ class StubBook:
         `keys` are the request's (`list_bucket_keys`).
         """
         buckets = self._buckets
+        if buckets is None:
+            buckets = self._index()
         if buckets.keys().isdisjoint(keys):
             return iter(())
         found = [bucket for bucket in map(buckets.get, keys) if bucket is not None]
@@ -214,21 +236,30 @@ class StubBook:
 
     def use(self, stub: Stub) -> None:
         """A stub answers a call: count it, drop it when used up, move its scenario."""
-        entry = self._entries.get(stub.id)
-        if entry is not None and entry.remaining is not None:
-            entry.remaining -= 1
-            if entry.remaining <= 0:
+        left = self._uses.get(stub.id)
+        if left is not None:
+            if left > 1:
+                self._uses[stub.id] = left - 1
+            else:
                 self.remove(stub.id)
         if stub.scenario is not None:
             self.scenarios.move(stub.scenario)
 
     def copy(self) -> StubBook:
-        """An independent book with the same stubs, uses left and scenario states; for snapshots."""
+        """An independent book with the same stubs, uses left and scenario states."""
         book = StubBook()
-        book._next_number = self._next_number
-        for id, entry in self._entries.items():
-            twin = StubEntry(entry.stub, abs(entry.order[2]), entry.remaining)
-            book._entries[id] = twin
-            insort(book._buckets.setdefault(_bucket_key(entry.stub), []), twin)
-        book.scenarios.states.update(self.scenarios.states)
+        book.take_over(self)
         return book
+
+    def take_over(self, other: StubBook) -> None:
+        """Hold what another book holds, and nothing else."""
+        self.clear()
+        self._entries.update(other._entries)
+        self._uses.update(other._uses)
+        self.scenarios.states.update(other.scenarios.states)
+        self.next_number = other.next_number
+        self.forget_index()
+
+
+def _list(buckets: dict[BucketKey, list[StubEntry]], entry: StubEntry) -> None:
+    insort(buckets.setdefault(_bucket_key(entry.stub), []), entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from mockserver.state.fixtures import Fixtures
 from mockserver.state.resources import Item, Resources
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
+from mockserver.types import make_plain_table
 
 
 class VariantChoice(NamedTuple):
@@ -72,16 +74,21 @@ class Namespace:
         self.lock = threading.RLock()
         self._initial = settings
         self.fixtures = fixtures
-        self.stubs = StubBook()
+        self.stubs = StubBook(self._make_table)
         self.journal = Journal(settings.journal_limit, budget, self.lock, past)
-        self.retries = RetryWatch()
-        self.resources = self._new_resources()
+        self.retries = RetryWatch(self._make_table)
+        self.resources = Resources(self._make_table)
+        self._add_given()
         self.waiting: set[Waiting] = set()
         self.global_delay: Delay | None = None
         self._stub_number = 0
         self.variant: VariantChoice | None = None
         self._apply(settings)
         self.stubs.add(fixtures.stubs)
+
+    def _make_table(self, name: str) -> OrderedDict[Any, Any]:
+        """The table of a name. In memory nobody asks what changes in it."""
+        return make_plain_table(name)
 
     def _apply(self, settings: Settings) -> None:
         """Make settings the ones in force. What the path of a call reads of them is read here, once."""
@@ -139,7 +146,8 @@ class Namespace:
         """Everything as it was at the start: stubs of the files, empty journal, no keys, clock, settings."""
         self.reset_stubs()
         self.forget_calls()
-        self.resources = self._new_resources()
+        self.resources.clear()
+        self._add_given()
         self.global_delay = None
         self._stub_number = 0
         self.variant = None
@@ -152,13 +160,11 @@ class Namespace:
         self.journal.clear()
         self.retries.clear()
 
-    def _new_resources(self) -> Resources:
-        """Nothing but the keys of the fixtures, which belong to their accounts at large."""
-        resources = Resources()
+    def _add_given(self) -> None:
+        """Put in the keys of the fixtures, which belong to their accounts at large."""
         for key in self.fixtures.keys:
             item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
-            resources.given[key["id"]] = item
-        return resources
+            self.resources.given[key["id"]] = item
 
     def reset_stubs(self) -> None:
         """The stubs of the files and no others, unused; scenarios back at their start."""
@@ -194,7 +200,7 @@ class Namespace:
         """Hold what a snapshot held. The journal goes on."""
         self.variant = snapshot.variant
         self._apply(snapshot.settings)
-        self.stubs = snapshot.stubs.copy()
-        self.resources = snapshot.resources.copy()
+        self.stubs.take_over(snapshot.stubs)
+        self.resources.take_over(snapshot.resources)
         self.clock = Clock(snapshot.clock_mode, snapshot.clock_value)
         self.global_delay = snapshot.global_delay

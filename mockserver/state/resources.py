@@ -13,7 +13,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from mockserver.settings import RateLimit
-from mockserver.types import Headers, JsonObject
+from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
 # The newest so many of each kind are remembered in a namespace.
 MAX_ITEMS = 10_000
@@ -101,26 +101,36 @@ class Resources:
     `given` holds the items of the fixtures, which never make room, and `items` those that calls created.
     """
 
-    def __init__(self) -> None:
-        self.given: dict[str, Item] = {}
+    def __init__(self, table: MakeTable = make_plain_table) -> None:
+        self.given: OrderedDict[str, Item] = table("given")
         # Ordered, as the oldest makes room: taking the first item of a plain dict gets slower each time.
-        self.items: OrderedDict[str, Item] = OrderedDict()
+        self.items: OrderedDict[str, Item] = table("items")
         # The ids of items by the digests of the secrets that they have or had.
-        self.credentials: OrderedDict[bytes, str] = OrderedDict()
-        self.repetitions: OrderedDict[bytes, int] = OrderedDict()
-        self.answers: OrderedDict[bytes, StoredAnswer] = OrderedDict()
+        self.credentials: OrderedDict[bytes, str] = table("credentials")
+        self.repetitions: OrderedDict[bytes, int] = table("repetitions")
+        self.answers: OrderedDict[bytes, StoredAnswer] = table("answers")
         # Keys whose answer was made and has not arrived, with the call that it was made for.
-        self.in_flight: dict[bytes, str] = {}
-        self.buckets: OrderedDict[bytes, Bucket] = OrderedDict()
-        self.successes: dict[str, int] = {}
-        self.turns: dict[tuple[str, int], int] = {}
+        self.in_flight: OrderedDict[bytes, str] = table("in_flight")
+        self.buckets: OrderedDict[bytes, Bucket] = table("buckets")
+        self.successes: OrderedDict[str, int] = table("successes")
+        self.turns: OrderedDict[tuple[str, int], int] = table("turns")
 
     def copy(self) -> Resources:
         """An independent copy; for snapshots. Nothing is in flight in it: no call will ever land there."""
         copy = Resources()
-        for name in _COPIED:
-            getattr(copy, name).update(getattr(self, name))
+        copy.take_over(self)
         return copy
+
+    def take_over(self, other: Resources) -> None:
+        """Hold what another one holds and nothing else, but for what is in flight."""
+        self.clear()
+        for name in _COPIED:
+            getattr(self, name).update(getattr(other, name))
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for name in (*_COPIED, "in_flight"):
+            getattr(self, name).clear()
 
     @property
     def size(self) -> int:
@@ -231,7 +241,7 @@ class Resources:
         return wait_seconds
 
 
-# What a copy holds as well.
+# All tables but that of what is in flight.
 _COPIED = (
     "given", "items", "credentials", "repetitions", "successes", "turns", "answers", "buckets",
 )  # fmt: skip
