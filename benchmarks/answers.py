@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.costs import SocketWay, Way, engine_way, time_block
-from benchmarks.figures import Table, interleave, quartiles
+from benchmarks.figures import Cell, Table, interleave, quartiles
 from benchmarks.load import KeepAlive
 from benchmarks.options import Options
 from benchmarks.servers import SANDBOX, running
@@ -73,7 +73,7 @@ def _measure_calls(engine: Any, options: Options) -> Table:
 
         done = interleave(options.costs_rounds, workloads, measure)
     plain = done.results[PLAIN]
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             name,
             *(quartiles(times[way] * 1e6 for times in found) for way in (0, 1)),

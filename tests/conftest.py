@@ -11,12 +11,10 @@ from mockserver.contract import Contract, load_contract
 from mockserver.engine.engine import Engine
 from mockserver.serving.building import assemble
 from mockserver.serving.uvicorn_server import ServerThread
-from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures, load_fixtures
 from mockserver.vendors.hsrcpay import BEHAVIOURS
-from tests.doors import FROZEN, Api, engine_api, socket_api
-
-SETTINGS = Settings(port=0, clock=FROZEN)
+from tests.desk import Desk
+from tests.doors import SETTINGS, Api, engine_api, socket_api
 
 # Each run sees the same examples; `scripts/explore` looks for others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
@@ -40,6 +38,12 @@ def packaged_fixtures(contract: Contract) -> Fixtures:
 def engine(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
     """An engine that nobody has called yet, its clock frozen at `FROZEN`."""
     return assemble(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+
+
+@pytest.fixture
+def desk(engine: Engine) -> Desk:
+    """The engine with its control API."""
+    return Desk(engine)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from mockserver.engine.engine import Engine
 from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps
+from mockserver.state.namespace import Namespace
 from mockserver.types import UNSET
 from tests.doors import Api, engine_api
 
@@ -25,8 +26,12 @@ class Desk:
         self.control = Control(engine)
 
     @property
+    def namespace(self) -> Namespace:
+        return self.engine.namespaces.default
+
+    @property
     def journal(self) -> Journal:
-        return self.engine.namespaces.default.journal
+        return self.namespace.journal
 
     @property
     def last_call(self) -> Call:
@@ -40,9 +45,7 @@ class Desk:
         content = b"" if body is UNSET else dumps(body)
         return self.control.answer(method, path, query, content, namespace=namespace, origin=ORIGIN)
 
-    def ask(
-        self, method: str, target: str, body: Any = UNSET, *, namespace: str = "default"
-    ) -> tuple[int, Any]:
+    def ask(self, method: str, target: str, body: Any = UNSET, namespace: str = "default") -> tuple[int, Any]:
         """Status and value of the answer of a control route, waiting for it if need be."""
         answer = self.answer(method, target, body, namespace=namespace)
         if isinstance(answer, Question):
@@ -67,3 +70,10 @@ class Desk:
         status, value = self.ask(method, target, body)
         assert status >= 400, value
         return status, [error["detail"] for error in value["errors"]]
+
+    def misplaced(self, method: str, target: str, body: Any = UNSET) -> list[str]:
+        """The pointers of everything that is wrong with a body."""
+        status, value = self.ask(method, target, body)
+        assert status == 422, value
+        assert all(error.keys() == {"code", "source", "title", "detail"} for error in value["errors"])
+        return [error["source"]["pointer"] for error in value["errors"]]

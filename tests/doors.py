@@ -16,6 +16,7 @@ from mockserver.engine.engine import Engine
 from mockserver.messages import Request
 from mockserver.scripting.documents import read_stubs
 from mockserver.serving.uvicorn_server import ServerThread
+from mockserver.settings import Settings
 
 FROZEN = "2026-01-01T00:00:00Z"
 KEY = "sk_test_local"
@@ -23,6 +24,9 @@ CREATE = "/v1/api-keys/?account_id=acct_1"
 BODY = {"name": "Reporting", "permissions": {"account:api:key": ["read"]}}
 JSON_TYPE = "application/json"
 UNSENT: Any = object()
+
+# What the servers and engines that tests share start with.
+SETTINGS = Settings(port=0, clock=FROZEN)
 
 # In the order in which they are sent; a name may come twice.
 HeaderList = list[tuple[str, str]]
@@ -107,6 +111,10 @@ class Api:
         """Add a stub to the default namespace."""
         namespace = self.engine.namespaces.default
         namespace.stubs.add(read_stubs(mapping, self.engine.contract, new_id=namespace.next_stub_id))
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock of the default namespace on."""
+        self.engine.namespaces.default.clock.advance(round(seconds * 1000))
 
     def calls(self, namespace: str = "default") -> list[Any]:
         """The journal of a namespace as the control API shows it, oldest first."""

@@ -104,7 +104,8 @@ def object_schemas(draw: st.DrawFn, members: Schemas) -> dict[str, Any]:
     properties = draw(st.dictionaries(st.sampled_from(NAMES), members, max_size=4))
     names = sorted(properties)
     schema: dict[str, Any] = {"type": "object", "properties": properties}
-    if names and draw(st.booleans()):
+    is_demanding: bool = draw(st.booleans())
+    if names and is_demanding:
         schema["required"] = draw(st.lists(st.sampled_from(names), unique=True))
     if len(names) > 1 and draw(st.booleans()):
         schema["dependentRequired"] = {names[0]: [names[-1]]}

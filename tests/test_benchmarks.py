@@ -250,7 +250,12 @@ def test_the_guard_looks_at_known_headers_once_and_at_others_in_each_call(
     app = create_app(engine)
     looked: list[object] = []
     check = app.guard._check_headers
-    monkeypatch.setattr(app.guard, "_check_headers", lambda *given: (looked.append(given), check(*given)))
+
+    def look(*given: Any) -> Any:
+        looked.append(given)
+        return check(*given)
+
+    monkeypatch.setattr(app.guard, "_check_headers", look)
     ask = way(app, is_fresh=is_fresh)(Workload())
     while len(looked) < checked:
         assert ask() in (200, 201)

@@ -24,6 +24,7 @@ from mockserver.redaction import (
     redact_json,
 )
 from tests.doors import make_jwt
+from tests.escapes import escape_all, percent_all
 
 KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
 JWT = make_jwt({"sub": "somebody"})
@@ -45,14 +46,6 @@ SPACED_JWTS = [
 
 def shown(secret: str) -> str:
     return display(secret, digest_secret(secret))
-
-
-def escape_all(text: str) -> str:
-    return "".join(f"\\u{ord(char):04x}" for char in text)
-
-
-def percent_all(text: str) -> str:
-    return "".join(f"%{ord(char):02x}" for char in text)
 
 
 def test_a_secret_is_shown_by_prefix_and_fingerprint() -> None:

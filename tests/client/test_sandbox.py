@@ -351,7 +351,8 @@ def test_counts_are_verified(sandbox: Sandbox, create: Create) -> None:
     sandbox.verify("createApiKey", at_least=1, at_most=2)
     sandbox.verify({"method": "POST"}, times=2, nothing_else=True)
     sandbox.verify({"operation": "createApiKey", "request": {"method": "POST"}}, times=2)
-    for counts in ({"times": 3}, {"at_least": 3}, {"at_most": 1}):
+    wrong: list[dict[str, Any]] = [{"times": 3}, {"at_least": 3}, {"at_most": 1}]
+    for counts in wrong:
         with pytest.raises(VerificationError):
             sandbox.verify("createApiKey", **counts)
 

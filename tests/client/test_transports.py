@@ -158,11 +158,10 @@ def test_a_success_is_the_same_as_on_a_socket(local: Sandbox, remote: Sandbox, p
 
 
 def test_what_the_guard_refuses_is_refused_without_a_socket(local: Sandbox, remote: Sandbox) -> None:
-    large = {"content": b"x" * 2_000_000, "headers": HEADERS}
     outcomes = []
     for sandbox in (local, remote):
         with httpx.Client(transport=sandbox.transport()) as client:
-            outcomes.append(read(client.post(URL, **large)))
+            outcomes.append(read(client.post(URL, content=b"x" * 2_000_000, headers=HEADERS)))
     assert outcomes[0] == outcomes[1]
     assert outcomes[0][0] == 413
     assert local.calls() == []

@@ -16,22 +16,14 @@ from mockserver.serving.building import assemble
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
 from tests.doors import UNSENT, engine_api
+from tests.files import write_files
 
 HEAD = {"openapi": "3.1.0", "info": {"title": "Things", "version": "7"}}
 OK = {"responses": {"200": {"description": "fine"}}}
 
 
-def write(folder: Path, files: dict[str, Any]) -> Path:
-    """Write files, JSON or text, and return the path of the first one."""
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
-    return folder / next(iter(files))
-
-
 def load(folder: Path, document: Any, **files: Any) -> Contract:
-    return load_contract(write(folder, {"openapi.json": document} | files))
+    return load_contract(write_files(folder, {"openapi.json": document} | files) / "openapi.json")
 
 
 def answering(schema: Any, **more: Any) -> dict[str, Any]:
@@ -658,7 +650,7 @@ paths:
               schema: {type: object, properties: {yes: {type: string}, 2026-01-01: {type: string}}}
               example: {yes: 2026-01-01, 2026-01-01: no}
 """
-    contract = load_contract(write(tmp_path, {"openapi.yaml": text}))
+    contract = load_contract(write_files(tmp_path, {"openapi.yaml": text}) / "openapi.yaml")
     operation = only_operation(contract)
     assert (contract.version, operation.statuses) == ("1.1", (200,))
     envelope = operation.envelope(200)

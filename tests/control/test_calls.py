@@ -20,11 +20,6 @@ POST = {"method": "POST"}
 
 
 @pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
-
-
-@pytest.fixture
 def short(engine: Engine) -> Desk:
     """A journal that keeps two calls."""
     desk = Desk(engine)
@@ -189,7 +184,8 @@ def test_a_verification_that_eviction_made_unanswerable(short: Desk) -> None:
 
 
 def test_a_verification_of_nothing_is_refused(desk: Desk) -> None:
-    for body in ({}, {"expected": []}, {"expected": [], "nothingElse": True}, []):
+    empty: list[Any] = [{}, {"expected": []}, {"expected": [], "nothingElse": True}, []]
+    for body in empty:
         status, _ = desk.refused("POST", "/verify", body)
         assert status == 422
     status, (text,) = desk.refused("POST", "/verify", {"expected": [{"operation": "createKey"}]})
@@ -235,9 +231,10 @@ def test_a_wait_for_calls_ends_with_the_call_itself(desk: Desk) -> None:
     desk.api.send()
     waiting.join(20)
     (answer,) = answers
+    value: Any = answer.value
     assert answer.status == 200
-    assert answer.value["count"] == 2
-    assert [request["method"] for request in answer.value["requests"]] == ["POST", "POST"]
+    assert value["count"] == 2
+    assert [request["method"] for request in value["requests"]] == ["POST", "POST"]
     assert not desk.journal.listeners
 
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-import pytest
-
-from mockserver.engine.engine import Engine
 from tests.desk import Desk
 from tests.doors import UNSENT
 
 LIST = "/v1/api-keys/?account_id=acct_1"
 CREATE = "/v1/api-keys/?account_id=acct_1"
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
 
 
 def described(desk: Desk) -> dict[str, Any]:

@@ -8,17 +8,11 @@ from typing import Any
 import pytest
 
 from mockserver.clocks import read_instant
-from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from tests.desk import ORIGIN, Desk
 from tests.doors import BODY, CREATE, UNSENT, encode, record_incomplete
 
 LIST = "/v1/api-keys/?account_id=acct_1"
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
 
 
 @pytest.fixture

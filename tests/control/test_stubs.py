@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.control import Control, ControlAnswer
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
@@ -31,6 +30,7 @@ from mockserver.settings import Settings
 from mockserver.state.fixtures import load_fixtures
 from mockserver.types import UNSET
 from mockserver.vendors.hsrcpay import BEHAVIOURS
+from tests.desk import Desk
 from tests.doors import BODY, CREATE, FROZEN, KEY
 
 # A path that is none of the contract, so that answers to it are judged by nothing.
@@ -38,28 +38,8 @@ ELSEWHERE = {"method": "GET", "urlPath": "/elsewhere"}
 UNKNOWN = "/mappings/2d034383-f059-8bb7-8585-00000000ffff"
 
 
-class Admin:
-    """The control API of an engine, and the API that it controls."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        self.namespace = engine.namespaces.default
-        self._control = Control(engine)
-
-    def ask(
-        self, method: str, target: str, document: Any = UNSET, *, namespace: str = "default"
-    ) -> tuple[int, Any]:
-        """Status and value of the answer to a control call."""
-        path, _, query = target.partition("?")
-        body = b"" if document is UNSET else json.dumps(document).encode()
-        answer = self._control.answer(method, path, query, body, namespace=namespace)
-        assert isinstance(answer, ControlAnswer)
-        return answer.status, answer.value
-
-    def get(self, target: str) -> Any:
-        status, value = self.ask("GET", target)
-        assert status == 200, value
-        return value
+class StubDesk(Desk):
+    """A desk with what tests of stubs ask again and again."""
 
     def add(self, document: Any) -> Any:
         """Add a stub; its document."""
@@ -72,13 +52,6 @@ class Admin:
         names = [stub.get("name") for stub in self.get(target)["mappings"]]
         return [name for name in names if not (name or "").startswith("acct_error_")]
 
-    def refused(self, method: str, target: str, document: Any = UNSET) -> list[str]:
-        """The pointers of everything that is wrong with a body."""
-        status, value = self.ask(method, target, document)
-        assert status == 422, value
-        assert all(error.keys() == {"code", "source", "title", "detail"} for error in value["errors"])
-        return [error["source"]["pointer"] for error in value["errors"]]
-
     def call(self, url: str = "/elsewhere") -> Response:
         return self.engine.handle(build_request("GET", url))
 
@@ -88,8 +61,8 @@ class Admin:
 
 
 @pytest.fixture
-def admin(engine: Engine) -> Admin:
-    return Admin(engine)
+def desk(engine: Engine) -> StubDesk:
+    return StubDesk(engine)
 
 
 def stub(name: str, *, status: int = 200, **more: Any) -> dict[str, Any]:
@@ -99,9 +72,9 @@ def stub(name: str, *, status: int = 200, **more: Any) -> dict[str, Any]:
 # Mappings
 
 
-def test_a_new_stub_is_given_back_with_both_ids_and_nothing_of_ours_beside_them(admin: Admin) -> None:
+def test_a_new_stub_is_given_back_with_both_ids_and_nothing_of_ours_beside_them(desk: StubDesk) -> None:
     document = stub("s", priority=None, metadata={"team": "payments", "mockserver": {"times": 2}})
-    status, value = admin.ask("POST", "/mappings", document)
+    status, value = desk.ask("POST", "/mappings", document)
     assert status == 201
     assert value == {
         "id": value["id"],
@@ -111,72 +84,72 @@ def test_a_new_stub_is_given_back_with_both_ids_and_nothing_of_ours_beside_them(
         "response": {"status": 200},
         "metadata": {"team": "payments", "mockserver": {"times": 2}},
     }
-    assert admin.get(f"/mappings/{value['id']}") == value
-    assert admin.call().status == 200
+    assert desk.get(f"/mappings/{value['id']}") == value
+    assert desk.call().status == 200
 
 
-def test_a_stub_keeps_the_id_that_it_brings_and_takes_the_place_of_one_that_has_it(admin: Admin) -> None:
-    admin.add(stub("old", id="a"))
-    assert admin.add(stub("new", uuid="a", status=204))["id"] == "a"
-    assert admin.names() == ["new"]
-    assert admin.call().status == 204
+def test_a_stub_keeps_the_id_that_it_brings_and_takes_the_place_of_one_that_has_it(desk: StubDesk) -> None:
+    desk.add(stub("old", id="a"))
+    assert desk.add(stub("new", uuid="a", status=204))["id"] == "a"
+    assert desk.names() == ["new"]
+    assert desk.call().status == 204
 
 
-def test_stubs_are_listed_newest_first_and_in_pages(admin: Admin) -> None:
-    admin.ask("DELETE", "/mappings")
+def test_stubs_are_listed_newest_first_and_in_pages(desk: StubDesk) -> None:
+    desk.ask("DELETE", "/mappings")
     for name in "abcde":
-        admin.add(stub(name))
-    assert admin.get("/mappings?limit=2&offset=1")["meta"] == {"total": 5}
-    assert admin.names("/mappings") == list("edcba")
-    assert admin.names("/mappings?limit=2&offset=1") == ["d", "c"]
-    assert admin.names("/mappings?offset=4") == ["a"]
-    assert admin.names("/mappings?limit=0") == []
-    assert admin.ask("GET", "/mappings?limit=-1")[0] == 400
+        desk.add(stub(name))
+    assert desk.get("/mappings?limit=2&offset=1")["meta"] == {"total": 5}
+    assert desk.names("/mappings") == list("edcba")
+    assert desk.names("/mappings?limit=2&offset=1") == ["d", "c"]
+    assert desk.names("/mappings?offset=4") == ["a"]
+    assert desk.names("/mappings?limit=0") == []
+    assert desk.ask("GET", "/mappings?limit=-1")[0] == 400
 
 
-def test_a_replaced_stub_keeps_its_id_and_its_place(admin: Admin) -> None:
-    first = admin.add(stub("first", metadata={"mockserver": {"times": 1}}))["id"]
-    admin.add(stub("second", metadata={"mockserver": {"times": 1}}))
+def test_a_replaced_stub_keeps_its_id_and_its_place(desk: StubDesk) -> None:
+    first = desk.add(stub("first", metadata={"mockserver": {"times": 1}}))["id"]
+    desk.add(stub("second", metadata={"mockserver": {"times": 1}}))
     document = stub("better", id="another", uuid="yet another", metadata={"mockserver": {"times": 2}})
-    status, value = admin.ask("PUT", f"/mappings/{first}", document)
+    status, value = desk.ask("PUT", f"/mappings/{first}", document)
     assert (status, value["id"], value["uuid"], value["name"]) == (200, first, first, "better")
-    assert admin.names() == ["second", "better"]
+    assert desk.names() == ["second", "better"]
     for _ in range(3):
-        admin.call()
-    assert [call.stub and call.stub.name for call in admin.namespace.journal] == [
+        desk.call()
+    assert [call.stub and call.stub.name for call in desk.namespace.journal] == [
         "better",
         "better",
         "second",
     ]
 
 
-def test_a_deleted_stub_answers_no_more(admin: Admin) -> None:
-    id = admin.add(stub("s"))["id"]
-    assert admin.ask("DELETE", f"/mappings/{id}") == (200, {})
-    assert admin.call().status == 404
-    assert admin.ask("DELETE", f"/mappings/{id}")[0] == 404
+def test_a_deleted_stub_answers_no_more(desk: StubDesk) -> None:
+    id = desk.add(stub("s"))["id"]
+    assert desk.ask("DELETE", f"/mappings/{id}") == (200, {})
+    assert desk.call().status == 404
+    assert desk.ask("DELETE", f"/mappings/{id}")[0] == 404
 
 
-def test_deleting_all_takes_those_of_the_files_too_and_a_reset_brings_them_back(admin: Admin) -> None:
-    before = admin.get("/mappings")
-    admin.add(stub("s"))
-    assert admin.ask("DELETE", "/mappings") == (200, {})
-    assert admin.get("/mappings") == {"mappings": [], "meta": {"total": 0}}
-    assert admin.ask("POST", "/mappings/reset") == (200, {})
-    assert admin.get("/mappings") == before
+def test_deleting_all_takes_those_of_the_files_too_and_a_reset_brings_them_back(desk: StubDesk) -> None:
+    before = desk.get("/mappings")
+    desk.add(stub("s"))
+    assert desk.ask("DELETE", "/mappings") == (200, {})
+    assert desk.get("/mappings") == {"mappings": [], "meta": {"total": 0}}
+    assert desk.ask("POST", "/mappings/reset") == (200, {})
+    assert desk.get("/mappings") == before
 
 
-def test_a_reset_of_the_stubs_leaves_everything_else(admin: Admin) -> None:
-    assert admin.create().status == 201
-    admin.ask("POST", "/settings", {"fixedDelay": 5})
-    admin.ask("POST", "/mappings/reset")
-    assert len(admin.namespace.journal) == 1
-    assert len(admin.namespace.resources.items) == 1
-    assert admin.get("/settings") == {"settings": {"fixedDelay": 5}}
+def test_a_reset_of_the_stubs_leaves_everything_else(desk: StubDesk) -> None:
+    assert desk.create().status == 201
+    desk.ask("POST", "/settings", {"fixedDelay": 5})
+    desk.ask("POST", "/mappings/reset")
+    assert len(desk.namespace.journal) == 1
+    assert len(desk.namespace.resources.items) == 1
+    assert desk.get("/settings") == {"settings": {"fixedDelay": 5}}
 
 
-def test_saving_is_refused(admin: Admin) -> None:
-    status, value = admin.ask("POST", "/mappings/save")
+def test_saving_is_refused(desk: StubDesk) -> None:
+    status, value = desk.ask("POST", "/mappings/save")
     assert status == 422
     assert "fixtures" in value["errors"][0]["title"]
 
@@ -193,44 +166,44 @@ def test_saving_is_refused(admin: Admin) -> None:
         ("PUT", "/scenarios/unknown/state", {"state": "Started"}),
     ],
 )
-def test_what_is_unknown_is_404(admin: Admin, method: str, target: str, document: Any) -> None:
-    status, value = admin.ask(method, target, document)
+def test_what_is_unknown_is_404(desk: StubDesk, method: str, target: str, document: Any) -> None:
+    status, value = desk.ask(method, target, document)
     assert status == 404
     assert value["errors"][0]["title"]
 
 
-def test_clients_of_wiremock_2_are_understood(admin: Admin) -> None:
-    status, value = admin.ask("POST", "/mappings/new", stub("old"))
+def test_clients_of_wiremock_2_are_understood(desk: StubDesk) -> None:
+    status, value = desk.ask("POST", "/mappings/new", stub("old"))
     assert status == 201
-    assert admin.ask("POST", "/mappings/edit", stub("edited", uuid=value["id"])) == (204, UNSET)
-    assert admin.names() == ["edited"]
-    assert admin.refused("POST", "/mappings/edit", stub("s")) == ["/id"]
+    assert desk.ask("POST", "/mappings/edit", stub("edited", uuid=value["id"])) == (204, UNSET)
+    assert desk.names() == ["edited"]
+    assert desk.misplaced("POST", "/mappings/edit", stub("s")) == ["/id"]
 
 
-def test_a_stub_is_removed_by_its_id_or_else_by_its_request(admin: Admin) -> None:
-    kept = admin.add(stub("kept"))
+def test_a_stub_is_removed_by_its_id_or_else_by_its_request(desk: StubDesk) -> None:
+    kept = desk.add(stub("kept"))
     other = {"name": "other", "request": {"urlPath": "/other"}, "response": {"status": 200}}
-    admin.add(other)
-    admin.add(other)
-    assert admin.ask("POST", "/mappings/remove", {**other, "name": None}) == (200, {})
-    assert admin.names() == ["kept"]
-    assert admin.ask("POST", "/mappings/remove", {"id": "unknown", "request": ELSEWHERE}) == (200, {})
-    assert admin.names() == ["kept"]
-    assert admin.ask("POST", "/mappings/remove", kept) == (200, {})
-    assert admin.names() == []
+    desk.add(other)
+    desk.add(other)
+    assert desk.ask("POST", "/mappings/remove", {**other, "name": None}) == (200, {})
+    assert desk.names() == ["kept"]
+    assert desk.ask("POST", "/mappings/remove", {"id": "unknown", "request": ELSEWHERE}) == (200, {})
+    assert desk.names() == ["kept"]
+    assert desk.ask("POST", "/mappings/remove", kept) == (200, {})
+    assert desk.names() == []
 
 
-def test_ids_are_the_same_in_every_run_and_never_taken_twice(admin: Admin) -> None:
-    id = admin.add(stub("a"))["id"]
-    exported = admin.get("/mappings")
-    admin.ask("POST", "/reset")
-    assert admin.add(stub("b"))["id"] == id
-    admin.ask("POST", "/reset")
+def test_ids_are_the_same_in_every_run_and_never_taken_twice(desk: StubDesk) -> None:
+    id = desk.add(stub("a"))["id"]
+    exported = desk.get("/mappings")
+    desk.ask("POST", "/reset")
+    assert desk.add(stub("b"))["id"] == id
+    desk.ask("POST", "/reset")
     # The id that comes next is brought by a stub of the same document.
     exported["mappings"].insert(0, stub("new"))
-    assert admin.ask("POST", "/mappings/import", exported) == (200, {})
-    admin.add(stub("newer"))
-    assert admin.names() == ["newer", "new", "a"]
+    assert desk.ask("POST", "/mappings/import", exported) == (200, {})
+    desk.add(stub("newer"))
+    assert desk.names() == ["newer", "new", "a"]
 
 
 # Bad input
@@ -326,74 +299,74 @@ WRONG: dict[str, tuple[str, str, Any, list[str]]] = {
 
 @pytest.mark.parametrize(("method", "target", "document", "pointers"), WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_is_said_all_at_once_and_nothing_is_lost(
-    admin: Admin, method: str, target: str, document: Any, pointers: list[str]
+    desk: StubDesk, method: str, target: str, document: Any, pointers: list[str]
 ) -> None:
-    admin.add(stub("known", id="known", scenarioName="cart", newScenarioState="full"))
-    admin.ask("POST", "/settings", {"fixedDelay": 7})
-    before = [admin.get(route) for route in ("/mappings", "/scenarios", "/settings")]
-    found = admin.refused(method, target, document)
+    desk.add(stub("known", id="known", scenarioName="cart", newScenarioState="full"))
+    desk.ask("POST", "/settings", {"fixedDelay": 7})
+    before = [desk.get(route) for route in ("/mappings", "/scenarios", "/settings")]
+    found = desk.misplaced(method, target, document)
     assert sorted(found) == pointers
-    assert [admin.get(route) for route in ("/mappings", "/scenarios", "/settings")] == before
+    assert [desk.get(route) for route in ("/mappings", "/scenarios", "/settings")] == before
 
 
-def test_an_answer_that_breaks_the_contract_is_refused_unless_that_is_meant(admin: Admin) -> None:
-    document = {
+def test_an_answer_that_breaks_the_contract_is_refused_unless_that_is_meant(desk: StubDesk) -> None:
+    document: Any = {
         "response": {"status": 404, "jsonBody": {"message": 1, "success": True}},
         "metadata": {"mockserver": {"operation": "createApiKey"}},
     }
-    pointers = admin.refused("POST", "/mappings", document)
+    pointers = desk.misplaced("POST", "/mappings", document)
     assert {"/response/jsonBody/message", "/response/jsonBody/success", "/response/jsonBody/error"} <= set(
         pointers
     )
     document["metadata"]["mockserver"]["offContract"] = True
-    admin.add(document)
-    assert json.loads(admin.create().body) == {"message": 1, "success": True}
+    desk.add(document)
+    assert json.loads(desk.create().body) == {"message": 1, "success": True}
 
 
 # Many stubs
 
 
-def test_there_are_at_most_so_many_stubs(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stubs, "MAX_STUBS", len(admin.namespace.stubs) + 2)
-    first = admin.add(stub("first"))
-    admin.add(stub("second"))
-    assert admin.refused("POST", "/mappings", stub("third")) == [""]
-    assert admin.refused("POST", "/queue", {"operation": "createApiKey", "outcomes": [500]}) == [""]
-    assert admin.refused("POST", "/mappings/import", {"mappings": [stub("third")]}) == [""]
-    assert admin.names() == ["second", "first"]
+def test_there_are_at_most_so_many_stubs(desk: StubDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stubs, "MAX_STUBS", len(desk.namespace.stubs) + 2)
+    first = desk.add(stub("first"))
+    desk.add(stub("second"))
+    assert desk.misplaced("POST", "/mappings", stub("third")) == [""]
+    assert desk.misplaced("POST", "/queue", {"operation": "createApiKey", "outcomes": [500]}) == [""]
+    assert desk.misplaced("POST", "/mappings/import", {"mappings": [stub("third")]}) == [""]
+    assert desk.names() == ["second", "first"]
     # What takes the place of another needs no room.
-    admin.add({**first, "name": "other"})
+    desk.add({**first, "name": "other"})
     options = {"deleteAllNotInImport": True}
     document = {"mappings": [stub("third")], "importOptions": options}
-    assert admin.ask("POST", "/mappings/import", document) == (200, {})
-    assert admin.names() == ["third"]
+    assert desk.ask("POST", "/mappings/import", document) == (200, {})
+    assert desk.names() == ["third"]
 
 
-def test_ten_thousand_stubs_are_the_limit(admin: Admin) -> None:
-    admin.ask("DELETE", "/mappings")
-    one = read_stub(stub("one"), admin.engine.contract, new_id=str)
-    admin.namespace.stubs.add(replace(one, id=str(number)) for number in range(9_999))
-    assert admin.ask("POST", "/mappings", stub("last"))[0] == 201
-    assert admin.refused("POST", "/mappings", stub("one more")) == [""]
-    assert admin.get("/mappings?limit=1")["meta"]["total"] == 10_000
-    assert admin.names("/mappings?limit=1") == ["last"]
+def test_ten_thousand_stubs_are_the_limit(desk: StubDesk) -> None:
+    desk.ask("DELETE", "/mappings")
+    one = read_stub(stub("one"), desk.engine.contract, new_id=str)
+    desk.namespace.stubs.add(replace(one, id=str(number)) for number in range(9_999))
+    assert desk.ask("POST", "/mappings", stub("last"))[0] == 201
+    assert desk.misplaced("POST", "/mappings", stub("one more")) == [""]
+    assert desk.get("/mappings?limit=1")["meta"]["total"] == 10_000
+    assert desk.names("/mappings?limit=1") == ["last"]
 
 
 # Import
 
 
-def test_what_was_exported_is_imported_in_the_same_order(admin: Admin) -> None:
-    admin.ask("DELETE", "/mappings")
+def test_what_was_exported_is_imported_in_the_same_order(desk: StubDesk) -> None:
+    desk.ask("DELETE", "/mappings")
     for name, times in (("a", None), ("b", 1), ("c", 2), ("d", None)):
-        own = {} if times is None else {"metadata": {"mockserver": {"times": times}}}
-        admin.add(stub(name, **own))
-    exported = admin.get("/mappings")
-    admin.ask("DELETE", "/mappings")
-    assert admin.ask("POST", "/mappings/import", exported) == (200, {})
-    assert admin.get("/mappings") == exported
+        own: Any = {} if times is None else {"metadata": {"mockserver": {"times": times}}}
+        desk.add(stub(name, **own))
+    exported = desk.get("/mappings")
+    desk.ask("DELETE", "/mappings")
+    assert desk.ask("POST", "/mappings/import", exported) == (200, {})
+    assert desk.get("/mappings") == exported
     for _ in range(5):
-        admin.call()
-    assert [call.stub and call.stub.name for call in admin.namespace.journal] == ["b", "c", "c", "d", "d"]
+        desk.call()
+    assert [call.stub and call.stub.name for call in desk.namespace.journal] == ["b", "c", "c", "d", "d"]
 
 
 @pytest.mark.parametrize(
@@ -407,101 +380,101 @@ def test_what_was_exported_is_imported_in_the_same_order(admin: Admin) -> None:
         ({"duplicatePolicy": "IGNORE", "deleteAllNotInImport": True}, ["new", "known"]),
     ],
 )
-def test_an_import_says_what_becomes_of_known_stubs(admin: Admin, options: Any, names: list[str]) -> None:
-    admin.ask("DELETE", "/mappings")
-    admin.add(stub("known", id="known"))
-    admin.add(stub("other", id="other"))
+def test_an_import_says_what_becomes_of_known_stubs(desk: StubDesk, options: Any, names: list[str]) -> None:
+    desk.ask("DELETE", "/mappings")
+    desk.add(stub("known", id="known"))
+    desk.add(stub("other", id="other"))
     mappings = [stub("better", id="known"), stub("new")]
-    assert admin.ask("POST", "/mappings/import", {"mappings": mappings, "importOptions": options}) == (
+    assert desk.ask("POST", "/mappings/import", {"mappings": mappings, "importOptions": options}) == (
         200,
         {},
     )
-    assert admin.names() == names
+    assert desk.names() == names
 
 
 # Metadata
 
 
-def test_stubs_are_found_and_removed_by_their_metadata(admin: Admin) -> None:
-    admin.add(stub("a", metadata={"team": {"name": "payments"}}))
-    admin.add(stub("b", metadata={"team": {"name": "orders"}}))
-    admin.add(stub("c"))
+def test_stubs_are_found_and_removed_by_their_metadata(desk: StubDesk) -> None:
+    desk.add(stub("a", metadata={"team": {"name": "payments"}}))
+    desk.add(stub("b", metadata={"team": {"name": "orders"}}))
+    desk.add(stub("c"))
     by_path = {"matchesJsonPath": {"expression": "$.team.name", "equalTo": "payments"}}
-    status, found = admin.ask("POST", "/mappings/find-by-metadata", by_path)
+    status, found = desk.ask("POST", "/mappings/find-by-metadata", by_path)
     assert status == 200
     assert [one["name"] for one in found["mappings"]] == ["a"]
     assert found["meta"] == {"total": 1}
     by_value = {"equalToJson": {"team": {"name": "orders"}}}
-    assert admin.ask("POST", "/mappings/remove-by-metadata", by_value) == (200, {})
-    assert admin.names() == ["c", "a"]
-    assert admin.ask("POST", "/mappings/remove-by-metadata", {"matchesJsonPath": "$.team"}) == (200, {})
-    assert admin.names() == ["c"]
+    assert desk.ask("POST", "/mappings/remove-by-metadata", by_value) == (200, {})
+    assert desk.names() == ["c", "a"]
+    assert desk.ask("POST", "/mappings/remove-by-metadata", {"matchesJsonPath": "$.team"}) == (200, {})
+    assert desk.names() == ["c"]
 
 
 # Unmatched stubs
 
 
-def test_unmatched_stubs_are_those_that_answered_no_call_of_the_journal(admin: Admin) -> None:
-    admin.ask("DELETE", "/mappings")
-    admin.add(stub("used"))
+def test_unmatched_stubs_are_those_that_answered_no_call_of_the_journal(desk: StubDesk) -> None:
+    desk.ask("DELETE", "/mappings")
+    desk.add(stub("used"))
     other = {"name": "unused", "request": {"urlPath": "/other"}, "response": {"status": 200}}
-    admin.add(other)
-    admin.call()
-    assert admin.names("/mappings/unmatched") == ["unused"]
-    assert admin.get("/mappings/unmatched")["meta"] == {"total": 1}
-    assert admin.ask("DELETE", "/mappings/unmatched") == (200, {})
-    assert admin.names() == ["used"]
-    assert admin.names("/mappings/unmatched") == []
+    desk.add(other)
+    desk.call()
+    assert desk.names("/mappings/unmatched") == ["unused"]
+    assert desk.get("/mappings/unmatched")["meta"] == {"total": 1}
+    assert desk.ask("DELETE", "/mappings/unmatched") == (200, {})
+    assert desk.names() == ["used"]
+    assert desk.names("/mappings/unmatched") == []
 
 
 def test_what_eviction_made_unknowable_is_409(engine: Engine) -> None:
     few = assemble(engine.contract, engine.fixtures, Settings(clock=FROZEN, journal_limit=1), BEHAVIOURS)
-    admin = Admin(few)
-    admin.ask("DELETE", "/mappings")
-    admin.add(stub("used"))
-    admin.call()
-    admin.create()
-    assert admin.ask("GET", "/mappings/unmatched")[0] == 409
-    assert admin.ask("DELETE", "/mappings/unmatched")[0] == 409
-    assert admin.names() == ["used"]
+    desk = StubDesk(few)
+    desk.ask("DELETE", "/mappings")
+    desk.add(stub("used"))
+    desk.call()
+    desk.create()
+    assert desk.ask("GET", "/mappings/unmatched")[0] == 409
+    assert desk.ask("DELETE", "/mappings/unmatched")[0] == 409
+    assert desk.names() == ["used"]
     # A call that no stub answered can be gone: it would not change the answer.
-    admin.namespace.journal.clear()
-    admin.create()
-    admin.create()
-    assert admin.names("/mappings/unmatched") == ["used"]
+    desk.namespace.journal.clear()
+    desk.create()
+    desk.create()
+    assert desk.names("/mappings/unmatched") == ["used"]
 
 
 # Queue
 
 
-def test_outcomes_are_ordinary_stubs_used_up_in_order(admin: Admin) -> None:
+def test_outcomes_are_ordinary_stubs_used_up_in_order(desk: StubDesk) -> None:
     outcomes = [500, {"status": 429, "times": 2, "headers": {"Retry-After": "7"}}, 201]
-    status, value = admin.ask("POST", "/queue", {"operation": "createApiKey", "outcomes": outcomes})
+    status, value = desk.ask("POST", "/queue", {"operation": "createApiKey", "outcomes": outcomes})
     assert status == 201
     assert value.keys() == {"mappings"}
-    assert value["mappings"] == [admin.get(f"/mappings/{one['id']}") for one in value["mappings"]]
+    assert value["mappings"] == [desk.get(f"/mappings/{one['id']}") for one in value["mappings"]]
     # Behind what is left of the first one.
-    admin.ask("POST", "/queue", {"operation": "createApiKey", "outcomes": [409]})
-    answers = [admin.create() for _ in range(6)]
+    desk.ask("POST", "/queue", {"operation": "createApiKey", "outcomes": [409]})
+    answers = [desk.create() for _ in range(6)]
     assert [answer.status for answer in answers] == [500, 429, 429, 201, 409, 201]
     assert (b"Retry-After", b"7") in answers[1].headers
 
 
 def test_outcomes_of_a_file_are_used_up_in_order(engine: Engine, tmp_path: Path) -> None:
-    times = {"metadata": {"mockserver": {"times": 1}}}
+    times: Any = {"metadata": {"mockserver": {"times": 1}}}
     mappings = [stub(name, **times) for name in ("first", "second")]
     (tmp_path / "stubs").mkdir()
     (tmp_path / "stubs" / "a.json").write_text(json.dumps({"mappings": mappings}))
     (tmp_path / "stubs" / "b.json").write_text(json.dumps(stub("third", **times)))
     fixtures = load_fixtures(tmp_path, engine.contract)
-    admin = Admin(assemble(engine.contract, fixtures, Settings(clock=FROZEN), BEHAVIOURS))
+    desk = StubDesk(assemble(engine.contract, fixtures, Settings(clock=FROZEN), BEHAVIOURS))
     for _ in range(2):
         for _ in range(4):
-            admin.call()
-        used = [call.stub.name if call.stub else None for call in admin.namespace.journal]
+            desk.call()
+        used = [call.stub.name if call.stub else None for call in desk.namespace.journal]
         assert used == ["first", "second", "third", None]
-        admin.ask("POST", "/mappings/reset")
-        admin.namespace.journal.clear()
+        desk.ask("POST", "/mappings/reset")
+        desk.namespace.journal.clear()
 
 
 def test_an_id_belongs_to_one_stub_of_all_files(engine: Engine, tmp_path: Path) -> None:
@@ -525,12 +498,12 @@ def step(name: str, required: str | None, moves_to: str | None, body: str) -> di
     }
 
 
-def test_scenarios_are_listed_as_wiremock_lists_them(admin: Admin) -> None:
-    assert admin.get("/scenarios") == {"scenarios": []}
-    first = admin.add(step("cart", "Started", "full", "1"))
-    second = admin.add(step("cart", "full", "paid", "2"))
-    admin.add(step("a", None, None, "3"))
-    listed = admin.get("/scenarios")["scenarios"]
+def test_scenarios_are_listed_as_wiremock_lists_them(desk: StubDesk) -> None:
+    assert desk.get("/scenarios") == {"scenarios": []}
+    first = desk.add(step("cart", "Started", "full", "1"))
+    second = desk.add(step("cart", "full", "paid", "2"))
+    desk.add(step("a", None, None, "3"))
+    listed = desk.get("/scenarios")["scenarios"]
     assert [one["name"] for one in listed] == ["a", "cart"]
     assert listed[1] == {
         "id": "cart",
@@ -541,35 +514,35 @@ def test_scenarios_are_listed_as_wiremock_lists_them(admin: Admin) -> None:
     }
 
 
-def test_a_scenario_moves_with_its_calls_and_can_be_set_and_reset(admin: Admin) -> None:
+def test_a_scenario_moves_with_its_calls_and_can_be_set_and_reset(desk: StubDesk) -> None:
     def state() -> str:
-        state: str = admin.get("/scenarios")["scenarios"][0]["state"]
+        state: str = desk.get("/scenarios")["scenarios"][0]["state"]
         return state
 
-    admin.add(step("my cart", "Started", "full", "1"))
-    admin.add(step("my cart", "full", "paid", "2"))
-    assert (admin.call().body, state()) == (b"1", "full")
-    assert (admin.call().body, state()) == (b"2", "paid")
-    assert admin.call().status == 404
-    assert admin.ask("PUT", "/scenarios/my%20cart/state", {"state": "full"}) == (200, {})
-    assert admin.call().body == b"2"
-    assert admin.ask("PUT", "/scenarios/my%20cart/state") == (200, {})
+    desk.add(step("my cart", "Started", "full", "1"))
+    desk.add(step("my cart", "full", "paid", "2"))
+    assert (desk.call().body, state()) == (b"1", "full")
+    assert (desk.call().body, state()) == (b"2", "paid")
+    assert desk.call().status == 404
+    assert desk.ask("PUT", "/scenarios/my%20cart/state", {"state": "full"}) == (200, {})
+    assert desk.call().body == b"2"
+    assert desk.ask("PUT", "/scenarios/my%20cart/state") == (200, {})
     assert state() == "Started"
-    admin.call()
-    assert admin.ask("POST", "/scenarios/reset") == (200, {})
+    desk.call()
+    assert desk.ask("POST", "/scenarios/reset") == (200, {})
     assert state() == "Started"
-    admin.call()
-    admin.ask("POST", "/mappings/reset")
-    admin.add(step("my cart", "Started", "full", "1"))
+    desk.call()
+    desk.ask("POST", "/mappings/reset")
+    desk.add(step("my cart", "Started", "full", "1"))
     assert state() == "Started"
 
 
-def test_a_scenario_that_no_stub_names_any_more_starts_anew(admin: Admin) -> None:
-    id = admin.add(step("cart", "Started", "full", "1"))["id"]
-    admin.call()
-    admin.ask("DELETE", f"/mappings/{id}")
-    admin.add(step("cart", "Started", "full", "again"))
-    assert admin.call().body == b"again"
+def test_a_scenario_that_no_stub_names_any_more_starts_anew(desk: StubDesk) -> None:
+    id = desk.add(step("cart", "Started", "full", "1"))["id"]
+    desk.call()
+    desk.ask("DELETE", f"/mappings/{id}")
+    desk.add(step("cart", "Started", "full", "again"))
+    assert desk.call().body == b"again"
 
 
 # Settings
@@ -595,14 +568,14 @@ def test_a_scenario_that_no_stub_names_any_more_starts_anew(admin: Admin) -> Non
         ({}, {}),
     ],
 )
-def test_settings_are_given_back_as_they_were_set(admin: Admin, sent: Any, shown: Any) -> None:
-    assert admin.get("/settings") == {"settings": {}}
-    admin.ask("POST", "/settings", {"fixedDelay": 1})
-    assert admin.ask("PUT", "/settings", sent) == (200, {})
-    assert admin.get("/settings") == {"settings": shown}
+def test_settings_are_given_back_as_they_were_set(desk: StubDesk, sent: Any, shown: Any) -> None:
+    assert desk.get("/settings") == {"settings": {}}
+    desk.ask("POST", "/settings", {"fixedDelay": 1})
+    assert desk.ask("PUT", "/settings", sent) == (200, {})
+    assert desk.get("/settings") == {"settings": shown}
     # What is shown can be sent again.
-    assert admin.ask("POST", "/settings", admin.get("/settings")) == (200, {})
-    assert admin.get("/settings") == {"settings": shown}
+    assert desk.ask("POST", "/settings", desk.get("/settings")) == (200, {})
+    assert desk.get("/settings") == {"settings": shown}
 
 
 @settings(deadline=None, max_examples=50)
@@ -611,41 +584,41 @@ def test_a_delay_is_shown_to_the_millisecond(milliseconds: int) -> None:
     assert write_settings(read_settings({"fixedDelay": milliseconds})) == {"fixedDelay": milliseconds}
 
 
-def test_namespaces_have_stubs_scenarios_and_settings_of_their_own(admin: Admin) -> None:
-    admin.add(step("cart", None, "full", "1"))
-    admin.ask("POST", "/settings", {"fixedDelay": 5})
-    assert admin.ask("GET", "/scenarios", namespace="t1") == (200, {"scenarios": []})
-    assert admin.ask("GET", "/settings", namespace="t1") == (200, {"settings": {}})
-    assert admin.call("/~t1/elsewhere").status == 404
-    assert admin.call("/elsewhere").status == 200
+def test_namespaces_have_stubs_scenarios_and_settings_of_their_own(desk: StubDesk) -> None:
+    desk.add(step("cart", None, "full", "1"))
+    desk.ask("POST", "/settings", {"fixedDelay": 5})
+    assert desk.ask("GET", "/scenarios", namespace="t1") == (200, {"scenarios": []})
+    assert desk.ask("GET", "/settings", namespace="t1") == (200, {"settings": {}})
+    assert desk.call("/~t1/elsewhere").status == 404
+    assert desk.call("/elsewhere").status == 200
 
 
 # Under load
 
 
-def call_at_once(admin: Admin, threads: int, calls: int) -> list[Response]:
+def call_at_once(desk: StubDesk, threads: int, calls: int) -> list[Response]:
     """Answers to calls that all threads make at the same time."""
     barrier = threading.Barrier(threads)
 
     def work(_: int) -> list[Response]:
         barrier.wait()
-        return [admin.call() for _ in range(calls)]
+        return [desk.call() for _ in range(calls)]
 
     with ThreadPoolExecutor(threads) as pool:
         return [answer for answers in pool.map(work, range(threads)) for answer in answers]
 
 
-def test_a_stub_for_seven_calls_answers_exactly_seven_of_many_threads(admin: Admin) -> None:
-    admin.add(stub("seven", status=418, metadata={"mockserver": {"times": 7}}))
-    statuses = Counter(answer.status for answer in call_at_once(admin, 64, 5))
+def test_a_stub_for_seven_calls_answers_exactly_seven_of_many_threads(desk: StubDesk) -> None:
+    desk.add(stub("seven", status=418, metadata={"mockserver": {"times": 7}}))
+    statuses = Counter(answer.status for answer in call_at_once(desk, 64, 5))
     assert statuses == {418: 7, 404: 64 * 5 - 7}
 
 
-def test_a_scenario_moves_once_for_each_of_many_calls(admin: Admin) -> None:
+def test_a_scenario_moves_once_for_each_of_many_calls(desk: StubDesk) -> None:
     states = ["Started", *(str(number) for number in range(1, 21))]
     for index, state in enumerate(states[:-1]):
-        admin.add(step("chain", state, states[index + 1], f"step {index}"))
-    bodies = Counter(answer.body for answer in call_at_once(admin, 16, 2))
+        desk.add(step("chain", state, states[index + 1], f"step {index}"))
+    bodies = Counter(answer.body for answer in call_at_once(desk, 16, 2))
     assert {f"step {index}".encode(): 1 for index in range(20)}.items() <= bodies.items()
     assert sum(bodies.values()) == 32
-    assert admin.get("/scenarios")["scenarios"][0]["state"] == "20"
+    assert desk.get("/scenarios")["scenarios"][0]["state"] == "20"

@@ -12,11 +12,6 @@ from tests.desk import Desk
 SHAPE = {"name", "operation", "status", "deviation", "legal"}
 
 
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
-
-
 def test_variants_are_listed_with_what_differs(desk: Desk) -> None:
     variants = desk.get("/variants")["variants"]
     assert all(variant.keys() == SHAPE for variant in variants)

@@ -44,7 +44,7 @@ def test_what_is_not_documented_counts_for_nothing() -> None:
 )
 def test_a_hundred_percent_is_all(touched: int, total: int, percent: float) -> None:
     items = [{"status": number, "hits": int(number < touched)} for number in range(total)]
-    entry = {name: [] for name in ("reasons", "variants", "credentials", "members")}
+    entry: dict[str, list[Any]] = {name: [] for name in ("reasons", "variants", "credentials", "members")}
     found = measure({"operations": [{"operation": "a", "statuses": items, "beyond": {}, **entry}]})
     assert found.to_json() == {"touched": touched, "total": total, "percent": percent}
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine.engine import Engine
 from mockserver.journal.audits import MAX_FAILED_WRITES
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
@@ -14,11 +13,6 @@ from tests.doors import BODY, UNSENT
 LIST = "/v1/api-keys/?account_id=acct_1"
 REGENERATE = "/v1/api-keys/key_mock_managed00000000000000001/regenerate?account_id=acct_test_main"
 RETRY, TWICE = "retry_without_idempotency_key", "duplicate_create"
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
 
 
 def warnings(desk: Desk) -> list[str]:

@@ -14,7 +14,7 @@ import zlib
 
 import pytest
 
-from mockserver.serving import connection
+from mockserver.serving import delivery
 from mockserver.serving.logs import CallLog
 from tests.hostile.servers import target_with
 from tests.hostile.wire import (
@@ -223,7 +223,7 @@ def test_h12_a_client_that_reads_nothing_is_given_up(target: Target) -> None:
     client.sendall(http() * OFTEN)
     target.wait_until(lambda: is_stuck(target))
     target.pass_time(0)
-    target.pass_time(connection.WRITE_TIMEOUT_SECONDS + 1)
+    target.pass_time(delivery.WRITE_TIMEOUT_SECONDS + 1)
     target.wait_until(lambda: not target.connections)
     target.wait_until(lambda: target.calls()[-1]["state"] == "disconnected")
     assert target.calls()[-1]["reason"] == "client_disconnected"
@@ -237,7 +237,7 @@ def test_h12_a_client_that_reads_slowly_is_not_given_up(target: Target) -> None:
     target.wait_until(lambda: is_stuck(target))
     received = 0
     while is_stuck(target):
-        target.pass_time(connection.WRITE_TIMEOUT_SECONDS - 1)
+        target.pass_time(delivery.WRITE_TIMEOUT_SECONDS - 1)
         received += len(client.recv(1_000_000))
     received += len(read_to_end(client))
     assert received > len(LARGE) * OFTEN
@@ -251,7 +251,7 @@ def test_h12_a_control_client_that_reads_nothing_is_given_up(target: Target) -> 
     client.sendall(http("GET", "/__admin/mappings"))
     target.wait_until(lambda: is_stuck(target))
     target.pass_time(0)
-    target.pass_time(connection.WRITE_TIMEOUT_SECONDS + 1)
+    target.pass_time(delivery.WRITE_TIMEOUT_SECONDS + 1)
     target.wait_until(lambda: not target.connections)
     assert len(read_to_end(client)) < len(LARGE) * OFTEN
 

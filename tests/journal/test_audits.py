@@ -28,10 +28,6 @@ def journal_of(api: Api) -> Journal:
     return api.engine.namespaces.default.journal
 
 
-def advance(api: Api, seconds: float) -> None:
-    api.engine.namespaces.default.clock.advance(round(seconds * 1000))
-
-
 def script(api: Api, response: Any, **own: Any) -> None:
     """The next create gets this answer."""
     own = {"times": 1, "operation": "createApiKey", "offContract": True, **own}
@@ -55,7 +51,7 @@ def test_each_call_after_a_refusal_says_how_long_its_client_waited(api: Api) -> 
     api.send()
     api.send()
     for seconds in (20, 30, 10, 60):
-        advance(api, seconds)
+        api.advance(seconds)
         api.send()
     assert [call.status for call in journal_of(api)] == [201, 429, 429, 429, 201, 201]
     assert waits(api) == [(3, 20, False), (4, 30, False), (5, 10, True)]
@@ -65,7 +61,7 @@ def test_who_waits_as_asked_is_blameless(api: Api) -> None:
     api.configure(rate_limit="1/60s")
     api.send()
     refused = api.send()
-    advance(api, float(refused.header("retry-after") or "nan"))
+    api.advance(float(refused.header("retry-after") or "nan"))
     assert api.send().status == 201
     assert waits(api) == [(3, 60, True)]
     assert "retry_after_ignored" not in api.warnings()
@@ -74,7 +70,7 @@ def test_who_waits_as_asked_is_blameless(api: Api) -> None:
 def test_an_impatient_call_carries_a_warning_and_the_fact(api: Api) -> None:
     script(api, {"status": 429, "headers": {"Retry-After": "30"}})
     api.send()
-    advance(api, 12)
+    api.advance(12)
     api.send()
     refused, retry = api.calls()
     assert "retry" not in refused
@@ -291,7 +287,7 @@ def test_the_control_api_answers_both_audits(api: Api) -> None:
     assert ask(api, "/audits/retry-after") == (200, {"ok": True, "retries": []})
     script(api, {"status": 429, "headers": {"Retry-After": "60"}})
     for seconds in (0, 60, 0):
-        advance(api, seconds)
+        api.advance(seconds)
         api.send()
     calls = api.calls()
     duplicate = {"operation": "createApiKey", "calls": calls[1:]}

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine.engine import Engine
 from mockserver.journal.explanations import explain
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
@@ -81,9 +80,8 @@ def failures(desk: Desk, question: dict[str, Any]) -> list[Any]:
 
 
 @pytest.fixture
-def desk(engine: Engine) -> Desk:
+def busy(desk: Desk) -> Desk:
     """A create with a typing error in its name, a list, a create for another path, an odd create."""
-    desk = Desk(engine)
     headers = {"X-Trace": "7"}
     desk.api.send(json={"name": "Chekcout", "permissions": PERMISSIONS}, headers=headers)
     desk.api.send("GET", LIST, json=UNSENT, headers=headers)
@@ -93,8 +91,8 @@ def desk(engine: Engine) -> Desk:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_text_is_that_of_the_file(desk: Desk, case: str) -> None:
-    text = "\n\n".join(explain(failure) for failure in failures(desk, CASES[case])) + "\n"
+def test_the_text_is_that_of_the_file(busy: Desk, case: str) -> None:
+    text = "\n\n".join(explain(failure) for failure in failures(busy, CASES[case])) + "\n"
     assert text == (EXPECTED / f"verification-{case}.txt").read_text("utf-8")
 
 
@@ -105,13 +103,12 @@ def test_every_file_has_its_case() -> None:
     }
 
 
-def test_an_empty_journal_says_so(engine: Engine) -> None:
-    (failure,) = failures(Desk(engine), {"expected": [CREATE]})
+def test_an_empty_journal_says_so(desk: Desk) -> None:
+    (failure,) = failures(desk, {"expected": [CREATE]})
     assert explain(failure) + "\n" == (EXPECTED / "verification-empty-journal.txt").read_text("utf-8")
 
 
-def test_a_text_cannot_steer_a_terminal(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_a_text_cannot_steer_a_terminal(desk: Desk) -> None:
     desk.api.send(json={**BODY, "name": "\x1b[2J\x9b\u202e\r\n"})
     pattern = {"bodyPatterns": [{"equalToJson": {**BODY, "name": "\x1b]0;x\x07"}}]}
     (failure,) = failures(desk, {"expected": [{"request": pattern}]})
@@ -120,8 +117,7 @@ def test_a_text_cannot_steer_a_terminal(engine: Engine) -> None:
     assert r"\u001b[2J\x9b\u202e\r\n" in text
 
 
-def test_long_values_are_cut(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_long_values_are_cut(desk: Desk) -> None:
     desk.api.send(json={**BODY, "name": "x" * 5_000})
     pattern = {"bodyPatterns": [{"equalToJson": {**BODY, "name": "y"}}]}
     (failure,) = failures(desk, {"expected": [{"request": pattern}]})
@@ -130,8 +126,7 @@ def test_long_values_are_cut(engine: Engine) -> None:
     assert len(text) < 1_000
 
 
-def test_a_text_shows_no_secret(engine: Engine) -> None:
-    desk = Desk(engine)
+def test_a_text_shows_no_secret(desk: Desk) -> None:
     secret, other = "sk_test_first_secret", "sk_test_other_secret"
     key = desk.api.send(key=secret).key
     desk.api.send("GET", f"{LIST}&key={key}", json=UNSENT, key=secret)
@@ -152,8 +147,8 @@ def test_a_text_shows_no_secret(engine: Engine) -> None:
         ("before", "now", 'expected  before "now"'),
     ],
 )
-def test_an_operator_is_told_in_words(desk: Desk, operator: str, expected: Any, line: str) -> None:
-    (failure,) = failures(desk, CASES["wrong-body-member"])
+def test_an_operator_is_told_in_words(busy: Desk, operator: str, expected: Any, line: str) -> None:
+    (failure,) = failures(busy, CASES["wrong-body-member"])
     difference = {
         "in": "query",
         "pointer": "/a~1b",

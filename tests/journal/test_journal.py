@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.validation import CallWarning
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import Unanswerable
 from mockserver.journal import journal as module
@@ -25,44 +24,9 @@ from mockserver.request.head import ShownHead
 from mockserver.security.credential import NO_CREDENTIAL
 from tests.desk import Desk
 from tests.doors import BODY, record_incomplete
+from tests.journal.calls import fill, make_call
 
 OPERATIONS = ("createApiKey", "listApiKeys", None)
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
-
-
-def make_call(number: int, operation: str | None = "createApiKey", **more: Any) -> Call:
-    """A call that was answered with 201 or what is given: status, reason, body, warnings, millis."""
-    millis = more.get("millis", number)
-    return Call(
-        f"call-{number}",
-        number,
-        "default",
-        ShownHead("POST", "/v1/api-keys/", "", (), operation, {}, NO_CREDENTIAL),
-        more.get("body", b""),
-        None,
-        [],
-        [CallWarning("suspicious", "…")] * more.get("warnings", 0),
-        more.get("reason", "created"),
-        millis,
-        0.0,
-        millis,
-        response=Response(more.get("status", 201), (), b""),
-    )
-
-
-def fill(journal: Journal, count: int, **more: Any) -> list[Call]:
-    """Record some calls, numbered on."""
-    calls = []
-    for _ in range(count):
-        journal.last_number += 1
-        call = make_call(journal.last_number, **more)
-        journal.record(call)
-        calls.append(call)
-    return calls
 
 
 def numbers(journal: Journal) -> list[int]:

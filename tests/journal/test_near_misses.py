@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine.engine import Engine
 from mockserver.journal.near_misses import (
     MAX_NEAR_MISSES,
     NearCall,
@@ -24,9 +23,10 @@ LIST = "/v1/api-keys/?account_id=acct_1"
 
 
 @pytest.fixture
-def desk(engine: Engine) -> Desk:
-    engine.namespaces.default.stubs.clear()
-    return Desk(engine)
+def desk(desk: Desk) -> Desk:
+    """Without the stubs of the files."""
+    desk.engine.namespaces.default.stubs.clear()
+    return desk
 
 
 def target(operation: str | None = None, **pattern: Any) -> Target:

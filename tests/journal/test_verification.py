@@ -16,7 +16,7 @@ from mockserver.journal.journal import ByteBudget, Journal
 from mockserver.journal.verification import Failure, Verifier, read_target, read_verification
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
-from tests.journal.test_journal import fill
+from tests.journal.calls import fill
 
 OPERATIONS = ("createApiKey", "listApiKeys")
 CREATE, LIST = {"operation": "createApiKey"}, {"operation": "listApiKeys"}

@@ -18,38 +18,7 @@ from hypothesis import strategies as st
 from mockserver.pytest_plugin.fixtures import name_namespace
 from mockserver.pytest_plugin.reports import MAX_CALLS_SHOWN
 from mockserver.settings import NAMESPACE_NAME
-
-# What the tests of the tests use: a client that retries nothing.
-CLIENT = """
-import json
-import urllib.error
-import urllib.request
-
-
-def create(sandbox, body=None, path="/api-keys/?account_id=acct_1", key=None):
-    request = urllib.request.Request(
-        sandbox.base_url + path,
-        json.dumps({"name": "n", "permissions": {}} if body is None else body).encode(),
-        {"Authorization": f"Bearer {key or sandbox.secret_key}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-"""
-
-
-@pytest.fixture(autouse=True)
-def _client(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(client=CLIENT)
-    pytester.syspathinsert()
-
-
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the tests of the folder in this process."""
-    return pytester.runpytest_inprocess("-p", "no:cacheprovider", *arguments)
+from tests.plugin.running import run
 
 
 def read_lines(pytester: pytest.Pytester, name: str) -> list[str]:

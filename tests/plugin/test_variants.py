@@ -7,42 +7,7 @@ import re
 
 import pytest
 
-CLIENT = """
-import json
-import urllib.error
-import urllib.request
-
-
-def create(sandbox, body=None, key=None):
-    body = {"name": "n", "permissions": {}, "expires_at": "2030-01-01T00:00:00Z"} if body is None else body
-    request = urllib.request.Request(
-        sandbox.base_url + "/api-keys/?account_id=acct_1",
-        json.dumps(body).encode(),
-        {"Authorization": f"Bearer {key or sandbox.secret_key}", "Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-"""
-
-
-@pytest.fixture(autouse=True)
-def _client(pytester: pytest.Pytester) -> None:
-    pytester.makepyfile(client=CLIENT)
-    pytester.syspathinsert()
-
-
-# Hypothesis is imported at the end of any run in whose environment it is, which takes a second and more.
-USUAL = ("-p", "no:cacheprovider", "-p", "no:hypothesispytest")
-
-
-def run(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
-    """Run the tests of the folder in this process."""
-    return pytester.runpytest_inprocess(*USUAL, *arguments)
-
+from tests.plugin.running import USUAL, run
 
 # Variants
 

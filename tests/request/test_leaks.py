@@ -7,18 +7,12 @@ from typing import Any
 
 import pytest
 
-from mockserver.engine.engine import Engine
 from mockserver.json_codec import write_pointer
 from mockserver.request.leaks import MAX_PLACES
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
 
 LIST = "/v1/api-keys/?account_id=acct_1"
-
-
-@pytest.fixture
-def desk(engine: Engine) -> Desk:
-    return Desk(engine)
 
 
 def leaks(desk: Desk, namespace: str = "default") -> list[str]:

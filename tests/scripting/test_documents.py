@@ -651,7 +651,7 @@ json_values = st.recursive(
 )
 values = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=10)
 milliseconds = st.integers(0, 300_000)
-delays = st.one_of(
+delays: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.fixed_dictionaries({"fixedDelayMilliseconds": milliseconds}),
     st.fixed_dictionaries(
@@ -695,7 +695,7 @@ responses = st.tuples(
     delays,
     bodies,
 ).map(lambda parts: parts[0] | parts[1] | parts[2])
-scenarios = st.just({}) | st.fixed_dictionaries(
+scenarios: st.SearchStrategy[dict[str, Any]] = st.just({}) | st.fixed_dictionaries(
     {"scenarioName": texts.filter(bool)},
     optional={
         "requiredScenarioState": texts.filter(bool) | st.none(),

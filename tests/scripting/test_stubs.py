@@ -21,8 +21,10 @@ OPERATION = "createApiKey"
 
 
 def make(contract: Contract, name: str, request: dict[str, Any] | None = None, **own: Any) -> Stub:
-    more = {key: own.pop(key) for key in ("priority", "scenarioName", "newScenarioState") if key in own}
-    document = {
+    more: dict[str, Any] = {
+        key: own.pop(key) for key in ("priority", "scenarioName", "newScenarioState") if key in own
+    }
+    document: dict[str, Any] = {
         "id": name,
         "request": request or {},
         "response": {"status": 200},
@@ -160,7 +162,7 @@ def test_a_scenario_is_forgotten_with_the_last_stub_that_names_it(contract: Cont
 
 @pytest.mark.parametrize("url", ["/other", "/a?p=9", "/v1/api-keys/?account_id=acct_2"])
 def test_of_many_stubs_only_few_are_asked(contract: Contract, url: str) -> None:
-    requests = [{"urlPath": f"/{index}"} for index in range(50)]
+    requests: list[dict[str, Any]] = [{"urlPath": f"/{index}"} for index in range(50)]
     requests += [{"method": "PUT", "urlPath": path} for path in ("/other", "/a", "/v1/api-keys/")]
     requests += [{"queryParameters": {"p": {"equalTo": str(index)}}} for index in range(100, 150)]
     book = StubBook()

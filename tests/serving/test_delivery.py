@@ -25,8 +25,7 @@ from mockserver.messages import Response, build_request
 from mockserver.serving import delivery
 from mockserver.serving.delivery import deliver, write_damaged
 from mockserver.serving.uvicorn_server import ServerThread
-from tests.conftest import SETTINGS
-from tests.doors import BODY, CREATE, KEY, encode, parse, talk
+from tests.doors import BODY, CREATE, KEY, SETTINGS, encode, parse, talk
 
 # A wait that a test ends itself; a test that fails to end it fails by its own timeout.
 LONG = 300_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,16 @@ from mockserver.contract import Contract
 from mockserver.exceptions import FixtureError
 from mockserver.security.credential import read_token
 from mockserver.state.fixtures import Fixtures, load_fixtures
+from tests.files import write_files
 
 CREDENTIAL = {"key": "sk_test_a", "permissions": {"account:api:key": ["create"]}}
 KEY = {"id": "key_1", "account_id": "acct_1", "name": "n", "permissions": {}}
 
 
-def write(folder: Path, files: dict[str, Any]) -> Path:
-    for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
-    return folder
-
-
 def problems_of(folder: Path, contract: Contract, files: dict[str, Any]) -> list[tuple[str, str, str]]:
     """File, pointer and message of each problem."""
     with pytest.raises(FixtureError) as error:
-        load_fixtures(write(folder, files), contract)
+        load_fixtures(write_files(folder, files), contract)
     return [
         (Path(problem.file or "").relative_to(folder).as_posix(), problem.pointer, problem.message)
         for problem in error.value.problems
@@ -73,7 +65,7 @@ def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None
         },
         "stubs/readme.txt": "no stub",
     }
-    fixtures = load_fixtures(write(tmp_path, files), contract)
+    fixtures = load_fixtures(write_files(tmp_path, files), contract)
     known = fixtures.credentials[read_token("sk_test_a").digest]
     assert (known.account_id, known.is_expired, known.is_revoked) == ("acct_1", False, False)
     assert known.grants.allows("account:api:key:create")
@@ -96,7 +88,7 @@ def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None
 def test_the_texts_of_keys_are_not_kept(tmp_path: Path, contract: Contract) -> None:
     key = "sk_test_very_secret"
     files = {"credentials.json": {"credentials": [{"key": key, "permissions": {}}]}}
-    assert key not in repr(load_fixtures(write(tmp_path, files), contract))
+    assert key not in repr(load_fixtures(write_files(tmp_path, files), contract))
 
 
 FILES = {

@@ -9,8 +9,7 @@ from mockserver.exceptions import UnknownItem
 from mockserver.state.fixtures import Fixtures
 from mockserver.state.namespaces import Namespaces
 from mockserver.state.waiting import Waiting
-from tests.conftest import SETTINGS
-from tests.doors import BODY, UNSENT, Api, engine_api, make_jwt
+from tests.doors import BODY, SETTINGS, UNSENT, Api, engine_api, make_jwt
 
 LIST = "/v1/api-keys/?account_id=acct_1"
 

@@ -44,7 +44,9 @@ def run_test(client: Client, source: random.Random, name: str) -> None:
     """Some calls in some order, then every count and every content, exactly."""
     creates = [f"{name}-{number}" for number in range(source.randint(1, 5))]
     lists, strays = source.randint(0, 2), source.randint(0, 1)
-    tasks = [("POST", "/v1/api-keys/?account_id=acct_1", {**BODY, "name": text}) for text in creates]
+    tasks: list[tuple[str, str, Any]] = [
+        ("POST", "/v1/api-keys/?account_id=acct_1", {**BODY, "name": text}) for text in creates
+    ]
     tasks += [("GET", "/v1/api-keys/?account_id=acct_1", None)] * lists
     tasks += [("GET", "/v1/nowhere", None)] * strays
     source.shuffle(tasks)

@@ -22,8 +22,7 @@ from mockserver.contract import Contract
 from mockserver.serving.building import assemble
 from mockserver.state.fixtures import Fixtures
 from mockserver.vendors.hsrcpay import BEHAVIOURS
-from tests.conftest import SETTINGS
-from tests.doors import BODY, CREATE, UNSENT, Api, engine_api
+from tests.doors import BODY, CREATE, SETTINGS, UNSENT, Api, engine_api
 from tests.strategies import json_values
 
 MakeApi = Callable[..., Api]

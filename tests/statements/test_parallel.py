@@ -14,7 +14,7 @@ from mockserver.journal.filters import CallFilter
 from mockserver.journal.journal import ByteBudget, Journal
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.doors import BODY, UNSENT, engine_api
-from tests.journal.test_journal import make_call
+from tests.journal.calls import make_call
 
 WORKER = Path(__file__).parent / "parallel_worker.py"
 PROCESSES, TESTS = 8, 25

@@ -14,10 +14,6 @@ LIST = "/v1/api-keys/?account_id=acct_1"
 LIMITED = (429, "rate_limited")
 
 
-def advance(api: Api, seconds: float) -> None:
-    api.engine.namespaces.default.clock.advance(round(seconds * 1000))
-
-
 def fields(api: Api) -> tuple[str | None, str | None]:
     """The rate limit fields of a list."""
     answer = api.send("GET", LIST, json=UNSENT)
@@ -42,9 +38,9 @@ def test_a_refusal_says_when_there_is_a_call_again_and_keeps_its_word(api: Api) 
     assert refused.outcome == LIMITED
     assert refused.header("retry-after") == "20"
     assert refused.json["error"]["details"] == {"reason": "rate_limited", "retry_after_seconds": 20}
-    advance(api, 19.999)
+    api.advance(19.999)
     assert api.send().header("retry-after") == "1"
-    advance(api, 0.001)
+    api.advance(0.001)
     assert api.send().status == 201
     assert api.send().outcome == LIMITED
 
@@ -53,16 +49,16 @@ def test_refused_calls_take_nothing(api: Api) -> None:
     api.configure(rate_limit="1/10s")
     api.send()
     for _ in range(10):
-        advance(api, 0.9)
+        api.advance(0.9)
         assert api.send().outcome == LIMITED
-    advance(api, 1)
+    api.advance(1)
     assert api.send().status == 201
 
 
 def test_a_bucket_fills_up_to_its_limit_and_no_further(api: Api) -> None:
     api.configure(rate_limit="2/10s")
     api.send()
-    advance(api, 86_400)
+    api.advance(86_400)
     assert [api.send().status for _ in range(3)] == [201, 201, 429]
 
 
@@ -74,7 +70,7 @@ def test_the_fields_say_what_is_left_on_every_answer(api: Api) -> None:
         assert answer.header("ratelimit-policy") == '"default";q=2;w=60'
         seen.append((answer.status, answer.header("ratelimit")))
     assert seen == [(201, '"default";r=1;t=30'), (422, '"default";r=0;t=30'), (429, '"default";r=0;t=30')]
-    advance(api, 12)
+    api.advance(12)
     answer = api.send()
     assert (answer.header("ratelimit"), answer.header("retry-after")) == ('"default";r=0;t=18', "18")
 
@@ -150,9 +146,9 @@ def test_a_reset_fills_every_bucket(api: Api) -> None:
 def test_a_clock_that_is_put_back_refuses_nobody_for_longer(api: Api) -> None:
     api.configure(rate_limit="1/60s")
     api.send()
-    advance(api, -86_400)
+    api.advance(-86_400)
     assert api.send().header("retry-after") == "60"
-    advance(api, 60)
+    api.advance(60)
     assert api.send().status == 201
 
 

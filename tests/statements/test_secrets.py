@@ -25,19 +25,12 @@ from mockserver.redaction import redact_bytes
 from mockserver.serving.logs import CallLog
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
-from tests.control.test_door import listening
 from tests.doors import BODY, CREATE, UNSENT, Api, engine_api, make_jwt, talk
+from tests.escapes import escape_all, percent_all
+from tests.events import listening
 
 MANAGED = "/v1/api-keys/key_mock_managed00000000000000001"
 NAMESPACE = "t1"
-
-
-def escape_all(text: str) -> str:
-    return "".join(f"\\u{ord(char):04x}" for char in text)
-
-
-def percent_all(text: str) -> str:
-    return "".join(f"%{ord(char):02x}" for char in text)
 
 
 def to_base64(text: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from mockserver.contract.schema_registry import FORMATS
+from mockserver.contract.schema_registry import FORMATS, find_pointer
 from mockserver.json_codec import dumps
 from mockserver.seeds import Seed
 from mockserver.synthesis.values import MAX_DEPTH, MAX_PARTS, NoValue, make_value
@@ -33,9 +33,7 @@ quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCh
 
 def resolver(document: Any) -> Callable[[str], Schema]:
     def resolve(reference: str) -> Schema:
-        found = document
-        for name in reference.removeprefix("#/").split("/"):
-            found = found[name]
+        found: Schema = find_pointer(document, reference.removeprefix("#"))
         return found
 
     return resolve

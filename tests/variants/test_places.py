@@ -86,7 +86,7 @@ def test_a_later_sample_adds_places_and_says_what_stood_empty() -> None:
 
 def test_places_are_bounded() -> None:
     names = [f"m{number}" for number in range(2 * MAX_PLACES)]
-    schema = {"properties": {name: {} for name in names}}
+    schema: dict[str, Any] = {"properties": {name: {} for name in names}}
     assert len(find_places(schema, [dict.fromkeys(names, 1)], resolver({}))) == MAX_PLACES
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -27,20 +26,7 @@ from wiremock.constants import Config
 from wiremock.exceptions import InvalidInputException, NotFoundException
 from wiremock.resources.settings.resource import GlobalSettings
 
-from mockserver.serving.uvicorn_server import ServerThread
-from tests.doors import UNSENT, Api, socket_api
-
-
-@pytest.fixture
-def client(server: ServerThread) -> Iterator[Api]:
-    """The API; WireMock's client, which is configured for the whole process, speaks to its control API."""
-    before = Config.base_url
-    Config.base_url = f"{server.origin}/__admin"
-    try:
-        with socket_api(server) as api:
-            yield api
-    finally:
-        Config.base_url = before
+from tests.doors import UNSENT, Api
 
 
 def register(body: str = "pong", **more: Any) -> Mapping:
@@ -245,5 +231,5 @@ def test_the_java_client_imports_stubs_and_sends_every_member_that_it_knows(clie
     }
     assert post(client, "/mappings/import", document, "application/json") == (200, {})
     assert ping(client) == (200, b"imported")
-    settings = {"fixedDelay": None, "delayDistribution": None, "extended": {}, "proxyPassThrough": True}
+    settings: Any = {"fixedDelay": None, "delayDistribution": None, "extended": {}, "proxyPassThrough": True}
     assert post(client, "/settings", settings, "application/json") == (200, {})

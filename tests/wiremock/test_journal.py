@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,26 +14,12 @@ from wiremock.client import (
     NearMissMatchRequest,
     Requests,
 )
-from wiremock.constants import Config
 from wiremock.exceptions import NotFoundException
 from wiremock.resources.near_misses.resource import NearMisses
 
-from mockserver.serving.uvicorn_server import ServerThread
-from tests.doors import UNSENT, Api, socket_api
+from tests.doors import UNSENT, Api
 
 LIST = "/v1/api-keys/?account_id=acct_1"
-
-
-@pytest.fixture
-def client(server: ServerThread) -> Iterator[Api]:
-    """The API; WireMock's client, which is configured for the whole process, speaks to its control API."""
-    before = Config.base_url
-    Config.base_url = f"{server.origin}/__admin"
-    try:
-        with socket_api(server) as api:
-            yield api
-    finally:
-        Config.base_url = before
 
 
 def pattern(**members: Any) -> NearMissMatchPatternRequest:
