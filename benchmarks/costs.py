@@ -254,10 +254,10 @@ def _run_engine(pipe: Connection, subject: str, size: int) -> None:
 def build_settings(state: State, folder: Path) -> Any:
     """The settings of a state, its files written into a folder."""
     # In the process of the engine only: the rest of the benchmarks starts without the server's modules.
-    from mockserver.settings import Settings, convert
+    from mockserver.settings import OPTIONS, Settings
 
     options = {name.replace("-", "_"): text for name, text in state.options(folder).items()}
-    return Settings(**{name: convert(name, text) for name, text in options.items()}, log_level="warning")
+    return Settings(**{name: OPTIONS[name].read(text) for name, text in options.items()}, log_level="warning")
 
 
 def engine_way(engine: Any) -> Way:
