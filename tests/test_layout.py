@@ -35,7 +35,7 @@ def test_no_test_imports_another() -> None:
         for name, tree in TREES.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")
-        if (node.module or "").rpartition(".")[2].startswith(("test_", "conftest"))
+        if (node.module or "").rpartition(".")[2].startswith("test_")
     ]
     assert wrong == []
 
