@@ -30,7 +30,7 @@ PLACE_OF = {name: place for place, names in enumerate(ORDER) for name in names}
 # Where a library may be imported. A folder stands for one module in it, whichever that is; `.*` for all.
 LIBRARIES: dict[str, tuple[str, ...]] = {
     # What httpx runs on, whichever event loop there is.
-    "anyio": ("client.transports",),
+    "anyio": ("client.threads",),
     "click": ("cli.*",),
     "cryptography": ("security.tokens",),
     "faker": ("synthesis.formats",),
@@ -41,8 +41,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "jsonschema": ("contract.schema_registry",),
     "jsonschema_rs": ("contract.schema_registry",),
     "orjson": ("json_codec",),
-    # Each part of the plugin has hooks of its own.
-    "pytest": tuple(f"pytest_plugin.{part}" for part in ("fixtures", "ledger", "markers", "reports")),
+    "pytest": ("pytest_plugin.*",),
     "re2": ("regexes",),
     "redis": ("stores",),
     "referencing": ("contract.schema_registry",),

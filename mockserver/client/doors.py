@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import http.client
+import os
+import ssl
 import threading
 import weakref
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from mockserver.client.sandbox import Sandbox
+from mockserver.client.wires import SocketWire, Wire
 from mockserver.exceptions import MalformedJson, MockServerError
 from mockserver.json_codec import loads_kept
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Json
-
-if TYPE_CHECKING:
-    from mockserver.client.transports.httpx_transport import HttpxTransport
-    from mockserver.client.transports.requests_adapter import SandboxAdapter
 
 # How long a control call may take that does not wait for anything, in seconds.
 CONTROL_TIMEOUT_SECONDS = 30.0
@@ -45,6 +44,11 @@ class Door(Protocol):
         """The path of the contract's server URL, without a slash at its end: `/v1`."""
         ...
 
+    @property
+    def ca_file(self) -> str | None:
+        """The file of the authority that signed the server's certificate; None without one of its own."""
+        ...
+
     def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
         """Carry out one control call.
 
@@ -56,12 +60,8 @@ class Door(Protocol):
         """Give up what is kept open for the next call, which opens it anew."""
         ...
 
-    def open_transport(self, namespace: str) -> HttpxTransport:
-        """A transport of httpx that leads into a namespace."""
-        ...
-
-    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
-        """An adapter of requests that leads into a namespace."""
+    def open_wire(self, timeout: float | None) -> Wire:
+        """A connection for one call of the API, made in at most `timeout` seconds. Raises OSError."""
         ...
 
 
@@ -94,16 +94,20 @@ def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
 class HttpDoor:
     """The control API of a server over HTTP. Safe to use from many threads."""
 
-    def __init__(self, origin: str, admin_token: str | None = None) -> None:
-        self._origin = origin
+    def __init__(self, origin: str, admin_token: str | None = None, *, ca_file: str | None = None) -> None:
         parts = urlsplit(origin)
-        self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._address = parts.netloc
-        self._headers = {"Content-Type": "application/json", "User-Agent": "mockserver"}
+        self._origin = origin
+        self._ca_file = ca_file
+        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._host = parts.hostname or ""
+        self._port = parts.port or (443 if self._tls else 80)
+        headers = {"Host": parts.netloc, "Content-Type": "application/json", "User-Agent": "mockserver"}
         if admin_token is not None:
-            self._headers["Authorization"] = f"Bearer {admin_token}"
+            headers["Authorization"] = f"Bearer {admin_token}"
+        self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._lock = threading.Lock()
-        self._idle: list[http.client.HTTPConnection] = []
+        self._process = os.getpid()
+        self._idle: list[SocketWire] = []
         # Nobody has to close a sandbox: what is still open goes with the door.
         self._close = weakref.finalize(self, _close_all, self._idle)
 
@@ -114,6 +118,11 @@ class HttpDoor:
     def origin(self) -> str:
         """Scheme, host and port."""
         return self._origin
+
+    @property
+    def ca_file(self) -> str | None:
+        """The file of the authority that signed the server's certificate."""
+        return self._ca_file
 
     @cached_property
     def prefix(self) -> str:
@@ -135,53 +144,51 @@ class HttpDoor:
             raise MockServerError(f"{self._origin} is no mock server: its JSON is broken") from None
 
     def _send(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str, bytes]:
+        request = f"{method} {path} HTTP/1.1\r\n{self._headers}Content-Length: {len(body)}\r\n\r\n"
         while True:
-            connection, is_used = self._take(seconds)
+            wire = self._take()
+            is_used = wire is not None
             try:
-                connection.request(method, path, body, self._headers)
-                response = connection.getresponse()
+                wire = wire or self.open_wire(seconds)
+                wire.settimeout(seconds)
+                wire.sendall(request.encode("ascii") + body)
+                # The class of `http.client` that other test libraries leave alone.
+                response = http.client.HTTPResponse(wire, method=method)  # type: ignore[arg-type]
+                response.begin()
                 content = response.read()
             except (http.client.HTTPException, OSError) as error:
-                connection.close()
+                if wire is not None:
+                    wire.end()
                 # A server closes a connection that nobody used for a while; the call has not reached it.
                 if is_used and isinstance(error, ConnectionError):
                     continue
                 raise MockServerError(f"no mock server answers at {self._origin}: {error}") from None
-            self._give_back(connection)
+            if response.will_close:
+                wire.end()
+            else:
+                with self._lock:
+                    self._idle.append(wire)
             return response.status, response.getheader("content-type", ""), content
 
-    def _take(self, seconds: float) -> tuple[http.client.HTTPConnection, bool]:
+    def _take(self) -> SocketWire | None:
+        """A connection that is open; None where there is none, as in a process that was forked just now."""
+        if self._process != os.getpid():
+            # The parent goes on using them, and may have held the lock.
+            self._process, self._lock = os.getpid(), threading.Lock()
+            _close_all(self._idle)
         with self._lock:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            return self._kind(self._address, timeout=seconds), False
-        connection.timeout = seconds
-        connection.sock.settimeout(seconds)
-        return connection, True
-
-    def _give_back(self, connection: http.client.HTTPConnection) -> None:
-        if connection.sock is not None:
-            with self._lock:
-                self._idle.append(connection)
+            return self._idle.pop() if self._idle else None
 
     def close(self) -> None:
         """Close the connections that are kept open. The next call opens a new one."""
         with self._lock:
             _close_all(self._idle)
 
-    def open_transport(self, namespace: str) -> HttpxTransport:
-        """A transport of httpx that sends every request to this server, into a namespace."""
-        from mockserver.client.transports.httpx_transport import RemoteTransport
-
-        return RemoteTransport(self._origin, namespace)
-
-    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
-        """An adapter of requests that sends every request to this server, into a namespace."""
-        from mockserver.client.transports.requests_adapter import RemoteAdapter
-
-        return RemoteAdapter(self._origin, namespace, **options)
+    def open_wire(self, timeout: float | None) -> SocketWire:
+        """A connection to the server."""
+        return SocketWire(self._host, self._port, tls=self._tls, timeout=timeout)
 
 
-def _close_all(connections: list[http.client.HTTPConnection]) -> None:
+def _close_all(connections: list[SocketWire]) -> None:
     while connections:
-        connections.pop().close()
+        connections.pop().end()

@@ -7,10 +7,11 @@ import dataclasses
 import threading
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from mockserver.client.doors import AROUND_A_BODY, Reply
 from mockserver.client.sandbox import Sandbox
+from mockserver.client.transports.local import LocalWire
 from mockserver.control import ControlAnswer, Question
 from mockserver.exceptions import MockServerError
 from mockserver.journal.call import Call
@@ -20,10 +21,6 @@ from mockserver.serving.building import build_engine
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from mockserver.types import UNSET
-
-if TYPE_CHECKING:
-    from mockserver.client.transports.httpx_transport import HttpxTransport
-    from mockserver.client.transports.requests_adapter import SandboxAdapter
 
 
 class LocalDoor:
@@ -46,6 +43,11 @@ class LocalDoor:
         """The path of the contract's server URL."""
         return self._app.engine.contract.prefix
 
+    @property
+    def ca_file(self) -> str | None:
+        """The file of the authority that signed the certificate."""
+        return None
+
     def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
         """Carry out one control call, in this thread."""
         path, _, query = target.partition("?")
@@ -64,17 +66,9 @@ class LocalDoor:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def open_transport(self, namespace: str) -> HttpxTransport:
-        """A transport of httpx that leads straight to the application, into a namespace."""
-        from mockserver.client.transports.httpx_transport import LocalTransport
-
-        return LocalTransport(self._app, namespace)
-
-    def open_adapter(self, namespace: str, **options: Any) -> SandboxAdapter:
-        """An adapter of requests that leads straight to the application, into a namespace."""
-        from mockserver.client.transports.requests_adapter import LocalAdapter
-
-        return LocalAdapter(self._app, namespace, **options)
+    def open_wire(self, timeout: float | None) -> LocalWire:
+        """A connection straight to the application."""
+        return LocalWire(self._app)
 
 
 def wait_for_answer(question: Question) -> ControlAnswer:

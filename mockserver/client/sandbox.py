@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlencode
 
 from mockserver.client.records import RecordedCall
+from mockserver.client.wires import Route
 from mockserver.exceptions import (
     BadQuestion,
     ControlError,
@@ -534,7 +535,9 @@ class Sandbox:
 
             httpx.Client(transport=sandbox.transport(), base_url="https://api.hsrcpay.com/v1")
         """
-        return self._door.open_transport(self.name)
+        from mockserver.client.transports.httpx_transport import HttpxTransport
+
+        return HttpxTransport(Route(self._door.open_wire, self.name))
 
     def requests_adapter(self, **options: Any) -> SandboxAdapter:
         """An adapter of requests that leads here whatever the host of the URL.
@@ -544,7 +547,9 @@ class Sandbox:
 
             session.mount("https://api.hsrcpay.com", sandbox.requests_adapter())
         """
-        return self._door.open_adapter(self.name, **options)
+        from mockserver.client.transports.requests_adapter import SandboxAdapter
+
+        return SandboxAdapter(Route(self._door.open_wire, self.name), **options)
 
     def _ask(
         self,

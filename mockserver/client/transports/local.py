@@ -1,123 +1,152 @@
-"""The way of a request to the server of the same process, and the waits of its answer; no socket, no library.
+"""A wire into the server of the same process: no socket, and no wait that a client's timeout forbids.
 
-A client's read timeout is judged, not waited out: an answer that would come too late is too late at once.
-Only an answer that is held until somebody releases it is really waited for.
+An answer that would come too late is too late at once. Only an answer that is held until somebody releases
+it is really waited for.
 """
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import threading
-from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self, TypeGuard
+from collections.abc import Iterator
 
+import httptools
+
+from mockserver.client.wires import Wire
 from mockserver.engine.engine import Exchange
 from mockserver.faults import Fault
+from mockserver.journal.call import State
 from mockserver.messages import Response
 from mockserver.serving.app import App
+from mockserver.serving.delivery import has_body, write_damaged, write_head, write_message
+from mockserver.serving.guard import Refused
 
-CLIENT = ("127.0.0.1", 0)
-# The sandbox is meant whatever host the URL names.
-HOST = (b"host", b"localhost")
+_CLIENT = ("127.0.0.1", 0)
 
 
-class LocalRoute:
-    """Takes requests into one namespace of an application."""
+class LocalWire(Wire):
+    """A connection to an application in this process. Bytes go in and come out, as on a socket."""
 
-    def __init__(self, app: App, namespace: str) -> None:
+    # A name that the guard lets in, whatever the host of a URL.
+    host = "localhost"
+
+    def __init__(self, app: App) -> None:
+        super().__init__()
         self._app = app
-        self._namespace = namespace
-
-    def begin(
-        self, method: str, target: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes
-    ) -> Exchange | Response:
-        """Answer one request, but for its delivery. A Response is the guard's refusal.
-
-        `target` is path and query as they would stand on the request line.
-        """
-        path, _, query = target.partition(b"?")
-        lowered = [(name.lower(), value) for name, value in headers]
-        return self._app.begin(
-            method,
-            enter_namespace(path, self._namespace),
-            query,
-            [HOST, *(header for header in lowered if header[0] != b"host")],
-            body,
-            CLIENT,
-        )
-
-
-def enter_namespace(path: bytes, namespace: str) -> bytes:
-    """A path in a namespace: `/v1/x` -> `/~t1/v1/x`; one that is there already is left as it is."""
-    prefix = f"/~{namespace}".encode("ascii")
-    return path if path == prefix or path.startswith(prefix + b"/") else prefix + path
-
-
-def must_wait(answer: Exchange | Response) -> TypeGuard[Exchange]:
-    """Whether an answer does not come at once."""
-    if isinstance(answer, Response):
-        return False
-    delivery = answer.response.delivery
-    return bool(delivery.delay_seconds or delivery.held_by or delivery.fault is Fault.HANG)
-
-
-class Wait:
-    """The waits of one answer, ended by whoever releases or resets. All of them block the thread.
-
-    `timeout` is the client's patience with a silent server, in seconds; None is endless. Used as a context
-    manager: what breaks it off means that the client has left.
-    """
-
-    def __init__(self, exchange: Exchange, timeout: float | None) -> None:
-        self._exchange = exchange
-        self._timeout = timeout or None
+        self._timeout: float | None = None
+        self._parser = httptools.HttpRequestParser(self)
+        self._begin_request()
+        self._exchange: Exchange | None = None
+        self._pieces: Iterator[bytes] = iter(())
+        self._rest = b""
+        # Set by what ends the hold, and all waiting.
         self._released = threading.Event()
         self._ended = threading.Event()
-        assert exchange.waiting is not None, "only an answer that waits is waited for"
-        exchange.waiting.on_release(self._released.set)
-        exchange.waiting.on_end(self._ended.set)
+        self.is_prompt = True
 
-    def __enter__(self) -> Self:
-        return self
+    def _begin_request(self) -> None:
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._body = bytearray()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if kind is not None:
-            self._exchange.finish("disconnected", "client_disconnected")
-            # A thread that still waits on behalf of a coroutine shall not do so for ever.
-            self._released.set()
-            self._ended.set()
+    def settimeout(self, timeout: float | None) -> None:
+        """The client's patience with a silent server, in seconds; None is endless."""
+        self._timeout = timeout or None
 
-    def sit_out(self) -> None:
-        """Wait for an answer to begin. Raises TimeoutError where the client would have given up."""
-        delivery = self._exchange.response.delivery
+    def sendall(self, data: bytes) -> None:
+        """Send a request, whole or in parts."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # As the server: the request is answered, its wish is not.
+            pass
+        except httptools.HttpParserCallbackError:
+            raise
+        except httptools.HttpParserError:
+            refusal = Refused(400, "bad_request", "the request is not HTTP/1.1")
+            self._pieces = iter([write_message(self._app.guard.refuse(refusal), keep_alive=False)])
+
+    # Called by the parser.
+
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header."""
+        self._headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        self._body += body
+
+    def on_message_complete(self) -> None:
+        """The request is whole: it is answered now, but for the delivery."""
+        method = self._parser.get_method().decode("ascii")
+        path, _, query = self._target.partition(b"?")
+        answer = self._app.begin(method, path, query, self._headers, bytes(self._body), _CLIENT)
+        self._begin_request()
+        if isinstance(answer, Response):
+            self._pieces = iter([write_message(answer, keep_alive=True, is_head=method == "HEAD")])
+            return
+        self._exchange = answer
+        self._pieces = self._deliver(answer, method)
+        if answer.waiting is not None:
+            self.is_prompt = False
+            answer.waiting.on_release(self._released.set)
+            answer.waiting.on_end(self._ended.set)
+
+    def receive(self, size: int) -> bytes:
+        """Some bytes of the answer. Raises what a socket raises."""
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._rest = piece
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    def _deliver(self, exchange: Exchange, method: str) -> Iterator[bytes]:
+        response = exchange.response
+        delivery = response.delivery
         if delivery.held_by is not None and not self._released.wait(self._timeout):
             raise TimeoutError("timed out")
-        self.pause(math.inf if delivery.fault is Fault.HANG else delivery.delay_seconds)
+        self._pause(math.inf if delivery.fault is Fault.HANG else delivery.delay_seconds)
+        if delivery.fault is not None and delivery.fault is not Fault.NOT_JSON:
+            exchange.finish("faulted")
+            yield write_damaged(response, delivery.fault, exchange.call.id)
+            if delivery.fault is Fault.CONNECTION_RESET_BY_PEER:
+                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
+            return
+        state: State = "faulted" if delivery.fault else "answered"
+        if delivery.dribble is None or not has_body(response, method):
+            exchange.finish(state)
+            yield write_message(response, keep_alive=True, is_head=method == "HEAD")
+            return
+        yield write_head(response, b"content-length: %d\r\n" % len(response.body), keep_alive=True)
+        pieces = delivery.dribble.cut(response.body)
+        for piece in pieces[:-1]:
+            self._pause(delivery.dribble.seconds / len(pieces))
+            yield piece
+        self._pause(delivery.dribble.seconds / len(pieces))
+        # With its last piece the answer is over: nobody may ask for more.
+        exchange.finish(state)
+        yield pieces[-1]
 
-    def pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         """Wait for some seconds. Raises TimeoutError, at once, where the client would not wait so long."""
+        if not seconds:
+            return
         if self._timeout is not None and seconds >= self._timeout:
             raise TimeoutError("timed out")
         self._ended.wait(None if seconds == math.inf else seconds)
 
-    def pieces(self) -> Iterator[bytes]:
-        """The body as it arrives. The answer is over with its last piece: nobody may ask for more."""
-        pieces, seconds = _cut(self._exchange)
-        for piece in pieces[:-1]:
-            self.pause(seconds)
-            yield piece
-        self.pause(seconds)
-        self._exchange.finish("answered")
-        yield pieces[-1]
-
-
-def _cut(exchange: Exchange) -> tuple[list[bytes], float]:
-    """The pieces in which a body arrives, and the seconds before each."""
-    body, dribble = exchange.response.body, exchange.response.delivery.dribble
-    if dribble is None or not body:
-        return [body], 0.0
-    pieces = dribble.cut(body)
-    return pieces, dribble.seconds / len(pieces)
+    def end(self) -> None:
+        """The client leaves. An answer that it has not read to its end is one that it left."""
+        if self._exchange is not None:
+            self._exchange.finish("disconnected", "client_disconnected")
+        # A thread that waits on behalf of a coroutine waits no longer.
+        self._released.set()
+        self._ended.set()

@@ -1,19 +1,15 @@
-"""Adapters of requests that lead into a sandbox; the only module that knows requests and its urllib3.
+"""The adapter of requests; the only module that knows requests and its urllib3.
 
-In the server's own process a connection of urllib3 gets a socket that is none: what is written on it goes to
-the application, and what the application answers, damaged or not, is read from it byte by byte. So retries,
-timeouts and errors are those of the libraries themselves.
+A connection of urllib3 gets a wire where its socket would be. So retries, timeouts and errors are those of
+the libraries themselves.
 """
 
 from __future__ import annotations
 
-import errno
-import io
-import os
-from collections.abc import Iterator, Mapping
+import importlib.util
+from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
-
-import httptools
 
 try:
     import requests
@@ -26,16 +22,35 @@ except ImportError:
         name="requests",
     ) from None
 
-from mockserver.client.transports.local import LocalRoute, Wait, enter_namespace, must_wait
-from mockserver.engine.engine import Exchange
-from mockserver.faults import Fault
-from mockserver.messages import Response
-from mockserver.serving.app import App
-from mockserver.serving.delivery import write_damaged, write_head, write_message
+from mockserver.client.wires import Route, Wire
+
+
+def _load_unpatched(name: str) -> ModuleType:
+    """A module of its own, as its file has it: `responses` puts its own `send` into that of all others."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_send = _load_unpatched("requests.adapters").HTTPAdapter.send
 
 
 class SandboxAdapter(requests.adapters.HTTPAdapter):
-    """An adapter for `requests.Session.mount`. The host of a URL does not matter to it, nor do proxies."""
+    """An adapter for `requests.Session.mount`. The host of a URL does not matter to it, nor do proxies.
+
+    Each request goes over a wire of its own. `options` are those of `requests.adapters.HTTPAdapter`.
+    """
+
+    def __init__(self, route: Route, **options: Any) -> None:
+        self._route = route
+        super().__init__(**options)
+
+    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+        """Let the connections of both schemes be wires."""
+        super().init_poolmanager(*arguments, **options)
+        self.poolmanager.pool_classes_by_scheme = _make_pools(self._route)
 
     def send(
         self,
@@ -46,69 +61,53 @@ class SandboxAdapter(requests.adapters.HTTPAdapter):
         cert: Any = None,
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        """Answer one request. Raises what requests would raise on a real connection."""
-        return super().send(request, stream, timeout, verify, cert, None)
-
-
-class LocalAdapter(SandboxAdapter):
-    """Answers from an application in this process, into one namespace.
-
-    `options` are those of `requests.adapters.HTTPAdapter`.
-    """
-
-    def __init__(self, app: App, namespace: str, **options: Any) -> None:
-        self._route = LocalRoute(app, namespace)
-        super().__init__(**options)
-
-    def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
-        """Let the connections of both schemes lead to the application."""
-        super().init_poolmanager(*arguments, **options)
-        self.poolmanager.pool_classes_by_scheme = _pools(self._route)
-
-
-class RemoteAdapter(SandboxAdapter):
-    """Sends every request to one server, into one namespace, whatever host its URL names.
-
-    `options` are those of `requests.adapters.HTTPAdapter`.
-    """
-
-    def __init__(self, origin: str, namespace: str, **options: Any) -> None:
-        self._origin = origin
-        self._namespace = namespace
-        super().__init__(**options)
-
-    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
-        """Send one request to the server. The response names the URL that was asked for."""
-        sent = request.copy()
-        path = enter_namespace(request.path_url.encode("ascii"), self._namespace).decode("ascii")
-        sent.url = f"{self._origin}{path}"
-        response = super().send(sent, *arguments, **options)
-        response.request = request
-        response.url = str(request.url)
+        """Answer one request. Raises what requests raises on a connection to a server."""
+        response: requests.Response = _send(self, request, stream, timeout, verify, cert, None)
         return response
 
+    def request_url(self, request: requests.PreparedRequest, proxies: Mapping[str, str] | None) -> str:
+        """The target of a request, in this namespace."""
+        return self._route.enter(request.path_url.encode("ascii")).decode("ascii")
 
-def _pools(route: LocalRoute) -> dict[str, Any]:
-    """Pools of connections, by scheme, that lead to an application."""
 
-    class Connection(urllib3.connection.HTTPConnection):
+def _make_pools(route: Route) -> dict[str, Any]:
+    """Pools of connections, by scheme, that are wires."""
+
+    class WireConnection:
+        """What connections of both schemes have in common. Each request gets one of its own."""
+
+        sock: Any = None
+        timeout: Any
+
         def connect(self) -> None:
-            self.sock = _Socket(route)
-
-        @property
-        def is_connected(self) -> bool:
-            # Each request gets a connection of its own: one costs nothing.
-            return False
-
-    class SecureConnection(urllib3.connection.HTTPSConnection):
-        def connect(self) -> None:
-            self.sock = _Socket(route)
-            # There is no network to be safe from.
+            self.sock = self._open()
+            # No network lies between.
             self.is_verified = True
 
+        def _open(self) -> Wire:
+            try:
+                return route.open_wire(self.timeout)
+            except TimeoutError as error:
+                raise urllib3.exceptions.ConnectTimeoutError(self, str(error)) from error
+            except OSError as error:
+                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error  # type: ignore[arg-type]
+
+        def putheader(self, header: str, *values: Any) -> None:
+            if header.lower() == "host":
+                if self.sock is None:
+                    self.connect()
+                values = (self.sock.host,)
+            super().putheader(header, *values)  # type: ignore[misc]
+
         @property
         def is_connected(self) -> bool:
             return False
+
+    class Connection(WireConnection, urllib3.connection.HTTPConnection):  # type: ignore[misc]
+        """For http."""
+
+    class SecureConnection(WireConnection, urllib3.connection.HTTPSConnection):  # type: ignore[misc]
+        """For https."""
 
     class Pool(urllib3.HTTPConnectionPool):
         ConnectionCls = Connection
@@ -117,95 +116,3 @@ def _pools(route: LocalRoute) -> dict[str, Any]:
         ConnectionCls = SecureConnection
 
     return {"http": Pool, "https": SecurePool}
-
-
-class _Socket:
-    """What `http.client` needs of a socket: requests go in, the bytes of their answers come out."""
-
-    def __init__(self, route: LocalRoute) -> None:
-        self._route = route
-        self._timeout: float | None = None
-        self._parser = httptools.HttpRequestParser(self)
-        self._target = b""
-        self._headers: list[tuple[bytes, bytes]] = []
-        self._body = b""
-        self._answer: Exchange | Response | None = None
-
-    def settimeout(self, timeout: float | None) -> None:
-        self._timeout = timeout
-
-    def sendall(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    # Called by the parser.
-
-    def on_url(self, url: bytes) -> None:
-        self._target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
-
-    def on_body(self, body: bytes) -> None:
-        self._body += body
-
-    def on_message_complete(self) -> None:
-        method = self._parser.get_method().decode("ascii")
-        self._is_head = method == "HEAD"
-        self._answer = self._route.begin(method, self._target, self._headers, self._body)
-
-    def makefile(self, *arguments: Any, **options: Any) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self._arrive()))
-
-    def _arrive(self) -> Iterator[bytes]:
-        """The bytes of the answer, as they come. Raises what a socket raises."""
-        answer = self._answer
-        assert answer is not None, "http.client reads an answer when it has sent the request"
-        if isinstance(answer, Response):
-            yield write_message(answer, keep_alive=False, is_head=self._is_head)
-            return
-        if must_wait(answer):
-            with Wait(answer, self._timeout) as wait:
-                wait.sit_out()
-        response = answer.response
-        fault = response.delivery.fault
-        if fault is not None and fault is not Fault.NOT_JSON:
-            answer.finish("faulted")
-            yield write_damaged(response, fault, answer.call.id)
-            if fault is Fault.CONNECTION_RESET_BY_PEER:
-                raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
-            return
-        if response.delivery.dribble is not None and response.body and not self._is_head:
-            yield write_head(response, b"content-length: %d\r\n" % len(response.body), keep_alive=False)
-            with Wait(answer, self._timeout) as wait:
-                yield from wait.pieces()
-            return
-        answer.finish("faulted" if fault else "answered")
-        yield write_message(response, keep_alive=False, is_head=self._is_head)
-
-    def shutdown(self, how: int) -> None:
-        """There is nobody to tell."""
-
-    def close(self) -> None:
-        """There is nothing to give back."""
-
-
-class _Reader(io.RawIOBase):
-    """A file that is read from pieces, each made when it is asked for."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        while not self._rest:
-            piece = next(self._pieces, None)
-            if piece is None:
-                return 0
-            self._rest = piece
-        count = min(len(buffer), len(self._rest))
-        buffer[:count] = self._rest[:count]
-        self._rest = self._rest[count:]
-        return count
