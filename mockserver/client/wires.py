@@ -13,6 +13,7 @@ import socket
 import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from socket import getaddrinfo  # as it is now: pytest-socket puts another one in its place
 from typing import Any, NamedTuple
 
 
@@ -116,7 +117,7 @@ class SocketWire(Wire):
 def _connect(host: str, port: int, timeout: float | None) -> socket.SocketType:
     """A connection to the first address of a host that takes it. Raises OSError."""
     problem = OSError(f"{host} has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in getaddrinfo(host, port, type=socket.SOCK_STREAM):
         connection = socket.SocketType(family, kind, protocol)
         try:
             connection.settimeout(timeout)

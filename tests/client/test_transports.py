@@ -374,5 +374,6 @@ def test_a_missing_library_is_named_with_its_extra(
     for module in ("httpx_transport", "requests_adapter"):
         monkeypatch.delitem(sys.modules, f"mockserver.client.transports.{module}", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
+    monkeypatch.setitem(sys.modules, "httpx2", None)
     with pytest.raises(ImportError, match=rf"hsrcpay-mockserver\[{library}\]"):
         local.transport() if library == "httpx" else local.requests_adapter()

@@ -19,8 +19,11 @@ from mockserver.client.wires import Route, Wire
 
 if TYPE_CHECKING:
     import httpx
+    import httpx2
 
-    class _Base(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    class _Base(  # type: ignore[misc]
+        httpx.BaseTransport, httpx.AsyncBaseTransport, httpx2.BaseTransport, httpx2.AsyncBaseTransport
+    ):
         """What a type checker takes the transport for."""
 
 
