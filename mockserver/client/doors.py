@@ -107,7 +107,7 @@ class HttpDoor:
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self._lock = threading.Lock()
         self._process = os.getpid()
-        self._idle: list[SocketWire] = []
+        self._idle: list[Wire] = []
         # Nobody has to close a sandbox: what is still open goes with the door.
         self._close = weakref.finalize(self, _close_all, self._idle)
 
@@ -170,7 +170,7 @@ class HttpDoor:
                     self._idle.append(wire)
             return response.status, response.getheader("content-type", ""), content
 
-    def _take(self) -> SocketWire | None:
+    def _take(self) -> Wire | None:
         """A connection that is open; None where there is none, as in a process that was forked just now."""
         if self._process != os.getpid():
             # The parent goes on using them, and may have held the lock.
@@ -184,11 +184,11 @@ class HttpDoor:
         with self._lock:
             _close_all(self._idle)
 
-    def open_wire(self, timeout: float | None) -> SocketWire:
+    def open_wire(self, timeout: float | None) -> Wire:
         """A connection to the server."""
         return SocketWire(self._host, self._port, tls=self._tls, timeout=timeout)
 
 
-def _close_all(connections: list[SocketWire]) -> None:
+def _close_all(connections: list[Wire]) -> None:
     while connections:
         connections.pop().end()

@@ -12,6 +12,7 @@ from typing import Any, Self
 from mockserver.client.doors import AROUND_A_BODY, Reply
 from mockserver.client.sandbox import Sandbox
 from mockserver.client.transports.local import LocalWire
+from mockserver.client.wires import Wire
 from mockserver.control import ControlAnswer, Question
 from mockserver.exceptions import MockServerError
 from mockserver.journal.call import Call
@@ -66,7 +67,7 @@ class LocalDoor:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def open_wire(self, timeout: float | None) -> LocalWire:
+    def open_wire(self, timeout: float | None) -> Wire:
         """A connection straight to the application."""
         return LocalWire(self._app)
 
