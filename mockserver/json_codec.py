@@ -4,8 +4,11 @@
 Infinity, lone surrogates, nesting deeper than 64, unless another limit is given. It accepts duplicate members
 (the last one counts, and each is reported) and numbers of any size, which it keeps exact.
 
-orjson reads what is plainly harmless. Whatever raises a doubt (a possible duplicate, depth, a number
-beyond 64 bits, any error) is read again by the standard library with all rules on: one place decides.
+A number that a double cannot hold as it was written (`1234567890123456.78`, `10.50`) is read as one that
+remembers its text: a `WrittenFloat`, or a Decimal beyond the range of doubles and of 64 bits.
+
+orjson reads what is plainly harmless. Whatever raises a doubt (a possible duplicate, depth, a number that
+would lose something, any error) is read again by the standard library with all rules on: one place decides.
 """
 
 from __future__ import annotations
@@ -39,6 +42,63 @@ _INT64 = range(-(2**63), 2**64)
 # orjson reads an integer beyond 64 bits as a float. It has at least so many digits.
 _DIGITS_ALIKE = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
+# A point or an exponent between digits, which a text can hold as well as a number.
+_FRACTIONS_ALIKE = bytes(
+    48 if 48 <= byte <= 57 or byte in b"+-" else 46 if byte in b".eE" else 32 for byte in range(256)
+)
+_STRING_OR_FRACTION = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|-?[0-9]++[.eE][0-9.eE+-]*+', re.DOTALL)
+
+
+class WrittenFloat(float):
+    """A number that would be written otherwise than it was read: `10.50`, `1e3`. `text` is as it was read."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> WrittenFloat:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __getnewargs__(self) -> tuple[str]:  # type: ignore[override]
+        return (self.text,)
+
+
+class WrittenDecimal(Decimal):
+    """The same for a number beyond the range of a double: `1e400`."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> WrittenDecimal:
+        number = super().__new__(cls, text)
+        number.text = text
+        return number
+
+    def __reduce__(self) -> tuple[type[WrittenDecimal], tuple[str]]:
+        return WrittenDecimal, (self.text,)
+
+    def __copy__(self) -> WrittenDecimal:
+        return self
+
+    def __deepcopy__(self, memo: object) -> WrittenDecimal:
+        return self
+
+
+def exact(number: int | float | Decimal) -> int | Decimal:
+    """A number by its digits, for comparing: that `0.1` and `0.10` are one number a double does not say."""
+    if isinstance(number, WrittenFloat | WrittenDecimal):
+        return Decimal(number.text)
+    return Decimal(repr(number)) if isinstance(number, float) else number
+
+
+def forget_texts(value: Json) -> Json:
+    """A value whose numbers are plain int, float and Decimal, for a library that knows no others."""
+    if isinstance(value, WrittenFloat | WrittenDecimal):
+        return Decimal(value.text)
+    if isinstance(value, dict):
+        return {name: forget_texts(item) for name, item in value.items()}
+    return [forget_texts(item) for item in value] if isinstance(value, list) else value
 
 
 def loads(
@@ -61,9 +121,21 @@ def loads(
             data.count(b":") == orjson.dumps(value).count(b":")
             and data.find(b"\\u003") < 0
             and data.translate(_DIGITS_ALIKE).find(_LONG_NUMBER) < 0
+            and not _loses_digits(data)
         ):
             return value, ()
     return _loads_strictly(data, max_depth, max_number_length)
+
+
+def _loses_digits(data: bytes) -> bool:
+    """Whether a number in a JSON text would be written otherwise than it is."""
+    if data.translate(_FRACTIONS_ALIKE).find(b"0.0") < 0:
+        return False
+    for match in _STRING_OR_FRACTION.finditer(data):
+        token = match.group()
+        if not token.startswith(b'"') and repr(float(token)).encode("ascii") != token:
+            return True
+    return False
 
 
 def loads_kept(data: bytes, *, around: int = 0) -> Json:
@@ -100,6 +172,8 @@ def dumps_pretty(value: Json) -> bytes:
 
 
 def _default(value: Any) -> Any:
+    if isinstance(value, WrittenFloat | WrittenDecimal):
+        return orjson.Fragment(value.text)
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value))
     raise TypeError(f"{type(value).__name__} is not JSON")
@@ -234,7 +308,13 @@ def _read_int(max_length: int, text: str) -> int | Decimal:
 
 def _read_float(max_length: int, text: str) -> float | Decimal:
     value = float(text)
-    return _exact(max_length, text) if math.isinf(value) else value
+    if repr(value) == text:
+        return value
+    if math.isinf(value):
+        return _exact(max_length, text)
+    if len(text) > max_length:
+        raise MalformedJson(f"a number has more than {max_length} characters")
+    return WrittenFloat(text)
 
 
 def _exact(max_length: int, text: str) -> Decimal:
@@ -246,7 +326,7 @@ def _exact(max_length: int, text: str) -> Decimal:
         raise MalformedJson("a number has an exponent that cannot be held") from None
     if not number.is_finite():
         raise MalformedJson("a number has an exponent that cannot be held")
-    return number
+    return number if str(number) == text else WrittenDecimal(text)
 
 
 def _refuse_constant(name: str) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from bisect import bisect_left
 
 from mockserver.types import Json
 
@@ -69,8 +70,21 @@ def redact_bytes(data: bytes) -> bytes:
     if "%" not in text and ("\\" not in text or "\\u00" not in text):
         return _redact(data, text)
     plain = _ESCAPED_ASCII.sub(_unescape, data)
-    redacted = _redact(plain, plain.decode("latin-1"))
-    return data if redacted is plain else redacted
+    secrets = _find_secrets(plain, plain.decode("latin-1"))
+    if not secrets:
+        return data
+    # Every other escape stays as it is: what is hidden is the secret and nothing else.
+    escaped: list[int] = []
+    longer: list[int] = [0]
+    for match in _ESCAPED_ASCII.finditer(data):
+        if len(_unescape(match)) < len(match.group()):
+            escaped.append(match.start() - longer[-1])
+            longer.append(longer[-1] + len(match.group()) - 1)
+
+    def place(index: int) -> int:
+        return index + longer[bisect_left(escaped, index)]
+
+    return _replace(data, [(place(first), place(stop), shown) for first, stop, shown in secrets])
 
 
 def _unescape(match: re.Match[bytes]) -> bytes:
@@ -81,19 +95,36 @@ def _unescape(match: re.Match[bytes]) -> bytes:
 
 def _redact(data: bytes, text: str) -> bytes:
     """The same object where there is nothing to hide. `text` is the same in Latin-1."""
+    secrets = _find_secrets(data, text)
+    return _replace(data, secrets) if secrets else data
+
+
+# Where a secret begins and ends, and as what it is shown.
+_Secret = tuple[int, int, bytes]
+
+
+def _find_secrets(data: bytes, text: str) -> list[_Secret]:
+    """The secrets in bytes without escapes, in order. `text` is the same in Latin-1."""
     if "sk_" not in text and "pk_" not in text and ("." not in text or not _may_hold_jwt(text)):
-        return data
-    marks = _find_marks(data)
-    parts: list[bytes] = []
+        return []
+    secrets: list[_Secret] = []
     end = 0
-    for start in marks:
+    for start in _find_marks(data):
         found = _secret_at(data, start, end) if start >= end else None
         if found is not None:
-            first, stop = found
-            secret = data[first:stop].decode("ascii")
-            parts += (data[end:first], display(secret, digest_secret(secret)).encode("ascii"))
-            end = stop
-    return b"".join((*parts, data[end:])) if parts else data
+            first, end = found
+            secret = data[first:end].decode("ascii")
+            secrets.append((first, end, display(secret, digest_secret(secret)).encode("ascii")))
+    return secrets
+
+
+def _replace(data: bytes, secrets: list[_Secret]) -> bytes:
+    parts: list[bytes] = []
+    end = 0
+    for first, stop, shown in secrets:
+        parts += (data[end:first], shown)
+        end = stop
+    return b"".join((*parts, data[end:]))
 
 
 def _may_hold_jwt(text: str) -> bool:
@@ -184,7 +215,24 @@ def hide(secret: str) -> str:
     return secret if _HIDDEN.fullmatch(secret) else display(secret, digest_secret(secret))
 
 
-_HIDDEN = re.compile(r"(?:[sp]k_(?:test_|live_)?)?\[[0-9a-f]{12}\]")
+_MARK = re.compile(r"\[[0-9a-f]{12}\]")
+_HIDDEN = re.compile(rf"(?:[sp]k_(?:test_|live_)?)?{_MARK.pattern}")
+
+
+def holds_hidden(text: str) -> bool:
+    """Whether something in a redacted text may have been hidden: what a fingerprint stands for is not known."""
+    return "[" in text and _MARK.search(text) is not None
+
+
+def json_holds_hidden(value: Json) -> bool:
+    """The same for every text and member name of a redacted JSON value."""
+    if isinstance(value, str):
+        return holds_hidden(value)
+    if isinstance(value, list):
+        return any(map(json_holds_hidden, value))
+    if isinstance(value, dict):
+        return any(holds_hidden(name) or json_holds_hidden(item) for name, item in value.items())
+    return False
 
 
 def _redact_cookie(pair: str) -> str:

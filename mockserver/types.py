@@ -7,7 +7,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
-# A parsed JSON value. Numbers beyond 64 bits or beyond the range of a double are Decimal.
+# A parsed JSON value. Numbers beyond 64 bits or beyond the range of a double are Decimal; those that a double
+# cannot hold as they were written remember their text (`json_codec.WrittenFloat`).
 Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
 Schema: TypeAlias = dict[str, Any] | bool

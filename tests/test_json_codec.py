@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
+from copy import deepcopy
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from mockserver.exceptions import MalformedJson
@@ -17,10 +19,14 @@ from mockserver.json_codec import (
     LONGEST_NUMBER,
     MAX_DEPTH,
     MAX_REPORTED,
+    WrittenDecimal,
+    WrittenFloat,
     dumps,
     dumps_canonical,
     dumps_pretty,
     escape_pointer,
+    exact,
+    forget_texts,
     loads,
     loads_kept,
 )
@@ -149,11 +155,13 @@ def test_the_reason_is_the_same_in_each_version_of_python(
         (b"18446744073709551615", 2**64 - 1),
         (b"18446744073709551616", Decimal(2**64)),
         (b"-9223372036854775809", Decimal(-(2**63) - 1)),
-        (b"1e400", Decimal("1E400")),
-        (b"-1.5e+4000", Decimal("-1.5E4000")),
+        (b"1e400", WrittenDecimal("1e400")),
+        (b"-1.5E+4000", Decimal("-1.5E4000")),
         (b"0.1", 0.1),
-        (b"1e2", 100.0),
-        (b"1e-400", 0.0),
+        (b"1e2", WrittenFloat("1e2")),
+        (b"1e-400", WrittenFloat("1e-400")),
+        (b"10.50", WrittenFloat("10.50")),
+        (b"1234567890123456.78", WrittenFloat("1234567890123456.78")),
         (b"1" + b"0" * 400, Decimal(10) ** 400),
     ],
 )
@@ -163,6 +171,17 @@ def test_numbers_are_kept_exact_whatever_their_size(data: bytes, value: Any) -> 
         assert read == expected
         assert type(read) is type(expected)
         assert loads(dumps(read))[0] == expected
+        assert dumps(read) == text, "written as it was read"
+        assert dumps(deepcopy(read)) == dumps(pickle.loads(pickle.dumps(read))) == text
+
+
+@given(st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,3})?", fullmatch=True))
+def test_a_number_is_written_and_compared_as_it_was_read(text: str) -> None:
+    assume(text != "-0")
+    read = loads(f'["1.0", {text}]'.encode())[0]
+    assert dumps(read) == f'["1.0",{text}]'.encode()
+    assert exact(read[1]) == Decimal(text)
+    assert exact(forget_texts(read)[1]) == Decimal(text)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from urllib.parse import unquote
 import jsonschema_rs
 
 from mockserver.exceptions import ContractError, Problem
-from mockserver.json_codec import dumps, escape_pointer
+from mockserver.json_codec import dumps, escape_pointer, exact, forget_texts
 from mockserver.regexes import compile_regex
 from mockserver.types import Json, JsonObject, Schema
 
@@ -62,13 +62,12 @@ class CompiledSchema:
     it on first use.
     """
 
-    __slots__ = ("_budget", "_build", "_fast", "_lock", "_slow", "is_valid")
+    __slots__ = ("_budget", "_build", "_lock", "_slow", "is_valid")
 
     is_valid: Callable[[Json], bool]
 
     def __init__(self, fast: Any, build: Callable[[_Budget], Validator]) -> None:
-        self._fast = fast
-        self.is_valid = fast.is_valid
+        self.is_valid = _accept_written_numbers(fast.is_valid)
         self._build = build
         self._slow: Validator | None = None
         self._budget = _Budget()
@@ -107,6 +106,18 @@ class CompiledSchema:
         )
 
 
+def _accept_written_numbers(is_valid: Callable[[Json], bool]) -> Callable[[Json], bool]:
+    """The same test for values with numbers that remember their text, which the library does not know."""
+
+    def accepts(value: Json) -> bool:
+        try:
+            return is_valid(value)
+        except ValueError:
+            return is_valid(forget_texts(value))
+
+    return accepts
+
+
 class _BudgetSpent(Exception):
     """A report has cost what it may cost."""
 
@@ -128,7 +139,7 @@ class SchemaRegistry:
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
-        self._registry = jsonschema_rs.Registry([(_DOCUMENT, document)], draft=jsonschema_rs.Draft202012)
+        self._registry = jsonschema_rs.Registry([(_DOCUMENT, forget_texts(document))], draft=jsonschema_rs.Draft202012)
         self._compiled: dict[str, CompiledSchema] = {}
         # Where each object of the document stands, by identity; filled when first asked for.
         self._pointers: dict[int, str] = {}
@@ -175,7 +186,7 @@ def compile_schema(schema: Schema) -> CompiledSchema:
 def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> CompiledSchema:
     try:
         fast = jsonschema_rs.validator_for(
-            schema,
+            forget_texts(schema),
             keywords=_OUR_KEYWORDS,
             pattern_options=jsonschema_rs.RegexOptions(),
             registry=registry,
@@ -200,7 +211,7 @@ def check_schema(schema: Any, pointer: str) -> list[Problem]:
         if isinstance(schema, dict)
         else schema
     )
-    if not jsonschema_rs.meta.is_valid(plain):
+    if not jsonschema_rs.meta.is_valid(forget_texts(plain)):
         from jsonschema import Draft202012Validator
 
         checker = Draft202012Validator(Draft202012Validator.META_SCHEMA)
@@ -519,7 +530,7 @@ def _comparable(value: Json) -> Any:
 
 
 def _to_decimal(number: int | float | Decimal) -> Decimal:
-    return number if isinstance(number, Decimal) else Decimal(repr(number))
+    return Decimal(exact(number))
 
 
 def _is_multiple(number: Decimal, divisor: Decimal) -> bool:
