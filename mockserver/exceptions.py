@@ -9,7 +9,7 @@
     + BadQuestion             a question to the journal that has no meaning
   x MalformedJson             bytes that are no JSON by the rules of `json_codec`
   x UnknownItem               no call, stub, scenario, namespace or snapshot of that name
-  x Unanswerable              eviction took the calls that the question is about
+  x Unanswerable              eviction or redaction took what the question is about
   x ControlError              a remote server refused a control call
   x StoreUnavailable          the store does not answer, or holds what cannot be read
   x MockFailure               a fault of the mock itself, never of the caller
@@ -81,7 +81,14 @@ class UnknownItem(MockServerError):
 
 
 class Unanswerable(MockServerError):
-    """The calls that the question is about were evicted from the journal."""
+    """The journal does not keep what the question is about: calls were evicted, or secrets redacted.
+
+    `calls` are the ids of those that could not be decided; empty where eviction is the reason.
+    """
+
+    def __init__(self, text: str, calls: Iterable[str] = ()) -> None:
+        self.calls = tuple(calls)
+        super().__init__(text)
 
 
 class ControlError(MockServerError):

@@ -220,7 +220,7 @@ _HIDDEN = re.compile(rf"(?:[sp]k_(?:test_|live_)?)?{_MARK.pattern}")
 
 
 def holds_hidden(text: str) -> bool:
-    """Whether something in a redacted text may have been hidden: what a fingerprint stands for is not known."""
+    """Whether something in a redacted text may have been hidden, so that a fingerprint stands there."""
     return "[" in text and _MARK.search(text) is not None
 
 

@@ -372,7 +372,8 @@ class Sandbox:
         came; `timeout` is how many seconds to wait for calls that are still to come.
 
         Raises VerificationError, an AssertionError, with the nearest calls and each difference; BadQuestion
-        for what has no meaning, such as an unknown operation; Unanswerable if evicted calls could count.
+        for what has no meaning, such as an unknown operation; Unanswerable if evicted calls, or
+        calls with something hidden that the pattern looks at, could count.
 
             sandbox.verify("createApiKey", times=3)
             sandbox.verify({"method": "POST", "headers": {"Idempotency-Key": {"absent": True}}}, times=0)
@@ -576,7 +577,7 @@ class Sandbox:
         if status == 404 and problems:
             raise UnknownItem(text)
         if status == 409 and problems:
-            raise Unanswerable(text)
+            raise Unanswerable(text, value.get("calls", ()))
         raise ControlError(status, text or str(value))
 
 

@@ -139,7 +139,9 @@ class SchemaRegistry:
 
     def __init__(self, document: JsonObject) -> None:
         self._document = document
-        self._registry = jsonschema_rs.Registry([(_DOCUMENT, forget_texts(document))], draft=jsonschema_rs.Draft202012)
+        self._registry = jsonschema_rs.Registry(
+            [(_DOCUMENT, forget_texts(document))], draft=jsonschema_rs.Draft202012
+        )
         self._compiled: dict[str, CompiledSchema] = {}
         # Where each object of the document stands, by identity; filled when first asked for.
         self._pointers: dict[int, str] = {}

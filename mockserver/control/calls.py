@@ -14,7 +14,7 @@ from mockserver.control.routing import (
     Question,
     Route,
     Stream,
-    refuse,
+    refuse_unanswerable,
 )
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
@@ -28,6 +28,7 @@ from mockserver.journal.verification import (
     read_count,
     read_target,
     read_verification,
+    unanswerable,
 )
 from mockserver.redaction import redact
 from mockserver.scripting.reading import Reading
@@ -128,10 +129,11 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
     target = read_target(body["pattern"], "/pattern", call.engine.contract.operations)
     seconds = _read_seconds(call)
     journal = call.namespace.journal
-    tally = Tally(target.fits, journal)
+    tally = Tally(target.judge, journal)
 
     def describe(status: int, number: int) -> ControlAnswer:
-        requests = [describe_request(item, call.origin) for item in journal if target.fits(item)]
+        fitting = (item for item in journal if target.judge(item) is True)
+        requests = [describe_request(item, call.origin) for item in fitting]
         return ControlAnswer(status, {"count": number, "requests": requests})
 
     def ask() -> ControlAnswer | None:
@@ -142,7 +144,7 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
     def conclude() -> ControlAnswer:
         least, most = count_bounds(target, tally, journal)
         if most > least:
-            raise journal.unanswerable()
+            raise unanswerable([tally], journal)
         return describe(408, least)
 
     return _wait(call, ask, conclude, seconds)
@@ -173,7 +175,7 @@ def _wait(
         try:
             return conclude()
         except Unanswerable as error:
-            return refuse(409, str(error))
+            return refuse_unanswerable(error)
 
     answer = ask()
     if answer is not None:

@@ -18,9 +18,11 @@ from mockserver.journal.near_misses import MAX_COMPARED, Target, find_nearest_ca
 from mockserver.journal.verification import read_target
 from mockserver.messages import Request
 from mockserver.redaction import redact, redact_bytes, redact_header, redact_json
+from mockserver.request.line import find_other_path
+from mockserver.scripting.differences import judge
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading
-from mockserver.scripting.subjects import JsonContent, Subject
+from mockserver.scripting.subjects import JsonContent, Subject, View
 from mockserver.types import Headers, Json, JsonObject
 
 # For so many pairs of request and stub the distance is worked out at once.
@@ -189,7 +191,7 @@ def find_requests(call: ControlCall) -> ControlAnswer:
 def _find(call: ControlCall, target: Target) -> list[Call]:
     journal = call.namespace.journal
     journal.require_kept(lambda key: target.fits_operation(key[0]))
-    return [item for item in journal if target.fits(item)]
+    return target.select(journal)
 
 
 def _list(calls: Iterable[Call], call: ControlCall) -> ControlAnswer:
@@ -222,7 +224,7 @@ def remove_request(call: ControlCall) -> ControlAnswer:
 def remove_requests(call: ControlCall) -> ControlAnswer:
     """`POST /requests/remove`: those that fit a request pattern."""
     target = _read_pattern(call)
-    return _remove(call, [item for item in call.namespace.journal if target.fits(item)])
+    return _remove(call, target.select(call.namespace.journal))
 
 
 def remove_by_metadata(call: ControlCall) -> ControlAnswer:
@@ -234,7 +236,8 @@ def remove_by_metadata(call: ControlCall) -> ControlAnswer:
 
     def fits(item: Call) -> bool:
         metadata = item.stub.document.get("metadata") if item.stub is not None else None
-        return metadata is not None and not list(pattern.differences(JsonContent(metadata), "body", ""))
+        content = JsonContent(metadata, View())
+        return metadata is not None and judge(pattern.differences(content, "body", "")) is True
 
     return _remove(call, [item for item in call.namespace.journal if fits(item)])
 
@@ -268,7 +271,8 @@ def near_misses_of_request(call: ControlCall) -> ControlAnswer:
     found = call.engine.contract.paths.find(request.path)
     item, parameters = found if found is not None else (None, {})
     operation = item.operations.get(request.method) if item is not None else None
-    subject = make_subject(request, parameters)
+    other_path = find_other_path(call.engine.contract, request.path)
+    subject = make_subject(request, parameters, other_path, is_kept=True)
     shown = _describe(request, subject, call.origin)
     near_misses = _near_stubs(call, subject, operation.id if operation is not None else None, shown)
     return ControlAnswer(200, {"nearMisses": near_misses})

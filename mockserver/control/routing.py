@@ -172,6 +172,15 @@ def refuse(status: int, text: str) -> ControlAnswer:
     return refuse_all(status, [Problem(text)])
 
 
+def refuse_unanswerable(error: Unanswerable) -> ControlAnswer:
+    """409, with the ids of the calls that could not be decided, if that is the reason."""
+    answer = refuse(409, str(error))
+    if not error.calls:
+        return answer
+    value: JsonObject = {**answer.value, "calls": list(error.calls)}  # type: ignore[dict-item]
+    return answer._replace(value=value)
+
+
 def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
     """WireMock's error shape (WireMock admin API, `Errors`). What a text quotes of the call is redacted."""
     errors = [
@@ -252,7 +261,7 @@ class Router:
         except UnknownItem as error:
             return refuse(404, str(error))
         except Unanswerable as error:
-            return refuse(409, str(error))
+            return refuse_unanswerable(error)
         except InvalidInput as error:
             return refuse_all(422, list(error.problems))
 

@@ -24,7 +24,7 @@ from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading, name_kind
 from mockserver.scripting.scenarios import STARTED, find_states
 from mockserver.scripting.stubs import Stub
-from mockserver.scripting.subjects import JsonContent
+from mockserver.scripting.subjects import JsonContent, View
 from mockserver.types import UNSET, Json, JsonObject
 
 _DONE = ControlAnswer(200, {})
@@ -202,7 +202,7 @@ def read_metadata_pattern(document: JsonObject) -> Callable[[JsonObject], bool]:
         raise StubError(reading.problems)
 
     def fits(stub: JsonObject) -> bool:
-        content = JsonContent(stub["metadata"]) if "metadata" in stub else None
+        content = JsonContent(stub["metadata"], View()) if "metadata" in stub else None
         return next(iter(pattern.differences(content, "metadata", "")), None) is None
 
     return fits

@@ -32,8 +32,12 @@ def by_stub(situation: Situation) -> Decision | None:
     for stub in namespace.stubs.candidates(head.line.stub_keys):
         if subject is None:
             subject = situation.subject()
-        if namespace.stubs.accepts(stub, subject, operation):
+        accepted = namespace.stubs.accepts(stub, subject, operation)
+        if accepted is True:
             return _scripted(situation, stub)
+        if accepted is not False and accepted.doubt is not None:
+            text = f"the stub {stub.id} was not tried to its end: {accepted.doubt.value}"
+            situation.inspection.warnings.append(CallWarning("unfinished_match", text))
     return None
 
 

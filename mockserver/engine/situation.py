@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from mockserver.engine.identity import Principal
 from mockserver.faults import Fault
 from mockserver.journal.call import make_subject
+from mockserver.messages import Request
 from mockserver.request.head import Head
 from mockserver.request.inspection import Inspection
 from mockserver.scripting.stubs import Stub
@@ -94,10 +95,10 @@ class Situation:
     variants: VariantBook
 
     def subject(self) -> Subject:
-        """The request as patterns see it."""
-        inspection, shown = self.inspection, self.head.shown
-        request = shown.with_body(inspection.reading.shown_body, inspection.client)
-        return make_subject(request, shown.path_parameters)
+        """The request as it came, as patterns see it."""
+        head, line, inspection = self.head, self.head.line, self.inspection
+        request = Request(head.method, line.path, head.query, head.headers, inspection.data)
+        return make_subject(request, line.path_parameters, line.other_path, is_kept=False)
 
 
 class Example(NamedTuple):

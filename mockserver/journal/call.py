@@ -190,7 +190,10 @@ class Call:
 
     def subject(self) -> Subject:
         """The call as request patterns see it."""
-        return make_subject(self.request, self.head.path_parameters)
+        head = self.head
+        return make_subject(
+            self.request, head.path_parameters, head.other_path, is_kept=True, is_cut=self.body_truncated
+        )
 
     def to_json(self) -> JsonObject:
         """The call in the shape of the control API (`GET /__admin/calls/{id}`)."""
@@ -246,19 +249,29 @@ def _hide(secret: tuple[bytes, bytes], body: bytes) -> bytes:
     return before + shown + after if found else trim(before)
 
 
-def make_subject(request: Request, path_parameters: dict[str, str] | None) -> Subject:
-    """A redacted request as request patterns see it."""
+def make_subject(
+    request: Request,
+    path_parameters: dict[str, str] | None,
+    other_path: str | None,
+    *,
+    is_kept: bool,
+    is_cut: bool = False,
+) -> Subject:
+    """A request as request patterns see it. `is_kept` says that it is redacted, and the rest of it, too."""
     headers: dict[str, list[str]] = {}
     for name, value in request.headers:
         headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
     return Subject(
         request.method,
         request.path,
-        _read_redacted(request.query),
+        _read_redacted(request.query) if is_kept else read_query(request.query),
         headers,
         request.body,
         url=f"{request.path}?{request.query}" if request.query else request.path,
         path_parameters=path_parameters,
+        other_path=other_path,
+        is_kept=is_kept,
+        is_cut=is_cut,
     )
 
 

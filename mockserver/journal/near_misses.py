@@ -6,11 +6,12 @@ kept the two from matching.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
+from mockserver.exceptions import Unanswerable
 from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
 from mockserver.json_codec import escape_pointer
@@ -32,6 +33,27 @@ _SCENARIO_WEIGHT = 1.0
 Thing = TypeVar("Thing")
 
 
+# A call of which it is not known whether it is meant, and why.
+Undecided = tuple[Call, Difference]
+# So many of them are named.
+_MAX_NAMED = 10
+
+
+def undecidable(undecided: Sequence[Undecided]) -> Unanswerable:
+    """The error for a question that what is kept of some calls does not answer."""
+    named = "; ".join(
+        f"call {call.number} ({call.id}), {' '.join((why.place, why.pointer[1:])).rstrip()}: "
+        f"{why.doubt.value if why.doubt else ''}"
+        for call, why in undecided[:_MAX_NAMED]
+    )
+    more = f"; and {len(undecided) - _MAX_NAMED} more" if len(undecided) > _MAX_NAMED else ""
+    return Unanswerable(
+        f"it cannot be decided whether {'this call fits' if len(undecided) == 1 else 'these calls fit'}: "
+        f"{named}{more}. What was hidden can be compared by equalTo, absent and anything",
+        (call.id for call, _ in undecided),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Which calls are meant: those of an operation, those that a pattern matches, or those that are both."""
@@ -39,16 +61,25 @@ class Target:
     operation: str | None
     matcher: RequestMatcher | None
 
-    def fits(self, call: Call) -> bool:
-        """Whether a call is meant."""
+    def judge(self, call: Call) -> bool | Difference:
+        """Whether a call is meant; a difference in doubt where what is kept of it does not tell."""
         if self.operation is not None and call.operation != self.operation:
             return False
-        if self.matcher is None:
-            return True
-        # Most calls fail here, and a subject costs more than that.
-        if self.matcher.method is not None and call.head.method != self.matcher.method:
-            return False
-        return self.matcher.matches(call.subject())
+        return True if self.matcher is None else self.matcher.judge(call.subject())
+
+    def select(self, calls: Iterable[Call]) -> list[Call]:
+        """The calls that are meant, in the order given. Raises Unanswerable if that is not known of each."""
+        found: list[Call] = []
+        undecided: list[Undecided] = []
+        for call in calls:
+            verdict = self.judge(call)
+            if verdict is True:
+                found.append(call)
+            elif verdict is not False:
+                undecided.append((call, verdict))
+        if undecided:
+            raise undecidable(undecided)
+        return found
 
     @property
     def is_counted(self) -> bool:

@@ -2,7 +2,8 @@
 
     {"expected": [{"operation": "createApiKey", "exactly": 2}], "inOrder": false, "nothingElse": true}
 
-Eviction never makes an answer wrong: where calls that are gone could change it, there is none (Unanswerable).
+Neither eviction nor redaction makes an answer wrong: where calls that are gone could change it, or what was
+hidden in those that are kept, there is none (Unanswerable).
 """
 
 from __future__ import annotations
@@ -12,12 +13,21 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
 
-from mockserver.exceptions import BadQuestion, Problem, StubError
+from mockserver.exceptions import BadQuestion, Problem, StubError, Unanswerable
 from mockserver.journal.call import Call, CountKey
 from mockserver.journal.journal import Journal
-from mockserver.journal.near_misses import MAX_NEAR_MISSES, NearCall, Target, find_nearest_calls, measure
+from mockserver.journal.near_misses import (
+    MAX_NEAR_MISSES,
+    NearCall,
+    Target,
+    Undecided,
+    find_nearest_calls,
+    measure,
+    undecidable,
+)
 from mockserver.json_codec import dumps, escape_pointer
 from mockserver.redaction import redact
+from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import read_request_pattern
 from mockserver.scripting.reading import Reading, name_kind
 from mockserver.types import Json, JsonObject, UnsetType
@@ -202,14 +212,15 @@ class _State(Enum):
 class Tally:
     """Counts calls that fit, looking at each call of a journal once, however often it is asked.
 
-    `count` is how many were seen, `first` and `last` are the numbers of the first and the last of them, and
-    `unseen` counts by their keys the calls that were evicted before they could be seen.
+    `count` is how many were seen, `first` and `last` are the numbers of the first and the last of them,
+    `undecided` are those of which it is not known, and `unseen` counts by their keys the calls that were
+    evicted before they could be seen.
     """
 
-    __slots__ = ("_fits", "_journal", "_revision", "_seen", "count", "first", "last", "unseen")
+    __slots__ = ("_journal", "_judge", "_revision", "_seen", "count", "first", "last", "undecided", "unseen")
 
-    def __init__(self, fits: Callable[[Call], bool], journal: Journal) -> None:
-        self._fits = fits
+    def __init__(self, judge: Callable[[Call], bool | Difference], journal: Journal) -> None:
+        self._judge = judge
         self._journal = journal
         self._begin()
 
@@ -218,6 +229,7 @@ class Tally:
         self._seen = self._journal.last_evicted
         self.unseen: Mapping[CountKey, int] = dict(self._journal.evicted_counts)
         self.count = self.first = self.last = 0
+        self.undecided: list[Undecided] = []
 
     def update(self) -> None:
         """Look at the calls that came since."""
@@ -226,10 +238,13 @@ class Tally:
             self._begin()
         for call in journal.after(self._seen):
             self._seen = call.number
-            if self._fits(call):
+            verdict = self._judge(call)
+            if verdict is True:
                 self.count += 1
                 self.first = self.first or call.number
                 self.last = call.number
+            elif verdict is not False:
+                self.undecided.append((call, verdict))
 
 
 def count_bounds(target: Target, tally: Tally, journal: Journal) -> tuple[int, int]:
@@ -238,7 +253,17 @@ def count_bounds(target: Target, tally: Tally, journal: Journal) -> tuple[int, i
         count = journal.count_keys(lambda key: target.fits_operation(key[0]))
         return count, count
     unseen = sum(count for key, count in tally.unseen.items() if target.fits_operation(key[0]))
-    return tally.count, tally.count + unseen
+    return tally.count, tally.count + unseen + len(tally.undecided)
+
+
+def unanswerable(tallies: Iterable[Tally], journal: Journal) -> Unanswerable:
+    """The error for a question of which these tallies do not know enough."""
+    undecided = {call.number: (call, why) for tally in tallies for call, why in tally.undecided}
+    return (
+        undecidable([undecided[number] for number in sorted(undecided)])
+        if undecided
+        else journal.unanswerable()
+    )
 
 
 class Verifier:
@@ -251,11 +276,15 @@ class Verifier:
         self._expected = verification.expected
         self._in_order = verification.in_order
         self._journal = journal
-        self._tallies = [Tally(item.target.fits, journal) for item in self._expected]
-        self._others = Tally(self._is_other, journal) if verification.nothing_else else None
+        self._tallies = [Tally(item.target.judge, journal) for item in self._expected]
+        self._others = Tally(self._judge_other, journal) if verification.nothing_else else None
 
-    def _is_other(self, call: Call) -> bool:
-        return not any(item.target.fits(call) for item in self._expected)
+    def _judge_other(self, call: Call) -> bool | Difference:
+        """Whether a call fits no expectation."""
+        verdicts = [item.target.judge(call) for item in self._expected]
+        if True in verdicts:
+            return False
+        return next((verdict for verdict in verdicts if isinstance(verdict, Difference)), True)
 
     def ask(self) -> list[Failure] | None:
         """The answer as soon as no further call can change it; None before."""
@@ -269,7 +298,8 @@ class Verifier:
         states = self._judge()
         failures = self._explain(states)
         if not failures and _State.UNKNOWN in states:
-            raise self._journal.unanswerable()
+            others = [] if self._others is None else [self._others]
+            raise unanswerable([*self._tallies, *others], self._journal)
         return failures
 
     def _judge(self) -> list[_State]:
@@ -297,6 +327,8 @@ class Verifier:
             return _State.MET
         if self._find_disorder() is not None:
             return _State.BROKEN
+        if len(self._tallies) > 1 and any(tally.undecided for tally in self._tallies):
+            return _State.UNKNOWN
         has_earlier = False
         for index, (expectation, tally) in enumerate(zip(self._expected, self._tallies, strict=True)):
             if has_earlier and any(expectation.target.fits_operation(key[0]) for key in tally.unseen):
@@ -321,6 +353,7 @@ class Verifier:
         if self._count_others():
             return _State.BROKEN
         is_certain = all(self._must_be_expected(key[0]) for key in self._others.unseen)
+        is_certain = is_certain and not self._others.undecided
         return _State.MET if is_certain else _State.UNKNOWN
 
     def _count_others(self) -> int:
@@ -360,7 +393,7 @@ class Verifier:
             target = expectation.target
             nearest = find_nearest_calls(self._journal, target, exact=target.is_counted)
         else:
-            fitting = (call for call in reversed(self._journal) if expectation.target.fits(call))
+            fitting = (call for call in reversed(self._journal) if expectation.target.judge(call) is True)
             nearest = _exact(reversed(list(islice(fitting, MAX_NEAR_MISSES))))
         return Failure(expectation.document, self._bounds(index)[0], tuple(nearest))
 
@@ -375,7 +408,8 @@ class Verifier:
         )
 
     def _explain_others(self) -> Failure:
-        others = islice(filter(self._is_other, self._journal), MAX_NEAR_MISSES)
+        surely = (call for call in self._journal if self._judge_other(call) is True)
+        others = islice(surely, MAX_NEAR_MISSES)
         return Failure({"nothingElse": True}, self._count_others(), tuple(map(self._find_nearest, others)))
 
     def _find_nearest(self, call: Call) -> NearCall:

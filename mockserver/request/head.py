@@ -11,6 +11,7 @@ from itertools import chain
 from mockserver.contract import Contract, Parameter
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.messages import Request
+from mockserver.redaction import redact
 from mockserver.request.headers import HeaderFacts, HeaderReader
 from mockserver.request.leaks import find_foreign_key
 from mockserver.request.line import LineFacts, LineReader
@@ -28,11 +29,14 @@ _HEADER_OVERHEAD = 130
 class ShownHead:
     """What of a head may be kept and shown. Calls with one head share it.
 
-    `path` is without `/~name`; `operation` its id; `credential` knows nothing of what is written in a JWT;
-    `size` is about how many bytes it takes.
+    `path` is without `/~name`, `other_path` as in LineFacts; `operation` its id; `credential` knows nothing
+    of what is written in a JWT; `size` is about how many bytes it takes.
     """
 
-    __slots__ = ("credential", "headers", "method", "operation", "path", "path_parameters", "query", "size")
+    __slots__ = (
+        "credential", "headers", "method", "operation", "other_path", "path", "path_parameters", "query",
+        "size",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class ShownHead:
         operation: str | None,
         path_parameters: dict[str, str],
         credential: Credential,
+        other_path: str | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -51,6 +56,7 @@ class ShownHead:
         self.operation = operation
         self.path_parameters = path_parameters
         self.credential = credential
+        self.other_path = other_path
         texts = sum(map(len, chain.from_iterable(headers)))
         self.size = len(path) + len(query) + _HEADER_OVERHEAD * len(headers) + texts
 
@@ -114,6 +120,7 @@ class Head:
             None if self.operation is None else self.operation.id,
             line.shown_path_parameters,
             credential.recorded(),
+            None if line.other_path is None else redact(line.other_path),
         )
 
     def __repr__(self) -> str:

@@ -78,13 +78,15 @@ class Reading:
 
 class Inspection:
     """What one request is, by itself and by the contract. Made for every call, and then only looked at, but
-    for `violations` and `warnings`, to which whoever finds more adds. `client` is the peer's address.
+    for `violations` and `warnings`, to which whoever finds more adds. `data` is the body as it came; `client`
+    is the peer's address.
     """
 
-    __slots__ = ("client", "head", "reading", "violations", "warnings")
+    __slots__ = ("client", "data", "head", "reading", "violations", "warnings")
 
-    def __init__(self, reading: Reading, client: str | None) -> None:
+    def __init__(self, reading: Reading, data: bytes, client: str | None) -> None:
         self.reading = reading
+        self.data = data
         self.head = reading.head
         self.client = client
         self.violations = [*reading.violations]
@@ -120,7 +122,7 @@ class Inspector:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
                 self._remembered[head, data] = reading
-        return Inspection(reading, client)
+        return Inspection(reading, data, client)
 
     def forget(self) -> None:
         """Forget every request, and the credentials with them."""

@@ -30,16 +30,17 @@ class LineFacts:
     """What a request line tells.
 
     `namespace` is the one that the path names; `path` the path without it, still percent-encoded; `query` is
-    decoded. `arguments` holds the valid parameters of path and query by name, converted and with defaults,
+    decoded; `other_path` is the path with or without its last slash, where that reaches the same operations.
+    `arguments` holds the valid parameters of path and query by name, converted and with defaults,
     `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
     `is_clean` says that nothing in it had to be hidden. `canonical` is equal for lines that mean the same to
     their operation; `stub_keys` is what stubs are looked up by; `may_rest` says that the line is remembered.
     """
 
     __slots__ = (
-        "arguments", "canonical", "is_clean", "may_rest", "namespace", "operation", "path", "path_item",
-        "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters", "shown_query",
-        "stub_keys", "violations", "warnings",
+        "arguments", "canonical", "is_clean", "may_rest", "namespace", "operation", "other_path", "path",
+        "path_item", "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters",
+        "shown_query", "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(self, contract: Contract, method: str, path: str, query: str) -> None:
@@ -66,6 +67,7 @@ class LineFacts:
         if found is not None:
             self.path_item, self.path_parameters = found
             self.operation = self.path_item.operations.get(method)
+        self.other_path = None if found is None else find_other_path(contract, self.path)
         self.shown_path_parameters = (
             self.path_parameters
             if self.is_clean
@@ -79,9 +81,10 @@ class LineFacts:
         self.canonical = dumps_canonical([name or self.path, self.path_parameters, self.query])
         # The stubs know secrets by their redacted form only.
         shown = self.query if self.is_clean else read_query(self.shown_query)
-        self.stub_keys: tuple[BucketKey, ...] = list_bucket_keys(
-            self.shown_method, self.shown_path, shown, name
-        )
+        paths = [self.shown_path]
+        if self.other_path is not None:
+            paths.append(redact(self.other_path))
+        self.stub_keys: tuple[BucketKey, ...] = list_bucket_keys(self.shown_method, paths, shown, name)
 
     def __repr__(self) -> str:
         return f"<LineFacts {self.shown_method} {self.operation.id if self.operation else None}>"
@@ -129,6 +132,13 @@ class LineReader:
                 facts.may_rest = True
                 self._remembered[key] = facts
         return facts
+
+
+def find_other_path(contract: Contract, path: str) -> str | None:
+    """A path with or without its last slash, where that reaches the same operations; else None."""
+    other = path[:-1] if path.endswith("/") else f"{path}/"
+    found, same = contract.paths.find(other), contract.paths.find(path)
+    return other if found is not None and same is not None and found[0] is same[0] else None
 
 
 def _split_namespace(path: str) -> tuple[str | None, str]:

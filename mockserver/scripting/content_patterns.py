@@ -1,20 +1,21 @@
 """Content patterns: what is expected of one value, and of all values of one name.
 
 Each pattern has one function, `differences`; a value fits when it yields none. How patterns are written is
-in `operators`.
+in `operators`. Where a value is one that the journal keeps, and redaction hid what is looked at, the
+difference is in doubt; only equality is known then, as equal secrets have equal fingerprints.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mockserver.contract.schema_registry import CompiledSchema
-from mockserver.scripting.differences import Difference, nearest
+from mockserver.scripting.differences import Difference, Doubt, judge, nearest
 from mockserver.scripting.json_equality import JsonEquality
-from mockserver.scripting.subjects import Content, JsonContent, TextContent
+from mockserver.scripting.subjects import Content, JsonContent, TextContent, View
 from mockserver.types import UNSET, JsonObject
 
 if TYPE_CHECKING:
@@ -50,7 +51,9 @@ class ValuesPattern(Protocol):
     @property
     def size(self) -> int: ...
 
-    def differences(self, values: Sequence[str], place: str, pointer: str) -> Iterable[Difference]: ...
+    def differences(
+        self, values: Sequence[str], view: View, place: str, pointer: str
+    ) -> Iterable[Difference]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +69,44 @@ class TextPattern:
     concerns_absence: ClassVar = False
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        if self.fits_absence if content is None else self.test(content.text):
+        doubt = None if content is None else content.doubt
+        if doubt is None and (self.fits_absence if content is None else self.test(content.text)):
             return ()
-        return (Difference(place, pointer, self.operator, self.document[self.operator], _show(content)),)
+        return (_differ(self, self.operator, content, place, pointer, doubt),)
+
+
+@dataclass(frozen=True, slots=True)
+class EqualPattern:
+    """`equalTo`: one text. `test` judges texts as they came, `kept_test` redacted ones."""
+
+    document: JsonObject
+    test: Callable[[str], bool]
+    kept_test: Callable[[str], bool]
+
+    size: ClassVar = 1
+    concerns_absence: ClassVar = False
+
+    def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
+        doubt = None
+        if content is not None:
+            doubt = content.doubt if content.doubt is Doubt.CUT else None
+            test = self.kept_test if content.view.is_kept else self.test
+            if doubt is None and test(content.text):
+                return ()
+        return (_differ(self, "equalTo", content, place, pointer, doubt),)
+
+
+@dataclass(frozen=True, slots=True)
+class AnythingPattern:
+    """`anything`: any value, or none."""
+
+    document: JsonObject
+
+    size: ClassVar = 1
+    concerns_absence: ClassVar = False
+
+    def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,23 +122,36 @@ class AbsentPattern:
         expected = self.document["absent"]
         if (content is None) is expected:
             return ()
-        return (Difference(place, pointer, "absent", expected, _show(content)),)
+        return (_differ(self, "absent", content, place, pointer),)
 
 
 @dataclass(frozen=True, slots=True)
 class JsonEqualityPattern:
-    """A JSON value equal to another one, by the rules of `json_equality`."""
+    """A JSON value equal to another one, by the rules of `json_equality`.
+
+    `kept` is the same comparison for values that have been redacted.
+    """
 
     document: JsonObject
     equality: JsonEquality
+    kept: JsonEquality
     size: int
 
     concerns_absence: ClassVar = False
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
+        if content is not None and content.doubt is Doubt.CUT:
+            return (_differ(self, "equalToJson", content, place, pointer, Doubt.CUT),)
         if content is None or content.json is UNSET:
-            return (Difference(place, pointer, "equalToJson", self.equality.expected, _show(content)),)
-        return self.equality.differences(content.json, place, pointer)
+            return (Difference(place, pointer, "equalToJson", self.kept.expected, _show(content)),)
+        if not content.view.is_kept:
+            return self.equality.differences(content.json, place, pointer)
+        if self.kept.any_order and self.kept.has_regex and content.doubt is not None:
+            # Which item is paired with which hangs on what was hidden.
+            if next(self.kept.differences(content.json, place, pointer), None) is None:
+                return ()
+            return (_differ(self, "equalToJson", content, place, pointer, content.doubt),)
+        return self.kept.differences(content.json, place, pointer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +165,11 @@ class JsonSchemaPattern:
     concerns_absence: ClassVar = False
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        if content is not None and content.json is not UNSET and self.schema.is_valid(content.json):
+        doubt = None if content is None else content.doubt
+        value = UNSET if content is None or doubt is not None else content.json
+        if value is not UNSET and self.schema.is_valid(value):
             return ()
-        expected = self.document["matchesJsonSchema"]
-        return (Difference(place, pointer, "matchesJsonSchema", expected, _show(content)),)
+        return (_differ(self, "matchesJsonSchema", content, place, pointer, doubt),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +190,26 @@ class JsonPathPattern:
         return self.inner.size if self.inner else 1
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        value = UNSET if content is None else content.json
-        nodes = iter(()) if value is UNSET else self.path.find(value)
-        first = next(nodes, None)
-        inner = self.inner
-        if first is None and inner is not None and inner.concerns_absence:
-            return inner.differences(None, place, pointer)
-        if first is None:
-            return (Difference(place, pointer, "matchesJsonPath", self.path.expression, None),)
+        inner, text = self.inner, self.path.expression
+        if content is not None and content.doubt is Doubt.CUT:
+            return (Difference(place, pointer, "matchesJsonPath", text, None, Doubt.CUT),)
+        if content is None or content.json is UNSET:
+            if inner is not None and inner.concerns_absence:
+                return inner.differences(None, place, pointer)
+            return (Difference(place, pointer, "matchesJsonPath", text, None),)
+        search = self.path.search(content.json, content.view)
+        found = list(search if inner else islice(search, 1))
+        if search.doubt is not None:
+            return (Difference(place, pointer, "matchesJsonPath", text, None, search.doubt),)
+        if not found:
+            if inner is not None and inner.concerns_absence:
+                return inner.differences(None, place, pointer)
+            return (Difference(place, pointer, "matchesJsonPath", text, None),)
         if inner is None:
             return ()
         return nearest(
-            inner.differences(JsonContent(node), place, pointer + below)
-            for below, node in chain((first,), nodes)
+            inner.differences(JsonContent(value, content.view), place, pointer + below)
+            for below, value in found
         )
 
 
@@ -207,9 +266,11 @@ class NotPattern:
         return self.inner.concerns_absence
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        if not _fits(self.inner, content):
+        verdict = judge(self.inner.differences(content, place, pointer))
+        if verdict is False:
             return ()
-        return (Difference(place, pointer, "not", self.inner.document, _show(content)),)
+        doubt = None if verdict is True else verdict.doubt
+        return (_differ(self, "not", content, place, pointer, doubt),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,27 +287,12 @@ class AnyValue:
     def size(self) -> int:
         return self.pattern.size
 
-    def differences(self, values: Sequence[str], place: str, pointer: str) -> Iterable[Difference]:
+    def differences(
+        self, values: Sequence[str], view: View, place: str, pointer: str
+    ) -> Iterable[Difference]:
         if not values:
             return self.pattern.differences(None, place, pointer)
-        return nearest(self.pattern.differences(TextContent(value), place, pointer) for value in values)
-
-
-@dataclass(frozen=True, slots=True)
-class EqualValue:
-    """One of the values is this text: `equalTo`, by far the most frequent pattern, made fast."""
-
-    document: JsonObject
-    expected: str
-
-    size: ClassVar = 1
-
-    def differences(self, values: Sequence[str], place: str, pointer: str) -> Iterable[Difference]:
-        if self.expected in values:
-            return ()
-        if not values:
-            return (Difference(place, pointer, "equalTo", self.expected, None),)
-        return nearest((Difference(place, pointer, "equalTo", self.expected, value),) for value in values)
+        return nearest(self.pattern.differences(TextContent(value, view), place, pointer) for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,18 +307,29 @@ class EachPattern:
     def size(self) -> int:
         return len(self.patterns)
 
-    def differences(self, values: Sequence[str], place: str, pointer: str) -> Iterable[Difference]:
+    def differences(
+        self, values: Sequence[str], view: View, place: str, pointer: str
+    ) -> Iterable[Difference]:
         actual = list(values) or None
-        contents = [TextContent(value) for value in values]
+        contents = [TextContent(value, view) for value in values]
         for pattern in self.patterns:
-            if not any(_fits(pattern, content) for content in contents):
-                yield Difference(place, pointer, self.operator, pattern.document, actual)
+            verdicts = [judge(pattern.differences(content, place, pointer)) for content in contents]
+            if True not in verdicts:
+                doubt = next((item.doubt for item in verdicts if isinstance(item, Difference)), None)
+                yield Difference(place, pointer, self.operator, pattern.document, actual, doubt)
         if self.operator == "hasExactly" and values and len(values) != len(self.patterns):
             yield Difference(place, pointer, self.operator, self.document[self.operator], actual)
 
 
-def _fits(pattern: ContentPattern, content: Content | None) -> bool:
-    return next(iter(pattern.differences(content, "", "")), None) is None
+def _differ(
+    pattern: ContentPattern,
+    operator: str,
+    content: Content | None,
+    place: str,
+    pointer: str,
+    doubt: Doubt | None = None,
+) -> Difference:
+    return Difference(place, pointer, operator, pattern.document[operator], _show(content), doubt)
 
 
 def _show(content: Content | None) -> str | None:

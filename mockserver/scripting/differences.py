@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from enum import Enum
+from itertools import chain
 
 from mockserver.types import Json, JsonObject
 
@@ -16,6 +18,14 @@ _MAX_RANKED = 16
 _NEGATIVE = frozenset({"doesNotContain", "doesNotMatch", "not", "absent"})
 
 
+class Doubt(Enum):
+    """Why it is not known whether a request fits; the value says it in words."""
+
+    HIDDEN = "redaction hid what is looked at"
+    CUT = "the body is kept in part only"
+    BUDGET = "a JSONPath would have to look at too many nodes"
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One difference.
@@ -23,7 +33,8 @@ class Difference:
     `place` is "method", "url", "path", "query", "header", "cookie", "body", "operation" or "scenario";
     `pointer` a JSON pointer inside it, "" for the whole; `operator` WireMock's name of the comparison.
     `actual` is None where there is nothing. What should not be there has the operator "absent" and
-    `expected` True; a JSON null that should be there and is not has "absent" and False.
+    `expected` True; a JSON null that should be there and is not has "absent" and False. A `doubt` says that
+    it is not known whether this is a difference at all.
     """
 
     place: str
@@ -31,6 +42,7 @@ class Difference:
     operator: str
     expected: Json
     actual: Json
+    doubt: Doubt | None = None
 
     def to_json(self) -> JsonObject:
         return {
@@ -44,15 +56,35 @@ class Difference:
     @property
     def distance(self) -> float:
         """How far apart: more than 0.0, and 1.0 for each value that has nothing in common."""
+        if self.doubt is not None:
+            return 0.5
         is_likeness = self.place != "method" and self.operator not in _NEGATIVE
         if is_likeness and isinstance(self.expected, str) and isinstance(self.actual, str):
             return max(0.01, 1.0 - similarity(self.expected, self.actual))
         return float(count_leaves(self.expected)) if self.operator == "equalToJson" else 1.0
 
 
+def judge(differences: Iterable[Difference]) -> bool | Difference:
+    """True where nothing differs, False where something surely does, else a difference that is in doubt.
+
+    For a request as it came, whatever may differ is enough to refuse it: whoever asks for no more than that
+    looks whether there is any difference.
+    """
+    doubtful: Difference | None = None
+    for difference in differences:
+        if difference.doubt is None:
+            return False
+        doubtful = doubtful or difference
+    return True if doubtful is None else doubtful
+
+
 def nearest(attempts: Iterable[Iterable[Difference]]) -> Sequence[Difference]:
-    """The differences of the attempt that comes closest, none if one of the attempts has none."""
+    """The differences of the attempt that comes closest, none if one of the attempts has none.
+
+    If it is in doubt whether an attempt has any, that alone is told.
+    """
     failed: list[list[Difference]] = []
+    doubtful: Difference | None = None
     for attempt in attempts:
         rest = iter(attempt)
         first = next(rest, None)
@@ -60,7 +92,17 @@ def nearest(attempts: Iterable[Iterable[Difference]]) -> Sequence[Difference]:
             return ()
         # Beyond what is ranked it matters only whether an attempt fails.
         if len(failed) < _MAX_RANKED:
-            failed.append([first, *rest])
+            found = [first, *rest]
+            failed.append(found)
+            rest = iter(found)
+        elif first.doubt is None:
+            continue
+        else:
+            rest = chain((first,), rest)
+        if doubtful is None and first.doubt is not None and isinstance(verdict := judge(rest), Difference):
+            doubtful = verdict
+    if doubtful is not None:
+        return (doubtful,)
     return failed[0] if len(failed) == 1 else min(failed, key=total_distance)
 
 

@@ -12,9 +12,10 @@ from decimal import Decimal
 from functools import cache
 from itertools import chain
 
-from mockserver.json_codec import dumps_canonical, escape_pointer
+from mockserver.json_codec import dumps_canonical, escape_pointer, exact
+from mockserver.redaction import holds_hidden, redact_json
 from mockserver.regexes import compile_regex
-from mockserver.scripting.differences import Difference
+from mockserver.scripting.differences import Difference, Doubt
 from mockserver.types import Json
 
 OPERATOR = "equalToJson"
@@ -43,15 +44,28 @@ _TESTS: Mapping[str, Test] = {
 
 @dataclass(frozen=True, slots=True)
 class JsonEquality:
-    """A comparison with one expected value. `placeholders` are the texts in it that stand for others."""
+    """A comparison with one expected value. `placeholders` are the texts in it that stand for others.
+
+    `is_kept` says that both values are redacted; `holds_hidden` that the expected one is, so that the other
+    is compared as redaction shows it.
+    """
 
     expected: Json
     placeholders: Mapping[str, Test]
     any_order: bool
     extra_elements: bool
+    is_kept: bool = False
+    holds_hidden: bool = False
+
+    @property
+    def has_regex(self) -> bool:
+        """Whether a placeholder looks into the text that it stands for."""
+        return any(text.startswith(_REGEX) for text in self.placeholders)
 
     def differences(self, actual: Json, place: str, pointer: str) -> Iterator[Difference]:
         """Every difference, each at its JSON pointer below `pointer`."""
+        if self.holds_hidden and not self.is_kept:
+            actual = redact_json(actual)
         return self._compare(self.expected, actual, place, pointer)
 
     def _compare(self, expected: Json, actual: Json, place: str, pointer: str) -> Iterator[Difference]:
@@ -60,8 +74,20 @@ class JsonEquality:
         elif isinstance(expected, list) and isinstance(actual, list):
             compare = self._compare_unordered if self.any_order else self._compare_items
             yield from compare(expected, actual, place, pointer)
+        elif self._is_doubtful(expected, actual):
+            yield Difference(place, pointer, OPERATOR, expected, actual, Doubt.HIDDEN)
         elif not self._is_same(expected, actual):
             yield Difference(place, pointer, OPERATOR, expected, actual)
+
+    def _is_doubtful(self, expected: Json, actual: Json) -> bool:
+        """Whether a placeholder would have to look into what redaction hid."""
+        return (
+            self.is_kept
+            and isinstance(actual, str)
+            and isinstance(expected, str)
+            and expected.startswith(_REGEX)
+            and holds_hidden(actual)
+        )
 
     def _is_same(self, expected: Json, actual: Json) -> bool:
         """Whether two values without members are equal."""
@@ -69,7 +95,7 @@ class JsonEquality:
             placeholder = self.placeholders.get(expected)
             return placeholder(actual) if placeholder else isinstance(actual, str) and expected == actual
         if _is_number(expected) and _is_number(actual):
-            return bool(expected == actual)
+            return exact(expected) == exact(actual)
         return type(expected) is type(actual) and bool(expected == actual)
 
     def _compare_members(

@@ -44,7 +44,9 @@ def _find_reached(stub: Stub, contract: Contract) -> list[Operation]:
     else:
         found = contract.paths.find(matcher.literal_path)
         operations = list(found[0].operations.values()) if found else []
-    return [operation for operation in operations if matcher.method in (None, operation.method)]
+    return [
+        operation for operation in operations if not matcher.methods or operation.method in matcher.methods
+    ]
 
 
 def _reaches(matcher: RequestMatcher, operation: Operation, contract: Contract) -> bool:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from copy import deepcopy
 
 from mockserver.exceptions import StubError
-from mockserver.scripting.differences import Difference, total_distance
-from mockserver.scripting.reading import Reading, keep, name_kind
+from mockserver.scripting.differences import Difference, judge, total_distance
+from mockserver.scripting.reading import Reading, drop_nulls, keep, name_kind
 from mockserver.scripting.request_patterns import RequestPattern, read_pattern
 from mockserver.scripting.subjects import Subject
 from mockserver.types import Json, JsonObject
@@ -24,18 +24,18 @@ __all__ = ["Difference", "RequestMatcher", "read_request_pattern"]
 class RequestMatcher:
     """A request pattern, ready to match. It never changes.
 
-    For an index: `method` in upper case, None for any; `literal_path`, to which the path must be equal
+    For an index: `methods` in upper case, none for any; `literal_path`, to which the path must be equal
     in the spelling of `subjects.normal_path`, None if there is no such path; `literal_query`, a name and
     the text that one of its values must be, or None. `weight` is what its parts count together.
     """
 
-    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "method", "weight")
+    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "methods", "weight")
 
     def __init__(self, pattern: RequestPattern) -> None:
         self._document = pattern.document
         self._parts = pattern.parts
         self.weight = sum(part.weight for part in pattern.parts)
-        self.method = pattern.method
+        self.methods = pattern.methods
         self.literal_path = pattern.literal_path
         self.literal_query = pattern.literal_query
 
@@ -45,7 +45,12 @@ class RequestMatcher:
             yield from part.differences(subject)
 
     def matches(self, subject: Subject) -> bool:
+        """Whether the request surely fits."""
         return next(self.differences(subject), None) is None
+
+    def judge(self, subject: Subject) -> bool | Difference:
+        """Whether the request fits; a difference in doubt where that is not known."""
+        return judge(self.differences(subject))
 
     def distance(self, subject: Subject) -> float:
         """0.0 for a match to 1.0 for nothing in common: the weighted mean over what the pattern asks for."""
@@ -65,16 +70,16 @@ def read_request_pattern(
 ) -> RequestMatcher:
     """Read WireMock's request pattern.
 
-    `pointer` is where the pattern stands in the document that the user wrote. `redact` is applied to every
-    text that is expected literally, as it was applied to the requests; if it is given, what is expected of
-    Authorization and of cookies is hidden as a whole, as it is in requests. Raises StubError with every
+    `pointer` is where the pattern stands in the document that the user wrote. `redact` is applied to what is
+    shown of it; if it is given, what is expected of Authorization and of cookies is hidden as a whole. It
+    matches requests as they came, and redacted ones as far as that can be known. Raises StubError with every
     problem.
     """
     reading = Reading(redact)
     if not isinstance(document, dict):
         reading.refuse(pointer, f"a request pattern must be an object, not {name_kind(document)}")
         raise StubError(reading.problems)
-    pattern = read_pattern(document, pointer, reading)
+    pattern = read_pattern(drop_nulls(document), pointer, reading)
     if pattern is None:
         raise StubError(reading.problems)
     return RequestMatcher(pattern)

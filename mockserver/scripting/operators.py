@@ -14,22 +14,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
-from operator import attrgetter, eq, ge, gt, le, lt
+from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from mockserver import json_codec
 from mockserver.contract.schema_registry import compile_schema
 from mockserver.exceptions import ContractError, MalformedJson
 from mockserver.json_codec import escape_pointer
+from mockserver.redaction import holds_hidden, json_holds_hidden, redact
 from mockserver.regexes import compile_regex
 from mockserver.scripting.content_patterns import (
     AbsentPattern,
     AllOfPattern,
     AnyOfPattern,
+    AnythingPattern,
     AnyValue,
     ContentPattern,
     EachPattern,
-    EqualValue,
+    EqualPattern,
     JsonEqualityPattern,
     JsonPathPattern,
     JsonSchemaPattern,
@@ -68,8 +70,6 @@ def read_values_pattern(document: Json, pointer: str, reading: Reading) -> Value
     pattern = _OPERATORS[operator].read(document, pointer, reading)
     if pattern is None:
         return None
-    if operator == "equalTo" and not document.get("caseInsensitive"):
-        return EqualValue(pattern.document, pattern.document["equalTo"])
     return AnyValue(pattern)
 
 
@@ -110,36 +110,64 @@ def _refuse_member(name: str, pointer: str, reading: Reading, known: Collection[
 
 
 def _text_reader(
+    operator: str, build: Callable[[str], Callable[[str], bool]], *, fits_absence: bool = False
+) -> Reader:
+    """The reader of an operator on texts. `build` makes the test, or raises ValueError with the reason."""
+
+    def read(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+        expected = reading.text(members, operator, pointer)
+        if expected is None:
+            return None
+        try:
+            test = build(expected)
+        except ValueError as error:
+            reading.refuse(f"{pointer}/{operator}", str(error))
+            return None
+        return TextPattern(dict(members), operator, test, fits_absence)
+
+    return read
+
+
+def _literal_reader(
     operator: str,
     build: Callable[[str], Callable[[str], bool]],
     *,
-    redaction: Callable[[Reading], Callable[[str], str]] = lambda reading: keep,
     fits_absence: bool = False,
+    is_whole: bool = False,
 ) -> Reader:
-    """The reader of an operator on texts. `build` makes the test, or raises ValueError with the reason.
+    """The same for an operand that is text, a part of the value or the whole one: it is shown redacted.
 
-    A literal text is redacted as the requests are; a regular expression is not, it would be another one.
+    One that is redacted already, as in a stub that was exported, is compared with what redaction shows.
     """
 
     def read(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
         expected = reading.text(members, operator, pointer)
         if expected is None:
             return None
-        expected = redaction(reading)(expected)
-        try:
-            test = build(expected)
-        except ValueError as error:
-            reading.refuse(f"{pointer}/{operator}", str(error))
-            return None
-        return TextPattern({**members, operator: expected}, operator, test, fits_absence)
+        test = build(expected)
+        if holds_hidden(expected):
+            test = _after(reading.redact_whole, test)
+        shown = (reading.redact_whole if is_whole else reading.redact)(expected)
+        return TextPattern({**members, operator: shown}, operator, test, fits_absence)
 
     return read
 
 
+def _after(redact: Callable[[str], str], test: Callable[[str], bool]) -> Callable[[str], bool]:
+    return lambda text: test(redact(text))
+
+
 def _read_equal_to(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
-    ignores_case = reading.flag(members, "caseInsensitive", pointer)
-    build = _equals_ignoring_case if ignores_case else _equals
-    return _text_reader("equalTo", build, redaction=attrgetter("redact_whole"))(members, pointer, reading)
+    if reading.flag(members, "caseInsensitive", pointer):
+        return _literal_reader("equalTo", _equals_ignoring_case, is_whole=True)(members, pointer, reading)
+    expected = reading.text(members, "equalTo", pointer)
+    if expected is None:
+        return None
+    shown = reading.redact_whole(expected)
+    # A secret is known by its fingerprint here as in the journal, so nobody has to keep it.
+    kept_test = _equals(shown)
+    test = _after(reading.redact_whole, kept_test) if holds_hidden(shown) else _equals(expected)
+    return EqualPattern({**members, "equalTo": shown}, test, kept_test)
 
 
 def _equals(expected: str) -> Callable[[str], bool]:
@@ -240,18 +268,22 @@ def _read_equal_to_json(members: JsonObject, pointer: str, reading: Reading) -> 
     value = _read_json(written, place, reading)
     if value is UNSET:
         return None
-    expected = _redact_texts(value, reading.redact)
+    shown_value = _redact_literals(value) if reading.redact is not keep else value
     placeholders = {}
-    for below, text in find_placeholders(expected):
+    for below, text in find_placeholders(value):
         try:
             placeholders[text] = read_placeholder(text)
         except ValueError as error:
             reading.refuse(place if isinstance(written, str) else place + below, str(error))
-    shown = expected
+    shown = shown_value
     if isinstance(written, str):
-        shown = written if expected == value else json_codec.dumps(expected).decode("utf-8")
-    equality = JsonEquality(expected, placeholders, any_order, extra_elements)
-    return JsonEqualityPattern({**members, "equalToJson": shown}, equality, count_leaves(expected))
+        shown = written if shown_value == value else json_codec.dumps(shown_value).decode("utf-8")
+    has_hidden = json_holds_hidden(shown_value)
+    # As in `_read_equal_to`: where a secret is expected, fingerprints are compared.
+    expected = shown_value if has_hidden else value
+    equality = JsonEquality(expected, placeholders, any_order, extra_elements, False, has_hidden)
+    kept = JsonEquality(shown_value, placeholders, any_order, extra_elements, True, has_hidden)
+    return JsonEqualityPattern({**members, "equalToJson": shown}, equality, kept, count_leaves(value))
 
 
 def _read_json(written: Json, pointer: str, reading: Reading) -> Json | UnsetType:
@@ -265,14 +297,13 @@ def _read_json(written: Json, pointer: str, reading: Reading) -> Json | UnsetTyp
         return UNSET
 
 
-def _redact_texts(value: Json, redact: Callable[[str], str]) -> Json:
+def _redact_literals(value: Json) -> Json:
+    """An expected value as it is shown. Patterns are shown as they are: redacted they would be others."""
     if isinstance(value, str):
-        return redact(value)
+        return value if next(find_placeholders(value), None) else redact(value)
     if isinstance(value, dict):
-        return {redact(name): _redact_texts(item, redact) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_redact_texts(item, redact) for item in value]
-    return value
+        return {redact(name): _redact_literals(item) for name, item in value.items()}
+    return [_redact_literals(item) for item in value] if isinstance(value, list) else value
 
 
 def _read_json_schema(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
@@ -334,7 +365,7 @@ def _read_absent(members: JsonObject, pointer: str, reading: Reading) -> Content
 
 def _read_anything(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
     # The operand means nothing; WireMock writes "anything" or "(always)".
-    return TextPattern(dict(members), "anything", lambda text: True, fits_absence=True)
+    return AnythingPattern(dict(members))
 
 
 def _read_and(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
@@ -358,12 +389,16 @@ def _read_patterns(
     """The patterns of a list such as that of "and"; None if it is refused."""
     items = members[operator]
     place = f"{pointer}/{operator}"
-    if not isinstance(items, list) or not items:
+    if not isinstance(items, list) or all(item is None for item in items):
         reading.refuse(place, f"{operator!r} must be an array of patterns, at least one")
         return None
-    read = [read_content_pattern(item, f"{place}/{index}", reading) for index, item in enumerate(items)]
+    read = [
+        read_content_pattern(item, f"{place}/{index}", reading)
+        for index, item in enumerate(items)
+        if item is not None
+    ]
     patterns = tuple(pattern for pattern in read if pattern is not None)
-    return patterns if len(patterns) == len(items) else None
+    return patterns if len(patterns) == len(read) else None
 
 
 def _list_document(operator: str, patterns: tuple[ContentPattern, ...]) -> JsonObject:
@@ -382,10 +417,8 @@ _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _EACH_OPERATORS = ("hasExactly", "includes")
 _OPERATORS = {
     "equalTo": _Operator(_read_equal_to, ("caseInsensitive",)),
-    "contains": _Operator(_text_reader("contains", _contains, redaction=attrgetter("redact"))),
-    "doesNotContain": _Operator(
-        _text_reader("doesNotContain", _does_not_contain, redaction=attrgetter("redact"), fits_absence=True)
-    ),
+    "contains": _Operator(_literal_reader("contains", _contains)),
+    "doesNotContain": _Operator(_literal_reader("doesNotContain", _does_not_contain, fits_absence=True)),
     "matches": _Operator(_text_reader("matches", _matches)),
     "doesNotMatch": _Operator(_text_reader("doesNotMatch", _does_not_match, fits_absence=True)),
     "equalToJson": _Operator(_read_equal_to_json, ("ignoreArrayOrder", "ignoreExtraElements")),

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from copy import deepcopy
 from decimal import Decimal
 
 from mockserver.exceptions import Problem
 from mockserver.suggestions import suggest
 from mockserver.types import Json, JsonObject
+
+# What stands in these members is data, nulls included.
+_DATA = frozenset({"equalToJson", "matchesJsonSchema"})
+
+
+def drop_nulls(document: Json) -> Json:
+    """A copy of a pattern or a question without the members that are null: clients of some languages write
+    each member that they know. The items of an array stay where they are."""
+    if isinstance(document, dict):
+        return {
+            name: deepcopy(value) if name in _DATA else drop_nulls(value)
+            for name, value in document.items()
+            if value is not None
+        }
+    return [drop_nulls(item) for item in document] if isinstance(document, list) else document
 
 
 def keep(text: str) -> str:
@@ -18,8 +34,8 @@ def keep(text: str) -> str:
 class Reading:
     """What has been read so far.
 
-    `redact` is for a text that may hold a secret, `redact_whole` for one that is compared with a whole
-    value; `problems` is what was refused, in the order found.
+    `redact` is for a text that may hold a secret, `redact_whole` hides a whole value as the journal does in
+    that place; `problems` is what was refused, in the order found.
     """
 
     __slots__ = ("problems", "redact", "redact_whole")
@@ -35,7 +51,7 @@ class Reading:
             return self
         reading = Reading(self.redact)
         reading.problems = self.problems
-        reading.redact_whole = lambda text: hide(text) if self.redact(text) == text else self.redact(text)
+        reading.redact_whole = hide
         return reading
 
     def refuse(self, pointer: str, message: str) -> None:

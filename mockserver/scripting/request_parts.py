@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from mockserver.redaction import holds_hidden
 from mockserver.scripting.content_patterns import ContentPattern, ValuesPattern
-from mockserver.scripting.differences import Difference
+from mockserver.scripting.differences import Difference, Doubt
 from mockserver.scripting.subjects import Subject
 
 # WireMock's weights (RequestPattern.java). All headers together count 1.0, and so does each other group.
@@ -31,44 +32,60 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MethodPart:
-    """The method, in upper case."""
+    """The method, one of several, in upper case. `methods` are as they came, `shown` redacted."""
 
-    method: str
+    methods: tuple[str, ...]
+    shown: tuple[str, ...]
 
     weight: ClassVar = METHOD_WEIGHT
     size: ClassVar = 1
 
     def differences(self, subject: Subject) -> Iterable[Difference]:
-        if subject.method == self.method:
+        if subject.method in (self.shown if subject.view.is_kept else self.methods):
             return ()
-        return (Difference("method", "", "equalTo", self.method, subject.method),)
+        expected = self.shown[0] if len(self.shown) == 1 else list(self.shown)
+        return (Difference("method", "", "equalTo", expected, subject.method),)
 
 
 @dataclass(frozen=True, slots=True)
 class UrlPart:
-    """A test of the path (`place` "path") or of path and query ("url")."""
+    """A test of the path (`place` "path") or of path and query ("url").
+
+    A path that reaches the same operations with and without its last slash is tried both ways. `kept_test`
+    is for a URL in which something was hidden; None where only the URL that came could be tested.
+    """
 
     place: str
     operator: str
     expected: str
     test: Callable[[str], bool]
+    kept_test: Callable[[str], bool] | None = None
 
     weight: ClassVar = URL_WEIGHT
     size: ClassVar = 1
 
     def differences(self, subject: Subject) -> Iterable[Difference]:
-        actual = subject.path if self.place == "path" else subject.url
-        if self.test(actual):
+        is_path = self.place == "path"
+        actual, other = (subject.path, subject.other_path) if is_path else (subject.url, subject.other_url)
+        test: Callable[[str], bool] | None = self.test
+        if subject.view.is_kept and holds_hidden(actual):
+            test = self.kept_test
+        if test is not None and (test(actual) or (other is not None and test(other))):
             return ()
-        return (Difference(self.place, "", self.operator, self.expected, actual),)
+        doubt = Doubt.HIDDEN if test is None else None
+        return (Difference(self.place, "", self.operator, self.expected, actual, doubt),)
 
 
 @dataclass(frozen=True, slots=True)
 class ValuesPart:
-    """The values of one name: a query parameter, a header, a cookie, a form field, a path parameter."""
+    """The values of one name: a query parameter, a header, a cookie, a form field, a path parameter.
+
+    `shown_name` is the name, and `pointer` leads to it, as redaction leaves it.
+    """
 
     place: str
     name: str
+    shown_name: str
     pointer: str
     find: FindValues
     pattern: ValuesPattern
@@ -79,7 +96,11 @@ class ValuesPart:
         return self.pattern.size
 
     def differences(self, subject: Subject) -> Iterable[Difference]:
-        return self.pattern.differences(self.find(subject).get(self.name, ()), self.place, self.pointer)
+        view = subject.view
+        if view.is_kept and subject.is_cut and self.place == "body":
+            return (Difference(self.place, self.pointer, "anything", None, None, Doubt.CUT),)
+        values = self.find(subject).get(self.shown_name if view.is_kept else self.name, ())
+        return self.pattern.differences(values, view, self.place, self.pointer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from operator import attrgetter
 
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.json_codec import escape_pointer
-from mockserver.redaction import SECRET_HEADERS, hide, redact, redact_header
+from mockserver.redaction import SECRET_HEADERS, hide, holds_hidden, redact_header
 from mockserver.regexes import compile_regex
-from mockserver.scripting.content_patterns import AnyValue, EqualValue, TextPattern, ValuesPattern
+from mockserver.scripting.content_patterns import AnyValue, EqualPattern, ValuesPattern
 from mockserver.scripting.operators import read_content_pattern, read_values_pattern
 from mockserver.scripting.reading import Reading, name_kind
 from mockserver.scripting.request_parts import BodyPart, FindValues, MethodPart, Part, UrlPart, ValuesPart
@@ -30,7 +30,7 @@ class RequestPattern:
 
     document: JsonObject
     parts: tuple[Part, ...]
-    method: str | None
+    methods: tuple[str, ...]
     literal_path: str | None
     literal_query: tuple[str, str] | None
 
@@ -38,7 +38,7 @@ class RequestPattern:
 def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> RequestPattern | None:
     """Read a request pattern that stands at `pointer`; None if anything was refused."""
     _check_members(document, pointer, reading)
-    method = _read_method(document, pointer, reading)
+    methods = _read_methods(document, pointer, reading)
     url = _read_url(document, pointer, reading)
     groups = {member: _read_values(document, member, pointer, reading, url) for member in _GROUPS}
     credentials = _read_credentials(document, pointer, reading)
@@ -46,7 +46,7 @@ def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> Reques
     if reading.problems:
         return None
     parts: tuple[Part, ...] = (
-        *([MethodPart(method)] if method else []),
+        *([MethodPart(methods, tuple(map(reading.redact, methods)))] if methods else []),
         *([url.part] if url else []),
         *(part for group in groups.values() for part in group),
         *([credentials.part] if credentials else []),
@@ -55,7 +55,7 @@ def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> Reques
     return RequestPattern(
         _show(document, url, groups, credentials, body),
         parts,
-        method,
+        methods,
         url.literal_path if url else None,
         _find_literal_query(groups["queryParameters"]),
     )
@@ -93,11 +93,23 @@ def _check_members(document: JsonObject, pointer: str, reading: Reading) -> None
             reading.refuse(pointer, f"{' and '.join(given)} cannot be given together")
 
 
-def _read_method(document: JsonObject, pointer: str, reading: Reading) -> str | None:
-    method = reading.text(document, "method", pointer) if "method" in document else None
-    if method is not None and not _TOKEN.fullmatch(method):
-        reading.refuse(f"{pointer}/method", f"{method!r} is no method such as POST, nor ANY")
-    return None if method is None or method.upper() == "ANY" else method.upper()
+def _read_methods(document: JsonObject, pointer: str, reading: Reading) -> tuple[str, ...]:
+    """The methods that are meant, in upper case; empty for any."""
+    given = document.get("method", "ANY")
+    methods: list[str] = []
+    for index, item in enumerate(given if isinstance(given, list) else [given]):
+        place = f"{pointer}/method/{index}" if isinstance(given, list) else f"{pointer}/method"
+        if item is None:
+            continue
+        if not isinstance(item, str):
+            reading.refuse(place, f"'method' must be text, or an array of texts, not {name_kind(item)}")
+        elif not _TOKEN.fullmatch(item):
+            reading.refuse(place, f"{item!r} is no method such as POST, nor ANY")
+        else:
+            methods.append(item.upper())
+    if isinstance(given, list) and not methods:
+        reading.refuse(f"{pointer}/method", "'method' must name at least one method")
+    return () if "ANY" in methods else tuple(dict.fromkeys(methods))
 
 
 def _read_url(document: JsonObject, pointer: str, reading: Reading) -> _Url | None:
@@ -118,14 +130,19 @@ def _read_literal_url(member: str, text: str, reading: Reading) -> _Url:
         raise ValueError(f"{text!r} must start with '/'")
     if member == "urlPath" and "?" in text:
         raise ValueError("'urlPath' has no query; use 'url', or 'queryParameters'")
-    expected = reading.hiding(redact).redact_whole(text)
-    normal = _normal_url(expected)
-
-    def is_equal(actual: str) -> bool:
-        return actual == expected or _normal_url(actual) == normal
-
+    expected = reading.redact(text)
+    is_equal, is_shown_equal = _equals_url(text), _equals_url(expected)
+    if holds_hidden(expected):
+        # A secret is known by its fingerprint.
+        is_equal = lambda actual: is_shown_equal(reading.redact(actual))  # noqa: E731
     place = "path" if member == "urlPath" else "url"
-    return _Url(member, UrlPart(place, "equalTo", expected, is_equal), expected.partition("?")[0])
+    part = UrlPart(place, "equalTo", expected, is_equal, is_shown_equal)
+    return _Url(member, part, expected.partition("?")[0])
+
+
+def _equals_url(expected: str) -> Callable[[str], bool]:
+    normal = _normal_url(expected)
+    return lambda actual: actual == expected or _normal_url(actual) == normal
 
 
 def _normal_url(url: str) -> str:
@@ -153,7 +170,10 @@ def _read_path_template(member: str, text: str, reading: Reading) -> _Url:
     def is_reached(actual: str) -> bool:
         return templates.find(actual) is not None
 
-    return _Url(member, UrlPart("path", "matchesPathTemplate", text, is_reached), templates=templates)
+    # What was hidden is one segment, as it was.
+    kept_test = None if holds_hidden(reading.redact(text)) else is_reached
+    part = UrlPart("path", "matchesPathTemplate", text, is_reached, kept_test)
+    return _Url(member, part, templates=templates)
 
 
 def _read_values(
@@ -177,8 +197,9 @@ def _read_values(
         below = f"{place}/{escape_pointer(written)}"
         values = _read_pattern(pattern, below, group, _hiding(reading, member, name))
         if values is not None:
-            at = f"/{escape_pointer(name)}"
-            parts.append(ValuesPart(group.place, name, at, find, values, 1.0 / len(patterns)))
+            shown = reading.redact(name)
+            at = f"/{escape_pointer(shown)}"
+            parts.append(ValuesPart(group.place, name, shown, at, find, values, 1.0 / len(patterns)))
     return parts
 
 
@@ -246,17 +267,26 @@ def _read_credentials(document: JsonObject, pointer: str, reading: Reading) -> _
     if username is None or password is None:
         return None
     header = "Basic " + b64encode(f"{username}:{password}".encode("utf-8", "replace")).decode("ascii")
-    expected = _hiding(reading, "headers", "authorization").redact_whole(header)
+    redact_whole = _hiding(reading, "headers", "authorization").redact_whole
+    shown = redact_whole(header)
+    is_shown_equal = _equals_basic(shown)
+    pattern = AnyValue(
+        EqualPattern({"equalTo": shown}, lambda text: is_shown_equal(redact_whole(text)), is_shown_equal)
+    )
+    find = attrgetter("headers")
+    part = ValuesPart("header", "authorization", "authorization", "/authorization", find, pattern, 1.0)
+    return _Credentials(member, part, shown != header)
+
+
+def _equals_basic(expected: str) -> Callable[[str], bool]:
+    """Scheme names compare without case (RFC 9110, section 11.1)."""
     value = expected.partition(" ")[2]
 
-    def is_equal(text: str) -> bool:
-        # Scheme names compare without case (RFC 9110, section 11.1).
+    def test(text: str) -> bool:
         scheme, _, actual = text.partition(" ")
         return scheme.lower() == "basic" and actual == value
 
-    pattern = AnyValue(TextPattern({"equalTo": expected}, "equalTo", is_equal))
-    part = ValuesPart("header", "authorization", "/authorization", attrgetter("headers"), pattern, 1.0)
-    return _Credentials(member, part, expected != header)
+    return test
 
 
 def _read_body(document: JsonObject, pointer: str, reading: Reading) -> list[BodyPart]:
@@ -265,8 +295,12 @@ def _read_body(document: JsonObject, pointer: str, reading: Reading) -> list[Bod
     if not isinstance(patterns, list):
         reading.refuse(place, f"'bodyPatterns' must be an array of patterns, not {name_kind(patterns)}")
         return []
-    read = [read_content_pattern(item, f"{place}/{index}", reading) for index, item in enumerate(patterns)]
-    return [BodyPart(pattern, 1.0 / len(patterns)) for pattern in read if pattern is not None]
+    read = [
+        read_content_pattern(item, f"{place}/{index}", reading)
+        for index, item in enumerate(patterns)
+        if item is not None
+    ]
+    return [BodyPart(pattern, 1.0 / len(read)) for pattern in read if pattern is not None]
 
 
 def _show(
@@ -284,7 +318,7 @@ def _show(
         if member in document:
             names = zip(document[member], parts, strict=True)
             shown[member] = {name: part.pattern.document for name, part in names}
-    if body:
+    if "bodyPatterns" in document:
         shown["bodyPatterns"] = [part.pattern.document for part in body]
     if credentials is not None and credentials.is_hidden:
         # A password that must not be shown cannot be written as one; read again, the header does the same.
@@ -295,8 +329,8 @@ def _show(
 
 def _find_literal_query(parts: Sequence[ValuesPart]) -> tuple[str, str] | None:
     for part in parts:
-        if isinstance(part.pattern, EqualValue):
-            return part.name, part.pattern.expected
+        if isinstance(part.pattern, AnyValue) and isinstance(part.pattern.pattern, EqualPattern):
+            return part.shown_name, part.pattern.document["equalTo"]
     return None
 
 

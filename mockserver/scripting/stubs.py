@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
 from mockserver.scripting.subjects import Subject
@@ -78,7 +79,8 @@ def _bucket_key(stub: Stub) -> BucketKey:
     if stub.matcher.literal_query is not None:
         return ("query", *stub.matcher.literal_query)
     if stub.matcher.literal_path is not None:
-        return ("path", unquote(stub.matcher.literal_path), stub.matcher.method or "")
+        methods = stub.matcher.methods
+        return ("path", unquote(stub.matcher.literal_path), methods[0] if len(methods) == 1 else "")
     if stub.operation is not None:
         return ("operation", stub.operation, "")
     return _ANY
@@ -88,15 +90,15 @@ _ANY: BucketKey = ("", "", "")
 
 
 def list_bucket_keys(
-    method: str, path: str, query: Mapping[str, Iterable[str]], operation: str | None
+    method: str, paths: Iterable[str], query: Mapping[str, Iterable[str]], operation: str | None
 ) -> tuple[BucketKey, ...]:
-    """Where the stubs are that may answer a request; its query is decoded."""
-    plain = unquote(path) if "%" in path else path
+    """Where the stubs are that may answer a request. `paths` are the spellings of its path; its query is
+    decoded."""
+    plain = [unquote(path) if "%" in path else path for path in paths]
     return (
         _ANY,
         *(() if operation is None else (("operation", operation, ""),)),
-        ("path", plain, ""),
-        ("path", plain, method),
+        *(("path", path, name) for path in plain for name in ("", method)),
         *dict.fromkeys(("query", name, value) for name, values in query.items() for value in values),
     )
 
@@ -226,13 +228,17 @@ class StubBook:
         entries = found[0] if len(found) == 1 else merge(*found)
         return (entry.stub for entry in list(entries))
 
-    def accepts(self, stub: Stub, subject: Subject, operation: str | None) -> bool:
-        """Whether a stub answers a request now: operation, scenario state, and the matcher."""
+    def accepts(self, stub: Stub, subject: Subject, operation: str | None) -> bool | Difference:
+        """Whether a stub answers a request now: operation, scenario state, and the matcher.
+
+        A difference says that this would cost too much to find out; the stub does not answer then.
+        """
         if stub.operation is not None and stub.operation != operation:
             return False
         if stub.scenario is not None and not self.scenarios.allows(stub.scenario):
             return False
-        return stub.matcher.matches(subject)
+        first = next(stub.matcher.differences(subject), None)
+        return first is None or (first if first.doubt is not None else False)
 
     def use(self, stub: Stub) -> None:
         """A stub answers a call: count it, drop it when used up, move its scenario."""

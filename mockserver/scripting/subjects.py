@@ -8,13 +8,37 @@ from urllib.parse import parse_qs, unquote
 
 from mockserver import json_codec
 from mockserver.exceptions import MalformedJson
+from mockserver.redaction import holds_hidden, json_holds_hidden
+from mockserver.scripting.differences import Doubt
 from mockserver.types import UNSET, Json, UnsetType
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
+# So many nodes all JSONPaths together may look at in one request: some hundredths of a second.
+MAX_NODES = 20_000
+
+
+class View:
+    """How a request is looked at, by all patterns together.
+
+    `is_kept` says that it is the redacted copy that the journal keeps, and not the request as it came;
+    `nodes_left` is how many nodes JSONPaths may still look at.
+    """
+
+    __slots__ = ("is_kept", "nodes_left")
+
+    def __init__(self, is_kept: bool = False) -> None:
+        self.is_kept = is_kept
+        self.nodes_left = MAX_NODES
 
 
 class Content(Protocol):
-    """One value that a content pattern looks at."""
+    """One value that a content pattern looks at. `doubt` says why it may not be what came."""
+
+    @property
+    def view(self) -> View: ...
+
+    @property
+    def doubt(self) -> Doubt | None: ...
 
     @property
     def text(self) -> str: ...
@@ -27,9 +51,11 @@ class Content(Protocol):
 class Subject:
     """What a request pattern is matched against; as a Content it stands for its body.
 
-    `path` has no `/~name` prefix and is still percent-encoded; `url` is the path, then "?" and the raw
-    query if there is one; `query` is decoded; `headers` has names in lower case; `path_parameters` are
-    those of the operation that the path reached, decoded. Whoever builds it has redacted it.
+    `path` has no `/~name` prefix and is still percent-encoded; `url` is the path, then "?" and the raw query
+    if there is one; `query` is decoded; `headers` has names in lower case; `path_parameters` are
+    those of the operation that the path reached, decoded. `other_path` is the path with or without its last
+    slash where that reaches the same operations, else None. `is_cut` says that only a part of the body is
+    there.
     """
 
     __slots__ = (
@@ -39,11 +65,14 @@ class Subject:
         "_text",
         "body",
         "headers",
+        "is_cut",
         "method",
+        "other_path",
         "path",
         "path_parameters",
         "query",
         "url",
+        "view",
     )
 
     def __init__(
@@ -56,6 +85,9 @@ class Subject:
         *,
         url: str,
         path_parameters: Mapping[str, str] | None = None,
+        other_path: str | None = None,
+        is_kept: bool = False,
+        is_cut: bool = False,
     ) -> None:
         self.method = method
         self.path = path
@@ -64,6 +96,9 @@ class Subject:
         self.body = body
         self.url = url
         self.path_parameters = path_parameters or {}
+        self.other_path = other_path
+        self.view = View(is_kept)
+        self.is_cut = is_cut
         # What few patterns ask for is made when the first one asks.
         self._text: str | None = None
         self._json: tuple[Json | UnsetType] | None = None
@@ -72,6 +107,20 @@ class Subject:
 
     def __repr__(self) -> str:
         return f"<Subject {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
+
+    @property
+    def other_url(self) -> str | None:
+        """The URL with `other_path`."""
+        if self.other_path is None:
+            return None
+        _, mark, query = self.url.partition("?")
+        return self.other_path + mark + query
+
+    @property
+    def doubt(self) -> Doubt | None:
+        if not self.view.is_kept:
+            return None
+        return Doubt.CUT if self.is_cut else Doubt.HIDDEN if holds_hidden(self.text) else None
 
     @property
     def text(self) -> str:
@@ -113,10 +162,15 @@ class Subject:
 class TextContent:
     """The Content of a text, such as the value of a header."""
 
-    __slots__ = ("text",)
+    __slots__ = ("text", "view")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, view: View) -> None:
         self.text = text
+        self.view = view
+
+    @property
+    def doubt(self) -> Doubt | None:
+        return Doubt.HIDDEN if self.view.is_kept and holds_hidden(self.text) else None
 
     @property
     def json(self) -> Json | UnsetType:
@@ -126,10 +180,15 @@ class TextContent:
 class JsonContent:
     """The Content of a JSON value. Its text is the string itself, else compact JSON."""
 
-    __slots__ = ("json",)
+    __slots__ = ("json", "view")
 
-    def __init__(self, value: Json) -> None:
+    def __init__(self, value: Json, view: View) -> None:
         self.json = value
+        self.view = view
+
+    @property
+    def doubt(self) -> Doubt | None:
+        return Doubt.HIDDEN if self.view.is_kept and json_holds_hidden(self.json) else None
 
     @property
     def text(self) -> str:

@@ -71,7 +71,9 @@ def test_the_text_of_a_parameter_stands_for_a_value_of_its_type(
 ) -> None:
     arguments, violations = read(parameter(schema), values)
     assert arguments == {"p": value}
-    assert isinstance(arguments["p"], type(value)) and isinstance(value, bool) is isinstance(arguments["p"], bool)
+    assert isinstance(arguments["p"], type(value)) and isinstance(value, bool) is isinstance(
+        arguments["p"], bool
+    )
     assert violations == []
 
 

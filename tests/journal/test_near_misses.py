@@ -108,7 +108,7 @@ def test_fitting_is_having_no_difference_and_no_distance(desk: Desk, wanted: Tar
     desk.api.send("GET", "/nowhere", json=UNSENT, key=None)
     for call in desk.journal:
         near = measure(call, wanted)
-        assert (near.distance == 0) == (not near.differences) == wanted.fits(call)
+        assert (near.distance == 0) == (not near.differences) == (wanted.judge(call) is True)
         assert 0 <= near.distance <= 1
 
 

@@ -101,10 +101,10 @@ def test_every_member_of_a_stub_is_read() -> None:
             },
         }
     )
-    assert (stub.id, stub.name, stub.matcher.method, stub.response.status) == (
+    assert (stub.id, stub.name, stub.matcher.methods, stub.response.status) == (
         "7f3c",
         "slow down",
-        "POST",
+        ("POST",),
         429,
     )
     assert (stub.priority, stub.scenario) == (1, ScenarioStep("retry", "Started", "calm"))

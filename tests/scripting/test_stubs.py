@@ -39,14 +39,14 @@ def ask(book: StubBook, url: str, method: str = "GET", operation: str | None = N
     subject, path, query = read(url, method)
     found = [
         stub
-        for stub in book.candidates(list_bucket_keys(method, path, query, operation))
-        if book.accepts(stub, subject, operation)
+        for stub in book.candidates(list_bucket_keys(method, [path], query, operation))
+        if book.accepts(stub, subject, operation) is True
     ]
     return list(dict.fromkeys(stub.id for stub in found))
 
 
 def read(url: str, method: str) -> tuple[Subject, str, dict[str, list[str]]]:
-    subject = make_subject(build_request(method, url), None)
+    subject = make_subject(build_request(method, url), None, None, is_kept=False)
     return subject, subject.path, {name: list(values) for name, values in subject.query.items()}
 
 
@@ -169,4 +169,4 @@ def test_of_many_stubs_only_few_are_asked(contract: Contract, url: str) -> None:
     book.add(make(contract, str(index), request) for index, request in enumerate(requests))
     book.add(make(contract, name, operation=name) for name in itertools.islice(contract.operations, 2))
     _, path, query = read(url, "GET")
-    assert list(book.candidates(list_bucket_keys("GET", path, query, None))) == []
+    assert list(book.candidates(list_bucket_keys("GET", [path], query, None))) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockserver.scripting.subjects import JsonContent, Subject, TextContent, normal_path
+from mockserver.scripting.subjects import JsonContent, Subject, TextContent, View, normal_path
 from mockserver.types import UNSET
 
 
@@ -66,16 +66,16 @@ def test_path_parameters_are_empty_unless_given() -> None:
 
 
 def test_a_text_may_be_json() -> None:
-    assert TextContent("[1]").json == [1]
-    assert TextContent("one").json is UNSET
-    assert TextContent("\ud800").json is UNSET
+    assert TextContent("[1]", View()).json == [1]
+    assert TextContent("one", View()).json is UNSET
+    assert TextContent("\ud800", View()).json is UNSET
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [("plain", "plain"), (1.5, "1.5"), (None, "null"), ({"a": [1, "é"]}, '{"a":[1,"é"]}')]
 )
 def test_the_text_of_json_is_compact_and_of_a_string_itself(value: object, text: str) -> None:
-    assert JsonContent(value).text == text
+    assert JsonContent(value, View()).text == text
 
 
 @pytest.mark.parametrize(
