@@ -31,7 +31,7 @@ from mockserver.journal.verification import (
     unanswerable,
 )
 from mockserver.redaction import redact
-from mockserver.scripting.reading import Reading
+from mockserver.scripting.reading import Reading, drop_nulls
 from mockserver.types import Json
 
 
@@ -115,7 +115,7 @@ def _report(failures: list[Failure]) -> ControlAnswer:
 
 def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
     """`POST /requests/wait-for-count`: the calls that fit a pattern, once there are so many; else 408."""
-    body = call.object()
+    body = drop_nulls(call.object())
     reading = Reading(redact)
     for name in body:
         if name not in _WAITING:
@@ -155,7 +155,7 @@ _WAITING = ("pattern", "count", "timeoutMillis")
 
 def _read_seconds(call: ControlCall) -> float:
     """`timeoutMillis` in seconds; 0 where it is not given. Raises BadQuestion."""
-    millis = call.object().get("timeoutMillis", 0)
+    millis = drop_nulls(call.object()).get("timeoutMillis", 0)
     limit = round(MAX_WAIT_SECONDS * 1000)
     if isinstance(millis, bool) or not isinstance(millis, int | float) or not 0 <= millis <= limit:
         text = f"'timeoutMillis' must be a number of milliseconds from 0 to {limit}"

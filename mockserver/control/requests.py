@@ -21,7 +21,7 @@ from mockserver.redaction import redact, redact_bytes, redact_header, redact_jso
 from mockserver.request.line import find_other_path
 from mockserver.scripting.differences import judge
 from mockserver.scripting.operators import read_content_pattern
-from mockserver.scripting.reading import Reading
+from mockserver.scripting.reading import Reading, drop_nulls
 from mockserver.scripting.subjects import JsonContent, Subject, View
 from mockserver.types import Headers, Json, JsonObject
 
@@ -230,7 +230,7 @@ def remove_requests(call: ControlCall) -> ControlAnswer:
 def remove_by_metadata(call: ControlCall) -> ControlAnswer:
     """`POST /requests/remove-by-metadata`: those answered by stubs whose metadata fits a content pattern."""
     reading = Reading(redact)
-    pattern = read_content_pattern(call.object(), "", reading)
+    pattern = read_content_pattern(drop_nulls(call.object()), "", reading)
     if pattern is None:
         raise BadQuestion(reading.problems)
 

@@ -21,7 +21,7 @@ from mockserver.scripting.documents import (
     write_stub,
 )
 from mockserver.scripting.operators import read_content_pattern
-from mockserver.scripting.reading import Reading, name_kind
+from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import STARTED, find_states
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import JsonContent, View
@@ -197,7 +197,7 @@ def read_metadata_pattern(document: JsonObject) -> Callable[[JsonObject], bool]:
     Raises StubError.
     """
     reading = Reading()
-    pattern = read_content_pattern(document, "", reading)
+    pattern = read_content_pattern(drop_nulls(document), "", reading)
     if pattern is None:
         raise StubError(reading.problems)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from mockserver.contract import Operation
 from mockserver.contract.validation import CallWarning
@@ -20,7 +21,6 @@ from mockserver.engine.situation import (
 from mockserver.faults import Fault, Phase
 from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import Stub
-from mockserver.scripting.subjects import Subject
 from mockserver.state.resources import StoredAnswer
 
 
@@ -28,11 +28,9 @@ def by_stub(situation: Situation) -> Decision | None:
     """The first stub, in the order of the book, whose matcher fits."""
     head, namespace = situation.head, situation.namespace
     operation = head.shown.operation
-    subject: Subject | None = None
-    for stub in namespace.stubs.candidates(head.line.stub_keys):
-        if subject is None:
-            subject = situation.subject()
-        accepted = namespace.stubs.accepts(stub, subject, operation)
+    subject = cache(situation.subject)
+    for stub in namespace.stubs.candidates(head.line.stub_keys, subject):
+        accepted = namespace.stubs.accepts(stub, subject(), operation)
         if accepted is True:
             return _scripted(situation, stub)
         if accepted is not False and accepted.doubt is not None:

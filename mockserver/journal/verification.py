@@ -29,7 +29,7 @@ from mockserver.json_codec import dumps, escape_pointer
 from mockserver.redaction import redact
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import read_request_pattern
-from mockserver.scripting.reading import Reading, name_kind
+from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.types import Json, JsonObject, UnsetType
 
 MAX_COUNT = 10**9
@@ -86,6 +86,7 @@ def read_verification(document: Json | UnsetType, operations: Collection[str]) -
     """
     if not isinstance(document, dict):
         raise BadQuestion([Problem("a verification must be a JSON object", "")])
+    document = drop_nulls(document)
     reading = Reading(redact)
     _refuse_others(document, _VERIFICATION, "", reading)
     entries = document.get("expected", [])
@@ -98,6 +99,7 @@ def read_verification(document: Json | UnsetType, operations: Collection[str]) -
     expected = [
         _read_expectation(entry, f"/expected/{index}", operations, reading)
         for index, entry in enumerate(entries)
+        if entry is not None
     ]
     in_order, nothing_else = (reading.flag(document, name, "") for name in ("inOrder", "nothingElse"))
     if reading.problems:
@@ -137,6 +139,7 @@ def read_target(pattern: Json, pointer: str, operations: Collection[str]) -> Tar
 
     `pointer` is where it stands. Raises BadQuestion with every problem.
     """
+    pattern = drop_nulls(pattern)
     reading = Reading(redact)
     target = None
     if not isinstance(pattern, dict):

@@ -14,7 +14,7 @@ from mockserver.contract import Contract, Operation, PathItem
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.json_codec import dumps_canonical
 from mockserver.redaction import redact
-from mockserver.scripting.stubs import BucketKey, list_bucket_keys
+from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import Json
 

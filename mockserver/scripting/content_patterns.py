@@ -77,11 +77,15 @@ class TextPattern:
 
 @dataclass(frozen=True, slots=True)
 class EqualPattern:
-    """`equalTo`: one text. `test` judges texts as they came, `kept_test` redacted ones."""
+    """`equalTo`: one text. `test` judges texts as they came, `kept_test` redacted ones.
+
+    `is_exact` says that just the text of the document fits, once it is redacted.
+    """
 
     document: JsonObject
     test: Callable[[str], bool]
     kept_test: Callable[[str], bool]
+    is_exact: bool = True
 
     size: ClassVar = 1
     concerns_absence: ClassVar = False
@@ -176,11 +180,13 @@ class JsonSchemaPattern:
 class JsonPathPattern:
     """A JSONPath that selects something, or with an inner pattern something that fits it.
 
-    The differences are those of the selected value that comes closest, at its own pointer.
+    The differences are those of the selected value that comes closest, at its own pointer. `shown` is the
+    expression, redacted.
     """
 
     document: JsonObject
     path: JsonPath
+    shown: str
     inner: ContentPattern | None
 
     concerns_absence: ClassVar = False
@@ -190,7 +196,7 @@ class JsonPathPattern:
         return self.inner.size if self.inner else 1
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        inner, text = self.inner, self.path.expression
+        inner, text = self.inner, self.shown
         if content is not None and content.doubt is Doubt.CUT:
             return (Difference(place, pointer, "matchesJsonPath", text, None, Doubt.CUT),)
         if content is None or content.json is UNSET:

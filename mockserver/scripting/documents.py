@@ -23,7 +23,7 @@ from mockserver.messages import BODILESS
 from mockserver.redaction import redact, redact_json
 from mockserver.scripting.judgement import judge
 from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
-from mockserver.scripting.reading import Reading, name_kind
+from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import ScenarioStep
 from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
 from mockserver.suggestions import suggest
@@ -80,6 +80,8 @@ def read_stubs(
     stubs: list[Stub | None] = []
     first: dict[str, int] = {}
     for index, item in enumerate(items):
+        if item is None:
+            continue
         stub = _read_stub(item, contract, f"{place}/{index}", new_id, reading)
         stubs.append(stub)
         if stub is not None and first.setdefault(stub.id, index) != index:
@@ -102,11 +104,13 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
     if "operation" not in queue.values:
         queue.refuse("operation", f"is missing; known: {_join(contract.operations)}")
     outcomes = queue.values.get("outcomes")
-    if not isinstance(outcomes, list) or not outcomes:
+    if not isinstance(outcomes, list) or all(outcome is None for outcome in outcomes):
         queue.refuse("outcomes", "must be an array of statuses and outcomes, at least one")
         outcomes = []
     stubs: list[Stub | None] = []
     for index, outcome in enumerate(outcomes):
+        if outcome is None:
+            continue
         place = f"/outcomes/{index}"
         mapping = _write_outcome(outcome, operation, place, reading)
         inner = Reading(redact)
@@ -191,10 +195,10 @@ def _read_stub(
     name = mapping.text("name")
     priority = mapping.whole("priority", 1)
     scenario = _read_scenario(mapping)
-    if mapping.flag("persistent"):
-        mapping.refuse("persistent", "must be false: a stub that shall stay belongs into a file of fixtures")
+    mapping.flag("persistent")
     matcher = _read_matcher(mapping)
     answer = mapping.part("response", "a response", _RESPONSE_MEMBERS, _NO_RESPONSE_MEMBERS)
+    answer.values.pop("fromConfiguredStub", None)
     response = _read_response(answer)
     own = _read_own(mapping, contract)
     if matcher is None:
@@ -216,7 +220,7 @@ def _read_stub(
         own.phase,
         own.hold,
         own.off_contract,
-        {member: shown[member] for member in _STUB_MEMBERS if member in shown and member != "persistent"},
+        {member: shown[member] for member in _STUB_MEMBERS if member in shown and member not in _IGNORED},
     )
     if own.is_sound:
         reading.problems += judge(stub, contract, pointer=pointer)
@@ -225,7 +229,8 @@ def _read_stub(
 
 def _read_id(mapping: _Members) -> str | None:
     texts = {member: mapping.text(member) for member in ("id", "uuid")}
-    given = {member: text for member, text in texts.items() if text is not None}
+    # An empty one is what some clients write for none.
+    given = {member: text for member, text in texts.items() if text}
     for member, text in given.items():
         if not _ID.fullmatch(text):
             mapping.refuse(member, "must be 1 to 100 printable ASCII characters, such as a UUID")
@@ -338,6 +343,8 @@ def _read_headers(part: _Members) -> Headers:
     if not isinstance(headers, dict):
         part.refuse("headers", f"'headers' must be an object of texts, not {name_kind(headers)}")
         return ()
+    if headers:
+        headers = part.values["headers"] = drop_nulls(headers)
     read: list[tuple[bytes, bytes]] = []
     for name, value in headers.items():
         place = f"{part.pointer}/headers/{escape_pointer(name)}"
@@ -351,6 +358,8 @@ def _read_headers(part: _Members) -> Headers:
         values = value if isinstance(value, list) and value else [value]
         for index, item in enumerate(values):
             at = f"{place}/{index}" if isinstance(value, list) and value else place
+            if item is None:
+                continue
             if not isinstance(item, str):
                 part.reading.refuse(at, f"must be text, or an array of texts, not {name_kind(item)}")
             elif not _FIELD_VALUE.fullmatch(item):
@@ -620,14 +629,17 @@ _DISTRIBUTIONS = {
 }
 _SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState")
 _STUB_MEMBERS = (
-    "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent", "metadata",
+    "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent",
+    "insertionIndex", "metadata",
 )  # fmt: skip
+# WireMock writes them into its own files: every stub of a file stays here, in the order of the file.
+_IGNORED = ("persistent", "insertionIndex")
 # What people write for people.
 _NOTES = ("name", "metadata")
 _OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold")
 _RESPONSE_MEMBERS = (
     "status", "statusMessage", "headers", "body", "jsonBody", "base64Body", "fixedDelayMilliseconds",
-    "delayDistribution", "chunkedDribbleDelay", "fault",
+    "delayDistribution", "chunkedDribbleDelay", "fault", "fromConfiguredStub",
 )  # fmt: skip
 _OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
 _SETTINGS = ("fixedDelay", "delayDistribution", "proxyPassThrough")
@@ -639,7 +651,6 @@ _NO_STUB_MEMBERS = {
     **dict.fromkeys(_OWN_MEMBERS, "belongs into 'metadata', there into 'mockserver'"),
     "postServeActions": _NO_CALLS,
     "serveEventListeners": _NO_CALLS,
-    "insertionIndex": "is not offered: stubs count in the order in which they are added",
 }
 _NO_RESPONSE_MEMBERS = {
     "bodyFileName": "is not offered: write the body as 'body', 'jsonBody' or 'base64Body'",
@@ -649,7 +660,6 @@ _NO_RESPONSE_MEMBERS = {
     "removeProxyRequestHeaders": _NO_PROXY,
     "transformers": _NO_TEMPLATES,
     "transformerParameters": _NO_TEMPLATES,
-    "fromConfiguredStub": "is not offered: every answer here is that of its stub",
 }
 # Where in an outcome stands what stands there in its stub; the first that fits counts.
 _OUTCOME_PLACES = (

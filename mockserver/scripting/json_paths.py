@@ -36,13 +36,31 @@ MAX_TOKENS = 100
 
 
 class JsonPath:
-    """One compiled JSONPath expression. It never changes."""
+    """One compiled JSONPath expression. It never changes.
 
-    __slots__ = ("_query", "expression")
+    `holds_hidden` says that it names something that is redacted already, as in a stub that was exported: then
+    it selects from what redaction shows of a value. `has_regex` says that it holds a regular expression.
+    """
+
+    __slots__ = ("_query", "expression", "has_regex", "holds_hidden")
 
     def __init__(self, expression: str, query: JSONPathQuery) -> None:
         self.expression = expression
         self._query = query
+        self.holds_hidden = holds_hidden(expression)
+        self.has_regex = "match(" in expression or "search(" in expression
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """The names of the members that lead to the one value that is selected; None for any other path."""
+        names: list[str] = []
+        for segment in self._query.segments:
+            selectors = segment.selectors
+            is_child = not isinstance(segment, JSONPathRecursiveDescentSegment)
+            if not is_child or len(selectors) != 1 or not isinstance(selectors[0], NameSelector):
+                return None
+            names.append(selectors[0].name)
+        return tuple(names)
 
     def search(self, value: Json, view: View) -> Search:
         """Evaluate the expression, as far as the nodes that the view may still look at reach.
@@ -50,6 +68,8 @@ class JsonPath:
         A filter at the root of an object, `$[?(@.name == 'x')]`, asks the object itself, as WireMock's engine
         does.
         """
+        if self.holds_hidden and not view.is_kept:
+            value = redact_json(value)
         return Search(self._query, value, view)
 
 

@@ -13,6 +13,7 @@ from copy import deepcopy
 
 from mockserver.exceptions import StubError
 from mockserver.scripting.differences import Difference, judge, total_distance
+from mockserver.scripting.equalities import find_equalities
 from mockserver.scripting.reading import Reading, drop_nulls, keep, name_kind
 from mockserver.scripting.request_patterns import RequestPattern, read_pattern
 from mockserver.scripting.subjects import Subject
@@ -26,10 +27,11 @@ class RequestMatcher:
 
     For an index: `methods` in upper case, none for any; `literal_path`, to which the path must be equal
     in the spelling of `subjects.normal_path`, None if there is no such path; `literal_query`, a name and
-    the text that one of its values must be, or None. `weight` is what its parts count together.
+    the text that one of its values must be, or None; `equalities` what else must be equal. `weight` is what
+    its parts count together.
     """
 
-    __slots__ = ("_document", "_parts", "literal_path", "literal_query", "methods", "weight")
+    __slots__ = ("_document", "_parts", "equalities", "literal_path", "literal_query", "methods", "weight")
 
     def __init__(self, pattern: RequestPattern) -> None:
         self._document = pattern.document
@@ -38,6 +40,7 @@ class RequestMatcher:
         self.methods = pattern.methods
         self.literal_path = pattern.literal_path
         self.literal_query = pattern.literal_query
+        self.equalities = find_equalities(pattern.parts)
 
     def differences(self, subject: Subject) -> Iterator[Difference]:
         """Everything in which the request differs from the pattern, found one by one."""

@@ -352,11 +352,14 @@ def _read_json_path(members: JsonObject, pointer: str, reading: Reading) -> Cont
     except ValueError as error:
         reading.refuse(at, str(error))
         return None
+    # A regular expression would be another one.
+    shown = expression if path.has_regex else reading.redact(expression)
     if isinstance(written, str):
-        return JsonPathPattern(dict(members), path, None)
+        return JsonPathPattern({**members, "matchesJsonPath": shown}, path, shown, None)
     if inner is None:
         return None
-    return JsonPathPattern({"matchesJsonPath": {**written, **inner.document}}, path, inner)
+    document = {**written, **inner.document, "expression": shown}
+    return JsonPathPattern({"matchesJsonPath": document}, path, shown, inner)
 
 
 def _read_absent(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:

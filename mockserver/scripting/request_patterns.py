@@ -270,9 +270,8 @@ def _read_credentials(document: JsonObject, pointer: str, reading: Reading) -> _
     redact_whole = _hiding(reading, "headers", "authorization").redact_whole
     shown = redact_whole(header)
     is_shown_equal = _equals_basic(shown)
-    pattern = AnyValue(
-        EqualPattern({"equalTo": shown}, lambda text: is_shown_equal(redact_whole(text)), is_shown_equal)
-    )
+    test = lambda text: is_shown_equal(redact_whole(text))  # noqa: E731
+    pattern = AnyValue(EqualPattern({"equalTo": shown}, test, is_shown_equal, is_exact=False))
     find = attrgetter("headers")
     part = ValuesPart("header", "authorization", "authorization", "/authorization", find, pattern, 1.0)
     return _Credentials(member, part, shown != header)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from heapq import merge
-from urllib.parse import unquote
 
 from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
+from mockserver.scripting.stub_index import BucketKey, StubIndex
 from mockserver.scripting.subjects import Subject
 from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
@@ -71,38 +69,6 @@ class StubEntry:
         return self.order < other.order
 
 
-BucketKey = tuple[str, str, str]
-
-
-def _bucket_key(stub: Stub) -> BucketKey:
-    """The narrowest thing that a request must have to be a candidate: found by look-up, not by trying."""
-    if stub.matcher.literal_query is not None:
-        return ("query", *stub.matcher.literal_query)
-    if stub.matcher.literal_path is not None:
-        methods = stub.matcher.methods
-        return ("path", unquote(stub.matcher.literal_path), methods[0] if len(methods) == 1 else "")
-    if stub.operation is not None:
-        return ("operation", stub.operation, "")
-    return _ANY
-
-
-_ANY: BucketKey = ("", "", "")
-
-
-def list_bucket_keys(
-    method: str, paths: Iterable[str], query: Mapping[str, Iterable[str]], operation: str | None
-) -> tuple[BucketKey, ...]:
-    """Where the stubs are that may answer a request. `paths` are the spellings of its path; its query is
-    decoded."""
-    plain = [unquote(path) if "%" in path else path for path in paths]
-    return (
-        _ANY,
-        *(() if operation is None else (("operation", operation, ""),)),
-        *(("path", path, name) for path in plain for name in ("", method)),
-        *dict.fromkeys(("query", name, value) for name, values in query.items() for value in values),
-    )
-
-
 class StubBook:
     """The stubs of one namespace, in the order in which they are asked.
 
@@ -114,7 +80,7 @@ class StubBook:
         self._entries: OrderedDict[str, StubEntry] = table("stubs")
         self._uses: OrderedDict[str, int] = table("uses")
         # Made when it is asked for; None where the table was changed by others than the book.
-        self._buckets: dict[BucketKey, list[StubEntry]] | None = {}
+        self._index: StubIndex[StubEntry] | None = StubIndex()
         self.next_number = 1
         self.scenarios = Scenarios(table("scenarios"))
 
@@ -159,8 +125,8 @@ class StubBook:
         self._entries[stub.id] = entry
         if stub.times is not None:
             self._uses[stub.id] = stub.times
-        if self._buckets is not None:
-            _list(self._buckets, entry)
+        if self._index is not None:
+            self._index.add(entry)
 
     def replace(self, stub: Stub) -> None:
         """A new version of a stub, in the place of the old one in the order."""
@@ -187,46 +153,29 @@ class StubBook:
         return True
 
     def _unlist(self, entry: StubEntry) -> None:
-        if self._buckets is None:
-            return
-        key = _bucket_key(entry.stub)
-        bucket = self._buckets[key]
-        bucket.remove(entry)
-        if not bucket:
-            del self._buckets[key]
+        if self._index is not None:
+            self._index.remove(entry)
 
     def forget_index(self) -> None:
         """The table of stubs was changed by others than the book."""
-        self._buckets = None
-
-    def _index(self) -> dict[BucketKey, list[StubEntry]]:
-        buckets: dict[BucketKey, list[StubEntry]] = {}
-        for entry in self._entries.values():
-            _list(buckets, entry)
-        self._buckets = buckets
-        return buckets
+        self._index = None
 
     def clear(self) -> None:
         """Take out all stubs and forget the states of their scenarios."""
         self._entries.clear()
         self._uses.clear()
-        self._buckets = {}
+        self._index = StubIndex()
         self.next_number = 1
         self.scenarios.reset()
 
-    def candidates(self, keys: Iterable[BucketKey]) -> Iterator[Stub]:
+    def candidates(self, keys: Iterable[BucketKey], subject: Callable[[], Subject]) -> list[Stub]:
         """The stubs that may answer a request, in order; what they match has still to be asked.
 
-        `keys` are the request's (`list_bucket_keys`).
+        `keys` are the request's (`list_bucket_keys`), `subject` gives the request itself.
         """
-        buckets = self._buckets
-        if buckets is None:
-            buckets = self._index()
-        if buckets.keys().isdisjoint(keys):
-            return iter(())
-        found = [bucket for bucket in map(buckets.get, keys) if bucket is not None]
-        entries = found[0] if len(found) == 1 else merge(*found)
-        return (entry.stub for entry in list(entries))
+        if self._index is None:
+            self._index = StubIndex(self._entries.values())
+        return [entry.stub for entry in self._index.find(keys, subject)]
 
     def accepts(self, stub: Stub, subject: Subject, operation: str | None) -> bool | Difference:
         """Whether a stub answers a request now: operation, scenario state, and the matcher.
@@ -265,7 +214,3 @@ class StubBook:
         self.scenarios.states.update(other.scenarios.states)
         self.next_number = other.next_number
         self.forget_index()
-
-
-def _list(buckets: dict[BucketKey, list[StubEntry]], entry: StubEntry) -> None:
-    insort(buckets.setdefault(_bucket_key(entry.stub), []), entry)

@@ -75,7 +75,7 @@ def load_fixtures(folder: Path, contract: Contract) -> Fixtures:
         accounts=collect(lambda: _read_accounts(folder / "accounts.json"), {}),
         keys=collect(lambda: _read_keys(folder / "keys.json"), ()),
         errors=collect(lambda: _read_errors(errors), {}),
-        stubs=collect(lambda: _read_stubs(folder / "stubs", contract), ()),
+        stubs=collect(lambda: _read_stubs(folder, contract), ()),
     )
     if problems:
         raise FixtureError(problems)
@@ -239,14 +239,17 @@ def _read_errors(path: Path) -> dict[int, dict[str, str]]:
 
 
 def _read_stubs(folder: Path, contract: Contract) -> tuple[Stub, ...]:
-    """The stubs of all files, in the order of the file names. Ids that a file leaves out count through it."""
-    if not folder.is_dir():
-        return ()
+    """The stubs of all files in `stubs` and, as WireMock calls it, `mappings`, with the folders below them.
+
+    They are in the order of the file names. Ids that a file leaves out count through it.
+    """
     stubs: list[Stub] = []
     problems: list[Problem] = []
     places: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.json")):
-        series, count = UuidSeries(Seed("stub", path.name)), iter(range(2**48))
+    places_of_stubs = (folder / name for name in ("stubs", "mappings"))
+    for path in (path for place in places_of_stubs for path in sorted(place.rglob("*.json"))):
+        name = path.relative_to(folder).parts[1:]
+        series, count = UuidSeries(Seed("stub", "/".join(name))), iter(range(2**48))
         try:
             document = read_document(path, error=FixtureError)
             new_id = lambda series=series, count=count: series.number(next(count))  # noqa: E731
@@ -255,12 +258,15 @@ def _read_stubs(folder: Path, contract: Contract) -> tuple[Stub, ...]:
                 other = places.setdefault(stub.id, path)
                 if other != path:
                     problems.append(
-                        Problem(f"{stub.id!r} is the id of a stub in {other.name} as well", file=str(path))
+                        Problem(
+                            f"{stub.id!r} is the id of a stub in {other.relative_to(folder)} as well",
+                            file=str(path),
+                        )
                     )
             stubs += read
         except InvalidInput as error:
             problems += error.problems
-    if problems and folder == packaged_folder("fixtures") / "stubs":
+    if problems and folder == packaged_folder("fixtures"):
         # Those that come with the package are for its own contract; another need not document the same.
         return ()
     if problems:

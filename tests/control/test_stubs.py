@@ -481,7 +481,7 @@ def test_an_id_belongs_to_one_stub_of_all_files(engine: Engine, tmp_path: Path) 
     (tmp_path / "stubs").mkdir()
     for name in ("a.json", "b.json"):
         (tmp_path / "stubs" / name).write_text(json.dumps(stub("s", id="same")))
-    with pytest.raises(FixtureError, match=r"b\.json: 'same' is the id of a stub in a\.json as well"):
+    with pytest.raises(FixtureError, match=r"b\.json: 'same' is the id of a stub in stubs/a\.json as well"):
         load_fixtures(tmp_path, engine.contract)
 
 

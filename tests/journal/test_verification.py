@@ -377,7 +377,7 @@ def test_what_is_no_question_is_refused(document: Any, problems: list[str]) -> N
     assert refusals(document) == problems
 
 
-@pytest.mark.parametrize("count", [-1, 1.5, True, "2", None, 10**10])
+@pytest.mark.parametrize("count", [-1, 1.5, True, "2", 10**10])
 def test_a_count_is_a_whole_number(count: Any) -> None:
     (problem,) = refusals({"expected": [CREATE | {"exactly": count}]})
     assert problem.startswith("#/expected/0/exactly: ")

@@ -147,14 +147,16 @@ def test_an_empty_list_of_something_not_offered_asks_for_nothing() -> None:
     assert "postServeActions" not in write_stub(stub)
 
 
-@pytest.mark.parametrize("given", [{"id": "a-1"}, {"uuid": "a-1"}, {"id": "a-1", "uuid": "a-1"}])
+@pytest.mark.parametrize(
+    "given", [{"id": "a-1"}, {"uuid": "a-1"}, {"id": "a-1", "uuid": "a-1"}, {"id": "", "uuid": "a-1"}]
+)
 def test_the_id_may_stand_in_either_member_and_is_written_in_both(given: dict[str, str]) -> None:
     stub = read(given)
     assert stub.id == "a-1"
     assert list(write_stub(stub).items())[:2] == [("id", "a-1"), ("uuid", "a-1")]
 
 
-@pytest.mark.parametrize("id", ["", "x" * 101, "ünï", "a\nb"])
+@pytest.mark.parametrize("id", ["x" * 101, "ünï", "a\nb"])
 def test_an_id_is_short_printable_ascii(id: str) -> None:
     assert find_pointers({"id": id}) == ["/id"]
 
@@ -169,7 +171,7 @@ def test_every_problem_of_a_stub_is_found_at_once() -> None:
     document = {
         "nme": "x",
         "priority": 0,
-        "persistent": True,
+        "persistent": "yes",
         "requiredScenarioState": "a",
         "times": 3,
         "request": {"urlPat": "/", "method": 3},
@@ -198,7 +200,6 @@ def test_every_problem_of_a_stub_is_found_at_once() -> None:
     [
         ({"nme": "x"}, "'nme' is no member of a stub; did you mean 'name'?"),
         ({"times": 2}, "'times' belongs into 'metadata', there into 'mockserver'"),
-        ({"persistent": True}, "must be false: a stub that shall stay belongs into a file of fixtures"),
         ({"priority": 1.5}, "must be a whole number of at least 1, not 1.5"),
         ({"priority": True}, "must be a whole number of at least 1, not a boolean"),
         ({"newScenarioState": "b"}, "'newScenarioState' needs 'scenarioName'"),
@@ -390,7 +391,7 @@ def test_a_header_value_breaks_no_line(value: str) -> None:
     assert find_response_problem(statusMessage=value)[0] == "/statusMessage"
 
 
-@pytest.mark.parametrize("value", [3, None, True, {}, []])
+@pytest.mark.parametrize("value", [3, True, {}, []])
 def test_a_header_value_is_text(value: Any) -> None:
     pointer, message = find_response_problem(headers={"X": value})
     assert (pointer, message[:37]) == ("/headers/X", "must be text, or an array of texts, n")

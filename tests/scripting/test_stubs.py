@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,11 +15,29 @@ from mockserver.contract import Contract
 from mockserver.journal.call import make_subject
 from mockserver.messages import build_request
 from mockserver.scripting.documents import read_stub
-from mockserver.scripting.stubs import Stub, StubBook, list_bucket_keys
+from mockserver.scripting.stub_index import MAX_COMBINATIONS, list_bucket_keys
+from mockserver.scripting.stubs import Stub, StubBook
 from mockserver.scripting.subjects import Subject
+from mockserver.types import UNSET
 
 PATHS = ["/v1/api-keys/", "/a", "/a/b", "/a%2Fb", "/%61", "/a%20b"]
 OPERATION = "createApiKey"
+KEY = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+HEADERS = ["one", "two", f"Bearer {KEY}", "Bearer sk_test_other", "Basic YTpi"]
+VALUES: list[Any] = [
+    1,
+    1.0,
+    True,
+    None,
+    "1",
+    "x",
+    KEY,
+    [1],
+    {},
+    "${json-unit.any-string}",
+    Decimal("1.50"),
+    1.5,
+]
 
 
 def make(contract: Contract, name: str, request: dict[str, Any] | None = None, **own: Any) -> Stub:
@@ -34,19 +54,29 @@ def make(contract: Contract, name: str, request: dict[str, Any] | None = None, *
     return read_stub(document, contract, new_id=str)
 
 
-def ask(book: StubBook, url: str, method: str = "GET", operation: str | None = None) -> list[str]:
+def ask(
+    book: StubBook,
+    url: str,
+    method: str = "GET",
+    operation: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    body: Any = UNSET,
+) -> list[str]:
     """The ids of the stubs that accept a request, in the order in which they are asked."""
-    subject, path, query = read(url, method)
+    subject, path, query = read(url, method, headers, body)
     found = [
         stub
-        for stub in book.candidates(list_bucket_keys(method, [path], query, operation))
+        for stub in book.candidates(list_bucket_keys(method, [path], query, operation), lambda: subject)
         if book.accepts(stub, subject, operation) is True
     ]
     return list(dict.fromkeys(stub.id for stub in found))
 
 
-def read(url: str, method: str) -> tuple[Subject, str, dict[str, list[str]]]:
-    subject = make_subject(build_request(method, url), None, None, is_kept=False)
+def read(
+    url: str, method: str, headers: Mapping[str, str] | None = None, body: Any = UNSET
+) -> tuple[Subject, str, dict[str, list[str]]]:
+    request = build_request(method, url, headers=headers, json=body)
+    subject = make_subject(request, None, None, is_kept=False)
     return subject, subject.path, {name: list(values) for name, values in subject.query.items()}
 
 
@@ -63,7 +93,34 @@ patterns = st.fixed_dictionaries(
             ),
             max_size=2,
         ),
+        "headers": st.dictionaries(
+            st.sampled_from(["X-Key", "authorization"]),
+            st.sampled_from(HEADERS).flatmap(
+                lambda text: st.sampled_from([
+                    {"equalTo": text}, {"and": [{"equalTo": text}, {"anything": ""}]}, {"contains": text[:3]},
+                    {"equalTo": text.upper(), "caseInsensitive": True}, {"not": {"equalTo": text}},
+                ])
+            ),
+            max_size=2,
+        ),
+        "bodyPatterns": st.lists(
+            st.one_of(
+                st.sampled_from(VALUES).map(lambda value: {"equalToJson": {"a": value}}),
+                st.sampled_from(VALUES).map(
+                    lambda value: {"equalToJson": {"b": {"c": value}}, "ignoreExtraElements": True}
+                ),
+                st.sampled_from(["1", "x", KEY, "null", "[1]", "1.50"]).map(
+                    lambda text: {"matchesJsonPath": {"expression": "$.b.c", "equalTo": text}}
+                ),
+                st.just({"matchesJsonPath": "$.a"}),
+            ),
+            max_size=2,
+        ),
     },
+)  # fmt: skip
+headers = st.dictionaries(st.sampled_from(["X-Key", "Authorization"]), st.sampled_from(HEADERS), max_size=2)
+bodies = st.fixed_dictionaries(
+    {}, optional={"a": st.sampled_from(VALUES), "b": st.sampled_from(VALUES).map(lambda value: {"c": value})}
 )
 options = st.fixed_dictionaries(
     {},
@@ -86,6 +143,8 @@ urls = st.builds(
     urls,
     st.sampled_from(["GET", "POST"]),
     st.sampled_from([None, OPERATION]),
+    headers,
+    bodies,
 )
 def test_the_index_leaves_out_no_stub_and_keeps_the_order(
     contract: Contract,
@@ -93,17 +152,23 @@ def test_the_index_leaves_out_no_stub_and_keeps_the_order(
     url: str,
     method: str,
     operation: str | None,
+    headers: dict[str, str],
+    body: Any,
 ) -> None:
     stubs = [make(contract, str(index), request, **own) for index, (request, own) in enumerate(written)]
     book = StubBook()
     book.add(stubs)
-    subject, _, _ = read(url, method)
+    subject, _, _ = read(url, method, headers, body)
     fitting = [stub for stub in stubs if book.accepts(stub, subject, operation)]
     # Lowest number first; among equals those with `times`, oldest first; then newest first.
     counted = [stub for stub in fitting if stub.times is not None]
     others = [stub for stub in reversed(fitting) if stub.times is None]
     expected = sorted(counted + others, key=lambda stub: stub.priority)
-    assert ask(book, url, method, operation) == [stub.id for stub in expected]
+    assert ask(book, url, method, operation, headers, body) == [stub.id for stub in expected]
+    for stub in stubs[::2]:
+        book.remove(stub.id)
+    left = [stub.id for stub in expected if stub not in stubs[::2]]
+    assert ask(book, url, method, operation, headers, body) == left
 
 
 def test_a_stub_is_gone_when_it_is_used_up(contract: Contract) -> None:
@@ -169,4 +234,23 @@ def test_of_many_stubs_only_few_are_asked(contract: Contract, url: str) -> None:
     book.add(make(contract, str(index), request) for index, request in enumerate(requests))
     book.add(make(contract, name, operation=name) for name in itertools.islice(contract.operations, 2))
     _, path, query = read(url, "GET")
-    assert list(book.candidates(list_bucket_keys("GET", [path], query, None))) == []
+    assert list(book.candidates(list_bucket_keys("GET", [path], query, None), pytest.fail)) == []
+
+
+def test_stubs_that_differ_in_headers_or_bodies_only_are_looked_up(contract: Contract) -> None:
+    book = StubBook()
+    for index in range(100):
+        headers = {"X-Tenant": {"equalTo": f"t{index}"}}
+        path = {"matchesJsonPath": {"expression": "$.order.id", "equalTo": str(index)}}
+        equal = {"equalToJson": {"order": {"number": index}}, "ignoreExtraElements": True}
+        book.add([
+            make(contract, f"h{index}", {"urlPath": "/a", "headers": headers}),
+            make(contract, f"p{index}", {"urlPath": "/a", "bodyPatterns": [path]}),
+            make(contract, f"j{index}", {"urlPath": "/a", "bodyPatterns": [equal]}),
+        ])  # fmt: skip
+    subject, path_, query = read("/a", "POST", {"X-Tenant": "t7"}, {"order": {"id": "8", "number": 9.0}})
+    keys = list_bucket_keys("POST", [path_], query, None)
+    assert [stub.id for stub in book.candidates(keys, lambda: subject)] == ["j9", "p8", "h7"]
+    twice = {"x-tenant": [f"t{index}" for index in range(MAX_COMBINATIONS + 1)]}
+    subject = Subject("POST", "/a", {}, twice, b"", url="/a")
+    assert len(book.candidates(keys, lambda: subject)) == 100, "too many values to look up: all are tried"

@@ -63,6 +63,8 @@ def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None
                 {"request": {"urlPath": "/a2"}, "response": {"status": 200}},
             ]
         },
+        "stubs/sub/deep/x.json": {"request": {"urlPath": "/x"}, "response": {"status": 200}},
+        "mappings/m.json": {"request": {"urlPath": "/m"}, "response": {"status": 200}, "persistent": True},
         "stubs/readme.txt": "no stub",
     }
     fixtures = load_fixtures(write_files(tmp_path, files), contract)
@@ -79,10 +81,10 @@ def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None
         "The request failed with status 500.",
     )
     paths = [stub.document["request"]["urlPath"] for stub in fixtures.stubs]
-    assert paths == ["/a1", "/a2", "/b"]
+    assert paths == ["/a1", "/a2", "/b", "/x", "/m"]
     again = load_fixtures(tmp_path, contract)
     assert [stub.id for stub in again.stubs] == [stub.id for stub in fixtures.stubs]
-    assert len({stub.id for stub in fixtures.stubs}) == 3
+    assert len({stub.id for stub in fixtures.stubs}) == 5
 
 
 def test_the_texts_of_keys_are_not_kept(tmp_path: Path, contract: Contract) -> None:

@@ -1,0 +1,152 @@
+"""The index of a book of stubs: which of them a request can fit at all, found by look-up, not by trying.
+
+First by the request line: path, query, operation. Then, where stubs ask for headers or members of a JSON body
+that must be equal to something, by those:
+
+    /v1/api-keys/  POST   ->   (header x-tenant, json /account_id)   ->   (t-17, acct_1)   ->   stubs in order
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from heapq import merge
+from itertools import product
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from urllib.parse import unquote
+
+from mockserver.scripting.equalities import Name, find_values
+from mockserver.scripting.matchers import RequestMatcher
+from mockserver.scripting.subjects import Subject
+
+BucketKey = tuple[str, str, str]
+# What is looked up of a request: the names, and what stands under each.
+_Names = tuple[Name, ...]
+_Values = tuple[object, ...]
+
+# So many combinations of repeated values are looked up; beyond that all stubs with these names are tried.
+MAX_COMBINATIONS = 64
+# So many names of one stub are looked up.
+_MAX_NAMES = 8
+
+
+class Indexed(Protocol):
+    """A stub, as far as the index looks at it."""
+
+    @property
+    def matcher(self) -> RequestMatcher: ...
+
+    @property
+    def operation(self) -> str | None: ...
+
+
+class Entry(Protocol):
+    """A stub in a book; entries are in the order in which they are asked."""
+
+    @property
+    def stub(self) -> Indexed: ...
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def list_bucket_keys(
+    method: str, paths: Iterable[str], query: Mapping[str, Iterable[str]], operation: str | None
+) -> tuple[BucketKey, ...]:
+    """Where the stubs are that may answer a request. `paths` are the spellings of its path; its query is
+    decoded."""
+    plain = [unquote(path) if "%" in path else path for path in paths]
+    return (
+        _ANY,
+        *(() if operation is None else (("operation", operation, ""),)),
+        *(("path", path, name) for path in plain for name in ("", method)),
+        *dict.fromkeys(("query", name, value) for name, values in query.items() for value in values),
+    )
+
+
+def _bucket_key(stub: Indexed) -> BucketKey:
+    """The narrowest thing that a request line must have."""
+    if stub.matcher.literal_query is not None:
+        return ("query", *stub.matcher.literal_query)
+    if stub.matcher.literal_path is not None:
+        methods = stub.matcher.methods
+        return ("path", unquote(stub.matcher.literal_path), methods[0] if len(methods) == 1 else "")
+    if stub.operation is not None:
+        return ("operation", stub.operation, "")
+    return _ANY
+
+
+_ANY: BucketKey = ("", "", "")
+
+
+class StubIndex(Generic[E]):
+    """Entries of a book by what a request must have to fit them."""
+
+    def __init__(self, entries: Iterable[E] = ()) -> None:
+        self._buckets: dict[BucketKey, dict[_Names, _Shape[E]]] = {}
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: E) -> None:
+        names, values = _split(entry.stub.matcher)
+        shapes = self._buckets.setdefault(_bucket_key(entry.stub), {})
+        shape = shapes.setdefault(names, _Shape([], {}))
+        insort(shape.all, entry)
+        if names:
+            insort(shape.by_values.setdefault(values, []), entry)
+
+    def remove(self, entry: E) -> None:
+        names, values = _split(entry.stub.matcher)
+        key = _bucket_key(entry.stub)
+        shapes = self._buckets[key]
+        shape = shapes[names]
+        shape.all.remove(entry)
+        if names:
+            shape.by_values[values].remove(entry)
+            if not shape.by_values[values]:
+                del shape.by_values[values]
+        if not shape.all:
+            del shapes[names]
+            if not shapes:
+                del self._buckets[key]
+
+    def find(self, keys: Iterable[BucketKey], subject: Callable[[], Subject]) -> list[E]:
+        """The entries that a request may fit, in order. `keys` are its own (`list_bucket_keys`); `subject`
+        gives the request itself, where that has to be looked at."""
+        buckets = self._buckets
+        if buckets.keys().isdisjoint(keys):
+            return []
+        found: list[list[E]] = []
+        for shapes in map(buckets.get, keys):
+            for names, shape in shapes.items() if shapes else ():
+                found += _look_up(shape, names, subject()) if names else (shape.all,)
+        return list(found[0] if len(found) == 1 else merge(*found))
+
+
+class _Shape(NamedTuple, Generic[E]):
+    """Stubs that ask for the same names: all of them, and by the values that they ask for."""
+
+    all: list[E]
+    by_values: dict[_Values, list[E]]
+
+
+def _split(matcher: RequestMatcher) -> tuple[_Names, _Values]:
+    equalities = matcher.equalities[:_MAX_NAMES]
+    return tuple(item.name for item in equalities), tuple(item.value for item in equalities)
+
+
+def _look_up(shape: _Shape[E], names: _Names, subject: Subject) -> Iterable[list[E]]:
+    present: list[Sequence[object]] = []
+    combinations = 1
+    for name in names:
+        values = find_values(name, subject)
+        if not values:
+            return ()
+        present.append(values)
+        combinations *= len(values)
+    if combinations > MAX_COMBINATIONS:
+        return (shape.all,)
+    found = (shape.by_values.get(values) for values in product(*present))
+    return [entries for entries in found if entries is not None]
