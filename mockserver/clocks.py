@@ -6,6 +6,7 @@ Times are whole milliseconds since 1970-01-01T00:00:00Z.
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,15 @@ _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
 def real_millis() -> int:
-    """The machine's own time, in milliseconds."""
+    """The machine's own time, in milliseconds.
+
+    It is not that of freezegun or time-machine: a server in another process would not follow them either.
+    """
+    time_machine = sys.modules.get("time_machine")
+    if time_machine is not None and time_machine.escape_hatch.is_travelling():
+        return int(time_machine.escape_hatch.time.time_ns()) // 1_000_000
+    if freezegun := sys.modules.get("freezegun.api"):
+        return int(freezegun.real_time_ns()) // 1_000_000
     return time.time_ns() // 1_000_000
 
 
