@@ -13,16 +13,19 @@ import mockserver
 from mockserver import MockServer, Sandbox, SandboxClock
 from mockserver.client.doors import Door, HttpDoor
 from mockserver.client.local import LocalDoor
+from mockserver.client.options import NamespaceOptions, ServerOptions
+from mockserver.settings import OPTIONS
 
 ROOT = Path(__file__).parents[1]
 
 # Each verb that a test can use, whatever the door.
 VERBS = [
-    "assumptions", "base_url", "calls", "clock", "configure", "coverage", "curl", "errors", "fail_next",
-    "find_calls", "forget", "jwt", "last_call", "namespace", "origin", "publishable_key", "queue",
-    "release", "remove_stub", "requests_adapter", "reset", "restore", "secret_key", "snapshot", "stub",
-    "stubs", "transport", "variant", "variants", "verify", "verify_in_order", "verify_no_duplicates",
-    "verify_retry_after", "wait_for",
+    "assumptions", "base_url", "ca_file", "calls", "clock", "configure", "coverage", "curl", "errors",
+    "fail_next", "find_calls", "forget", "jwt", "last_call", "namespace", "namespaces", "origin",
+    "publishable_key", "queue", "release", "remove_stub", "report", "requests_adapter", "reset",
+    "restore", "secret_key", "snapshot", "stub", "stubs", "transport", "url", "url_for", "variant",
+    "variants", "verify", "verify_async", "verify_in_order", "verify_no_duplicates",
+    "verify_retry_after", "wait_for", "wait_for_async",
 ]  # fmt: skip
 
 
@@ -108,3 +111,10 @@ def test_types_are_those_that_a_user_needs() -> None:
         check=False,
     )
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_options_are_typed_as_the_settings_have_them() -> None:
+    """Where this fails, an option is missing in `client/options.py`, or is one no more."""
+    own = {name for name, option in OPTIONS.items() if option.is_own}
+    assert set(NamespaceOptions.__annotations__) == own
+    assert set(ServerOptions.__annotations__) == set(OPTIONS)

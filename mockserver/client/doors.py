@@ -6,6 +6,7 @@ import http.client
 import os
 import ssl
 import threading
+import time
 import weakref
 from functools import cached_property
 from typing import NamedTuple, Protocol
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 
 from mockserver.client.sandbox import Sandbox
 from mockserver.client.wires import SocketWire, Wire
-from mockserver.exceptions import MalformedJson, MockServerError
+from mockserver.exceptions import ControlError, MalformedJson, MockServerError
 from mockserver.json_codec import loads_kept
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Json
@@ -37,6 +38,11 @@ class Door(Protocol):
     @property
     def origin(self) -> str:
         """Scheme, host and port of the server. Raises MockServerError where it does not listen."""
+        ...
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the server has a port already, or would open one for who asks for `origin`."""
         ...
 
     @property
@@ -65,11 +71,15 @@ class Door(Protocol):
         ...
 
 
-def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
+def connect(
+    url: str, *, admin_token: str | None = None, wait: float = 0.0, ca_file: str | None = None
+) -> Sandbox:
     """The sandbox of a server that runs elsewhere.
 
     `url` is the origin of the server (`http://127.0.0.1:4020`) for its default namespace, or the base path
     of another namespace (`http://127.0.0.1:4020/~t1`); `admin_token` is that of `--admin-token`.
+    `wait` is how many seconds the server may still take to start. `ca_file` is the authority that signed the
+    certificate of a server with TLS, where the system does not trust it.
 
     Raises ValueError for a URL that cannot be one, MockServerError if no mock server answers there, and
     ControlError if it wants another token.
@@ -85,10 +95,21 @@ def connect(url: str, *, admin_token: str | None = None) -> Sandbox:
         raise ValueError(
             f"{url!r} must be the origin of a server such as http://127.0.0.1:4020, or end in /~name"
         )
-    sandbox = Sandbox(HttpDoor(f"{parts.scheme}://{parts.netloc}", admin_token), name)
-    # Whatever is wrong with address or token is said here and not by the first verb.
-    sandbox._ask("GET", "/version")
-    return sandbox
+    door = HttpDoor(f"{parts.scheme}://{parts.netloc}", admin_token, ca_file=ca_file)
+    sandbox = Sandbox(door, name)
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            # What is wrong with address or token is said here and not by the first verb.
+            sandbox._ask("GET", "/version")
+        except MockServerError as error:
+            # A proxy in front of it may be there already.
+            is_starting = not isinstance(error, ControlError) or error.status in (502, 503, 504)
+            if not is_starting or time.monotonic() >= deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return sandbox
 
 
 class HttpDoor:
@@ -118,6 +139,11 @@ class HttpDoor:
     def origin(self) -> str:
         """Scheme, host and port."""
         return self._origin
+
+    @property
+    def is_listening(self) -> bool:
+        """It is, or was."""
+        return True
 
     @property
     def ca_file(self) -> str | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import sys
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, Unpack
 
 from mockserver.client.doors import AROUND_A_BODY, Reply
+from mockserver.client.options import ServerOptions
 from mockserver.client.sandbox import Sandbox
 from mockserver.client.transports.local import LocalWire
 from mockserver.client.wires import Wire
@@ -27,17 +31,27 @@ from mockserver.types import UNSET
 class LocalDoor:
     """The control API of an application in this process: nothing is sent, nothing listens."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, listen: Callable[[], object] | None = None) -> None:
+        """`listen` opens the port for whoever asks for the address; without it, there must be one already."""
         self._app = app
+        self._listen = listen
+        self._process = os.getpid()
         self.thread: ServerThread | None = None
 
     @property
     def origin(self) -> str:
         """Scheme, host and port. Raises MockServerError where nothing listens."""
+        if self.thread is None and self._listen is not None:
+            self._listen()
         if self.thread is None:
             hint = "use `with MockServer() as server:` or start(); transport() needs no port"
             raise MockServerError(f"the server is not started; {hint}")
         return self.thread.origin
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether a port is open already."""
+        return self.thread is not None
 
     @property
     def prefix(self) -> str:
@@ -50,7 +64,8 @@ class LocalDoor:
         return None
 
     def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
-        """Carry out one control call, in this thread."""
+        """Carry out one control call, in this thread. Raises MockServerError in a process that was forked."""
+        self._check_process()
         path, _, query = target.partition("?")
         origin = "http://127.0.0.1" if self.thread is None else self.thread.origin
         answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
@@ -67,8 +82,16 @@ class LocalDoor:
     def close(self) -> None:
         """Nothing is kept open."""
 
+    def _check_process(self) -> None:
+        if self._process != os.getpid():
+            raise MockServerError(
+                f"this sandbox lives in process {self._process}, and a fork has a copy that no other process "
+                "sees: send requests to its `base_url`, or use connect(url) with its `url`"
+            )
+
     def open_wire(self, timeout: float | None) -> Wire:
-        """A connection straight to the application."""
+        """A connection straight to the application. Raises MockServerError in a process that was forked."""
+        self._check_process()
         return LocalWire(self._app)
 
 
@@ -112,27 +135,33 @@ class MockServer(Sandbox):
     server:` starts and stops it without blocking the event loop.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, **settings: Unpack[ServerOptions]) -> None:
         self.settings = Settings(port=0).with_changes(settings)
         self._app = create_app(build_engine(self.settings))
-        self._local = LocalDoor(self._app)
+        self._starting = threading.Lock()
+        self._local = self._make_door()
         super().__init__(self._local)
+
+    def _make_door(self) -> LocalDoor:
+        return LocalDoor(self._app)
 
     def __repr__(self) -> str:
         where = "not started" if self._local.thread is None else self._local.thread.origin
-        return f"<MockServer {where}>"
+        return f"<{type(self).__name__} {where}>"
 
     def start(self) -> Self:
         """Listen, in a thread; returns when connections are accepted. Does nothing if it listens already.
 
         Started anew after `stop()` it listens on the same port and has everything that it had. Raises
-        SettingsError if the port is taken.
+        SettingsError if the port is taken, and MockServerError where gevent has patched the threads.
 
             server = MockServer().start()
         """
-        if self._local.thread is None:
-            self._local.thread = ServerThread(self.settings, app=self._app).start()
-            self.settings = dataclasses.replace(self.settings, port=self._local.thread.port)
+        with self._starting:
+            if self._local.thread is None:
+                _refuse_gevent()
+                self._local.thread = ServerThread(self.settings, app=self._app).start()
+                self.settings = dataclasses.replace(self.settings, port=self._local.thread.port)
         return self
 
     def stop(self) -> None:
@@ -159,3 +188,20 @@ class MockServer(Sandbox):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await asyncio.to_thread(self.stop)
+
+
+class ServerOnDemand(MockServer):
+    """A MockServer that opens its port when somebody first asks for its address."""
+
+    def _make_door(self) -> LocalDoor:
+        return LocalDoor(self._app, self.start)
+
+
+def _refuse_gevent() -> None:
+    """The event loop of a server would never give way to greenlets."""
+    monkey = sys.modules.get("gevent.monkey")
+    if monkey is not None and monkey.is_module_patched("threading"):
+        raise MockServerError(
+            "gevent has patched the threads of this process, and a server cannot run among greenlets: "
+            "start `mockserver serve`, and use connect(url) or `pytest --mockserver-url=URL`"
+        )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from mockserver.json_codec import dumps
 from mockserver.types import Json, JsonObject
@@ -173,8 +174,20 @@ class RecordedCall:
         return str(self.raw["state"])
 
 
+class _Entry:
+    """An entry of a list of the control API. Its members can be read as there, too: `entry["status"]`."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return getattr(self, name)
+        except AttributeError:
+            raise KeyError(name) from None
+
+
 @dataclass(frozen=True, slots=True)
-class DocumentedError:
+class DocumentedError(_Entry):
     """An error that the contract documents, with its exact body.
 
     `provoke` holds ways to get it: `queue` is a body for `POST /__admin/queue`, `python` a line of Python.
@@ -188,10 +201,11 @@ class DocumentedError:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedVariant:
+class NamedVariant(_Entry):
     """An answer that differs from the plain one of its operation and status in one way.
 
-    `deviation` says in words what differs; `legal` is false for one that breaks the contract.
+    `deviation` says in words what differs; `legal` is false for one that breaks the contract. `diff` shows
+    the difference to the plain answer, where it was asked for.
     """
 
     name: str
@@ -199,3 +213,4 @@ class NamedVariant:
     status: int
     deviation: str
     legal: bool
+    diff: str | None = field(default=None, repr=False)

@@ -12,10 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 from urllib.parse import quote, urlencode
 
-from mockserver.client.records import RecordedCall
+from mockserver.client.options import NamespaceOptions
+from mockserver.client.records import DocumentedError, NamedVariant, RecordedCall
+from mockserver.client.reports import write_calls
+from mockserver.client.threads import is_event_loop_running, run_in_thread
 from mockserver.client.wires import Route
 from mockserver.exceptions import (
     BadQuestion,
@@ -92,6 +95,11 @@ class SandboxClock:
         self._sandbox._ask("PUT", "/clock", {"mode": "real"})
 
 
+_STOOD_STILL = (
+    "An event loop runs in this thread and stood still during the wait, and so did every client on it: "
+    "use `await sandbox.wait_for_async(…)` or `await sandbox.verify_async(…)`."
+)
+
 # An operationId, a WireMock request pattern, or an entry of `expected` in `POST /__admin/verify`.
 What = str | Mapping[str, Any]
 
@@ -102,13 +110,15 @@ class Sandbox:
     Used as a context manager it gives up its connections at the end; nothing is lost without.
     """
 
-    def __init__(self, door: Door, name: str = DEFAULT_NAMESPACE) -> None:
+    def __init__(self, door: Door, name: str = DEFAULT_NAMESPACE, *, opened: set[str] | None = None) -> None:
         if not NAMESPACE_NAME.fullmatch(name):
             raise BadQuestion(
                 [Problem(f"{name!r} is no name of a namespace; must be 1 to 40 of a-z, 0-9 and -")]
             )
         self._door = door
         self.name = name
+        # The namespaces that were opened from one another, by a test and for it.
+        self._opened = set() if opened is None else opened
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -134,8 +144,27 @@ class Sandbox:
 
         Without a slash at its end, like the contract's server URL. Raises MockServerError if nothing listens.
         """
-        path = "" if self.name == DEFAULT_NAMESPACE else f"/~{self.name}"
-        return f"{self.origin}{path}{self._door.prefix}"
+        return f"{self.url}{self._door.prefix}"
+
+    @property
+    def url(self) -> str:
+        """What `connect` takes to come here: `http://127.0.0.1:49213/~t1`. Raises as `origin` does."""
+        return self.origin if self.name == DEFAULT_NAMESPACE else f"{self.origin}/~{self.name}"
+
+    def url_for(self, path: str) -> str:
+        """The URL of a path of the API; with and without a slash at its start. Raises as `origin` does.
+
+        requests.get(sandbox.url_for("/api-keys/"))
+        """
+        return f"{self.base_url}/{path.removeprefix('/')}"
+
+    @property
+    def ca_file(self) -> str | None:
+        """The file of the authority that signed the certificate of a server with TLS; None without.
+
+        It is what `SSL_CERT_FILE`, `NODE_EXTRA_CA_CERTS`, `curl --cacert` and `verify=` of requests take.
+        """
+        return self._door.ca_file
 
     @property
     def secret_key(self) -> str:
@@ -224,6 +253,9 @@ class Sandbox:
 
             sandbox.queue("createApiKey", [500, {"fault": "EMPTY_RESPONSE", "phase": "after_commit"}, 201])
         """
+        if not isinstance(outcomes, Iterable) or isinstance(outcomes, str | bytes | Mapping):
+            text = f"must be a list of outcomes such as [500, 201], and is {outcomes!r}"
+            raise StubError([Problem(text, "/outcomes")])
         body = {"operation": operation, "outcomes": [_plain(outcome) for outcome in outcomes]}
         return [mapping["id"] for mapping in self._ask("POST", "/queue", body, error=StubError)["mappings"]]
 
@@ -263,13 +295,12 @@ class Sandbox:
         return int(self._ask("POST", f"/mappings/{quote(stub_id, safe='')}/release")["released"])
 
     @property
-    def errors(self) -> list[JsonObject]:
+    def errors(self) -> list[DocumentedError]:
         """Every documented error: `operation`, `status`, `reason`, `body`, and `provoke`, ways to get it.
 
-        for error in sandbox.errors: print(error["status"], error["reason"], error["provoke"]["python"])
+        for error in sandbox.errors: print(error.status, error.reason, error.provoke["python"])
         """
-        errors: list[JsonObject] = self._ask("GET", "/errors")["errors"]
-        return errors
+        return [DocumentedError(**entry) for entry in self._ask("GET", "/errors")["errors"]]
 
     def variant(self, name: str | None, *, operation: str | None = None, status: int | None = None) -> None:
         """Let every answer that has a variant of this name be it, until another is named or None.
@@ -290,19 +321,19 @@ class Sandbox:
         name: str | None = None,
         pairs: bool = False,
         diff: bool = False,
-    ) -> list[JsonObject]:
+    ) -> list[NamedVariant]:
         """The variants of answers: `name`, `operation`, `status`, `deviation`, and `legal`, false for those
         that break the contract.
 
         `pairs` lists any two legal ones at once instead; `diff` adds how each differs from the plain answer.
         Raises BadQuestion for an operation or a name that there is not.
 
-            for variant in sandbox.variants("createApiKey", status=201): print(variant["name"])
+            for variant in sandbox.variants("createApiKey", status=201): print(variant.name)
         """
         question = {"operation": operation, "status": status, "name": name}
         question |= {"pairs": "true" if pairs else None, "diff": "true" if diff else None}
-        variants: list[JsonObject] = self._ask("GET", f"/variants?{urlencode(_given(question))}")["variants"]
-        return variants
+        found = self._ask("GET", f"/variants?{urlencode(_given(question))}")["variants"]
+        return [NamedVariant(**entry) for entry in found]
 
     # Ask what came.
 
@@ -382,6 +413,27 @@ class Sandbox:
         __tracebackhide__ = True  # pytest: show the line of the test, not this one
         self._verify([_expectation(what) | _given(counts)], False, nothing_else, timeout)
 
+    async def verify_async(
+        self,
+        what: What,
+        times: int | None = None,
+        *,
+        at_least: int | None = None,
+        at_most: int | None = None,
+        nothing_else: bool = False,
+        timeout: float = 0.0,
+    ) -> None:
+        """`verify` for a coroutine: the event loop of asyncio or trio goes on. Raises as it does.
+
+        await sandbox.verify_async("createApiKey", times=1, timeout=5)
+        """
+        __tracebackhide__ = True
+        await run_in_thread(
+            lambda: self.verify(
+                what, times, at_least=at_least, at_most=at_most, nothing_else=nothing_else, timeout=timeout
+            )
+        )
+
     def verify_in_order(self, *steps: What, nothing_else: bool = False, timeout: float = 0.0) -> None:
         """Check that calls came in this order: all of one step before those of the next.
 
@@ -434,13 +486,16 @@ class Sandbox:
         body |= {"timeoutMillis": round(timeout * 1000)} if timeout else {}
         answer = self._ask("POST", "/verify", body, wait_seconds=timeout)
         if not answer["ok"]:
-            raise VerificationError("\n\n".join(explain(failure) for failure in answer["failures"]))
+            texts = [explain(failure) for failure in answer["failures"]]
+            if timeout and is_event_loop_running():
+                texts.append(_STOOD_STILL)
+            raise VerificationError("\n\n".join(texts))
 
     def wait_for(self, what: What, times: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
         """Wait until something was called `times` times; returns those calls, oldest first.
 
         Woken by the call itself; a call counts as soon as it is recorded, before its answer arrives.
-        `timeout` is in seconds. In a coroutine: `await asyncio.to_thread(sandbox.wait_for, "createApiKey")`.
+        `timeout` is in seconds. A coroutine uses `await sandbox.wait_for_async(…)`.
 
         Raises VerificationError when the time is up, and else as `verify` does.
 
@@ -449,6 +504,23 @@ class Sandbox:
         __tracebackhide__ = True
         self.verify(what, at_least=times, timeout=timeout)
         return self.calls(what) if isinstance(what, str) else self.find_calls(what)
+
+    async def wait_for_async(self, what: What, times: int = 1, timeout: float = 5.0) -> list[RecordedCall]:
+        """`wait_for` for a coroutine: the event loop of asyncio or trio goes on. Raises as it does.
+
+        await sandbox.wait_for_async("createApiKey", times=2, timeout=10)
+        """
+        __tracebackhide__ = True
+        return await run_in_thread(lambda: self.wait_for(what, times, timeout))
+
+    def report(self) -> str:
+        """The newest calls, what was decided on each and why, what was wrong with it, and a curl line.
+
+        That is what the pytest plugin shows of a failed test. Secrets are redacted.
+
+            print(sandbox.report())
+        """
+        return write_calls(self, self.calls()) or f"No call came to the sandbox {self.name!r}."
 
     def assumptions(self, *, touched: bool = False) -> list[JsonObject]:
         """What of the contract is inferred or invented: `what`, `provenance` and `source` each; with
@@ -479,14 +551,14 @@ class Sandbox:
         """
         return SandboxClock(self)
 
-    def configure(self, **settings: Any) -> None:
+    def configure(self, **settings: Unpack[NamespaceOptions]) -> None:
         """Change options for this sandbox alone, until it is reset: `seed`, `clock`, `success_status`, …
 
         Raises SettingsError with every problem.
 
             sandbox.configure(success_status=200, rate_limit="5/1m")
         """
-        self._ask("PATCH", "/settings", settings, error=SettingsError)
+        self._ask("PATCH", "/settings", dict(settings), error=SettingsError)
 
     def reset(self) -> None:
         """Everything as at the start: stubs of the files, no calls, no keys, clock and options too.
@@ -517,6 +589,14 @@ class Sandbox:
         # Asked for in the default namespace: it is not to come back by being asked.
         self._ask("DELETE", f"/namespaces/{self.name}", namespace=DEFAULT_NAMESPACE)
 
+    def namespaces(self) -> dict[str, int]:
+        """The namespaces of the server, each with the number of calls that came to it.
+
+        assert sandbox.namespaces().keys() == {"default", "t1"}
+        """
+        found = self._ask("GET", "/namespaces", namespace=DEFAULT_NAMESPACE)["namespaces"]
+        return {entry["name"]: int(entry["calls"]) for entry in found}
+
     def namespace(self, name: str) -> Sandbox:
         """The sandbox of another namespace of the same server; the two never see each other.
 
@@ -524,7 +604,9 @@ class Sandbox:
 
             sandbox = server.namespace("t1")
         """
-        return Sandbox(self._door, name)
+        sandbox = Sandbox(self._door, name, opened=self._opened)
+        self._opened.add(name)
+        return sandbox
 
     # Clients without a socket.
 

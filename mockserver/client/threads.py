@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -9,6 +11,14 @@ import anyio
 import anyio.to_thread
 
 T = TypeVar("T")
+
+
+def is_event_loop_running() -> bool:
+    """Whether an event loop, asyncio's or trio's, runs in this thread."""
+    if asyncio._get_running_loop() is not None:
+        return True
+    trio = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
 async def run_in_thread(work: Callable[[], T]) -> T:

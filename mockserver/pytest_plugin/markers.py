@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.unittest import TestCaseFunction
+
+from mockserver.pytest_plugin.servers import connect_elsewhere
+from mockserver.pytest_plugin.watching import uses_sandbox
 
 if TYPE_CHECKING:
     from mockserver.client.records import DocumentedError, NamedVariant
@@ -21,9 +25,10 @@ INI_OPTIONS = {
     "clock": ("string", "real, an instant or a shift such as +90d"),
     "success_status": ("string", "200, 201 or alternate"),
     "strict_assumptions": ("bool", "fail tests whose calls come upon what the contract invents"),
+    "url": ("string", "a mock server that runs already, as --mockserver-url"),
 }
 # Options of the plugin itself, not of the server.
-CHECKS = ("strict", "strict_assumptions")
+_OWN_INI = ("strict", "strict_assumptions", "url")
 MARKER_ARGUMENTS = ("strict", "strict_assumptions", "fail_next", "queue", "contract", *NAMESPACE_OPTIONS)
 _MARKERS = (
     f"mockserver({', '.join(f'{name}=' for name in MARKER_ARGUMENTS)}): "
@@ -46,20 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", line)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Refuse a misspelt marker before the first test runs."""
-    if hasattr(config, "workerinput"):
-        # pytest-xdist loses what a worker says before its first test.
-        return
-    problems = {problem for item in items for problem in _find_problems(item)}
-    if problems:
-        raise pytest.UsageError("\n".join(sorted(problems)))
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Refuse it in a worker of pytest-xdist."""
-    if problems := list(_find_problems(item)):
-        pytest.fail("\n".join(problems), pytrace=False)
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse markers that are wrong or cannot take effect. Workers of pytest-xdist report it as well."""
+    for item in tuple(items):
+        if problems := list(_find_problems(item)):
+            items.remove(item)
+            report = pytest.CollectReport(item.nodeid, "failed", "\n".join(problems), [])
+            item.ihook.pytest_collectreport(report=report)
 
 
 def _find_problems(item: pytest.Item) -> Iterator[str]:
@@ -70,6 +69,41 @@ def _find_problems(item: pytest.Item) -> Iterator[str]:
             if name not in MARKER_ARGUMENTS:
                 hint = describe_unknown(name, MARKER_ARGUMENTS)
                 yield f"{item.nodeid}: the marker mockserver has no argument {hint}"
+    for name, fixture in _PARAMETRIZED.items():
+        if item.get_closest_marker(name) and fixture not in read_parameters(item):
+            yield (
+                f"{item.nodeid}: the marker {name} would have no effect: pytest does not repeat "
+                f"{_kind(item)}; write a function or a method of a plain class"
+            )
+    if has_close_marker(item) and not uses_sandbox(item) and "request" not in _own_arguments(item):
+        hint = "ask for the fixture mockserver"
+        if isinstance(item, TestCaseFunction):
+            hint = "ask for the fixture in an autouse fixture of the class that sets `self.mockserver`"
+        yield f"{item.nodeid}: the marker mockserver would have no effect: {hint}"
+
+
+def read_parameters(item: pytest.Item) -> Mapping[str, Any]:
+    """What a test is parametrized with."""
+    callspec = getattr(item, "callspec", None)
+    return {} if callspec is None else dict(callspec.params)
+
+
+def has_close_marker(item: pytest.Item) -> bool:
+    """Whether the marker mockserver stands on a test or its class; on a module it is a default."""
+    return any(
+        not isinstance(node, pytest.Module | pytest.Package)
+        for node, _ in item.iter_markers_with_node("mockserver")
+    )
+
+
+def _own_arguments(item: pytest.Item) -> Iterable[str]:
+    """The fixtures that a test names itself. One that names `request` may ask for any by their names."""
+    info = getattr(item, "_fixtureinfo", None)
+    return () if info is None else info.argnames
+
+
+def _kind(item: pytest.Item) -> str:
+    return "a method of a unittest.TestCase" if isinstance(item, TestCaseFunction) else "it"
 
 
 def describe_unknown(name: str, known: Iterable[str]) -> str:
@@ -82,7 +116,7 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def read_marker(item: pytest.Item) -> dict[str, Any]:
+def read_marker(item: pytest.Item | pytest.Collector) -> dict[str, Any]:
     """The arguments of all markers of a test; of two with the same argument the one nearest to it counts."""
     arguments: dict[str, Any] = {}
     for mark in item.iter_markers("mockserver"):
@@ -95,7 +129,7 @@ def read_ini(config: pytest.Config) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name in INI_OPTIONS:
         value = config.getini(f"mockserver_{name}")
-        if value is not None and name not in CHECKS:
+        if value is not None and name not in _OWN_INI:
             options[name] = config.rootpath / value if name in ("contract", "fixtures") else value
     return options
 
@@ -160,13 +194,11 @@ def _list_variants(
     metafunc: pytest.Metafunc, where: str, operation: str, mark: pytest.Mark
 ) -> list[NamedVariant]:
     """The variants of the answer that an operation gives, or of the one with the marker's status."""
-    from mockserver.client.records import NamedVariant
-
     catalogue = _open_catalogue(metafunc)
-    known = dict.fromkeys(each["operation"] for each in catalogue.variants())
+    known = dict.fromkeys(each.operation for each in catalogue.variants())
     if operation not in known:
         raise pytest.UsageError(f"{where} knows no operation {describe_unknown(str(operation), known)}")
-    statuses = dict.fromkeys(each["status"] for each in catalogue.variants(operation))
+    statuses = dict.fromkeys(each.status for each in catalogue.variants(operation))
     status = mark.kwargs.get("status")
     documented = _list(map(str, statuses))
     if status is None:
@@ -177,10 +209,12 @@ def _list_variants(
     elif status not in statuses:
         raise pytest.UsageError(f"{where} knows no answer {status!r} of {operation}; known: {documented}")
     is_legal = mark.name == "mockserver_variants"
-    variants = [each for each in catalogue.variants(operation, status=status) if each["legal"] is is_legal]
+    variants = [each for each in catalogue.variants(operation, status=status) if each.legal is is_legal]
     if mark.kwargs.get("pairwise"):
         variants += catalogue.variants(operation, status=status, pairs=True)
-    return [NamedVariant(**each) for each in variants]
+    if not variants:
+        raise pytest.UsageError(f"{where} would have no effect: {operation} {status} has no such answer")
+    return variants
 
 
 def _find_success(metafunc: pytest.Metafunc, statuses: list[int]) -> int | None:
@@ -199,13 +233,19 @@ _PARAMETRIZING = {
     "mockserver_variants": _parametrize_variants,
     "mockserver_breaking": _parametrize_variants,
 }
+# The fixture that each of them adds to a test.
+_PARAMETRIZED = {
+    "mockserver_errors": "mockserver_error",
+    "mockserver_variants": "mockserver_variant",
+    "mockserver_breaking": "mockserver_variant",
+}
 _CATALOGUES = pytest.StashKey[dict[str, "Sandbox"]]()
 
 
 def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
     """A sandbox of the contract that a test uses, to ask what there is; nobody calls it."""
     from mockserver.client.local import MockServer
-    from mockserver.exceptions import InvalidInput
+    from mockserver.exceptions import MockServerError
 
     config = metafunc.config
     changes = {name: value for name, value in read_ini(config).items() if name in ("contract", "fixtures")}
@@ -216,19 +256,20 @@ def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
     key = repr(sorted(changes.items()))
     if key not in catalogues:
         try:
-            catalogues[key] = MockServer(**changes)
-        except InvalidInput as error:
+            catalogues[key] = connect_elsewhere(config) or MockServer(**changes)
+        except MockServerError as error:
             raise pytest.UsageError(f"{metafunc.definition.nodeid}: {error}") from None
     return catalogues[key]
 
 
 def _list_errors(metafunc: pytest.Metafunc, operations: tuple[str, ...]) -> list[DocumentedError]:
-    from mockserver.client.records import DocumentedError
-
-    found = [DocumentedError(**entry) for entry in _open_catalogue(metafunc).errors]
-    known = dict.fromkeys(error.operation for error in found)
+    catalogue = _open_catalogue(metafunc)
+    found = catalogue.errors
+    where = f"{metafunc.definition.nodeid}: the marker mockserver_errors"
+    known = [entry["operation"] for entry in catalogue.coverage()["operations"]]
     for operation in operations:
         if operation not in known:
-            where = f"{metafunc.definition.nodeid}: the marker mockserver_errors"
             raise pytest.UsageError(f"{where} knows no operation {describe_unknown(str(operation), known)}")
+        if not any(error.operation == operation for error in found):
+            raise pytest.UsageError(f"{where} would have no effect: {operation} documents no error")
     return [error for operation in operations for error in found if error.operation == operation]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+import sys
 import threading
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -137,7 +140,7 @@ def test_no_thread_is_left_behind() -> None:
 
 def test_wrong_settings_are_all_named() -> None:
     with pytest.raises(SettingsError) as caught:
-        MockServer(sead="s", port=70000, clock="noon")
+        MockServer(sead="s", port=70000, clock="noon")  # type: ignore[call-arg]
     assert "did you mean 'seed'?" in str(caught.value)
     with pytest.raises(SettingsError) as caught:
         MockServer(port=70000, clock="noon")
@@ -147,7 +150,7 @@ def test_wrong_settings_are_all_named() -> None:
 def test_settings_may_be_texts_and_numbers(tmp_path: Path) -> None:
     contract = tmp_path / "openapi.json"
     contract.write_text(json.dumps(PETS), encoding="utf-8")
-    with MockServer(contract=str(contract), success_status=200, journal_limit="5") as server:
+    with MockServer(contract=str(contract), success_status=200, journal_limit="5") as server:  # type: ignore[arg-type]
         assert server.base_url == f"{server.origin}/pets/v2"
         assert httpx.get(f"{server.base_url}/dogs").json() == "rex"
         server.verify("listDogs", times=1)
@@ -226,3 +229,40 @@ def test_a_thread_serves_an_app_that_is_given() -> None:
             httpx.get(f"{thread.origin}/v1/api-keys/?account_id=a")
         assert len(first.engine.namespaces.default.journal) == 2
         assert first.port != second.port
+
+
+# Processes and threads that are not what they seem
+
+
+def test_a_fork_is_told_that_it_has_a_copy() -> None:
+    with MockServer() as server:
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                server.calls()
+            except MockServerError as error:
+                os.write(writing, str(error).encode())
+            os._exit(0)
+        os.close(writing)
+        with open(reading, "rb") as told:
+            assert f"lives in process {os.getpid()}, and a fork has a copy".encode() in told.read()
+        os.waitpid(child, 0)
+
+
+def test_a_fork_may_ask_a_server_over_http() -> None:
+    with MockServer() as server:
+        sandbox = connect(server.origin)
+        assert sandbox.calls() == []
+        child = os.fork()
+        if child == 0:
+            os._exit(0 if sandbox.calls() == [] else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert sandbox.calls() == []
+
+
+def test_a_server_among_greenlets_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkey = SimpleNamespace(is_module_patched=lambda name: name == "threading")
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    with pytest.raises(MockServerError, match="gevent has patched the threads"):
+        MockServer().start()

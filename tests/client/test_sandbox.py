@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import requests
+import trio
 import urllib3
 
 from mockserver import (
@@ -481,7 +483,7 @@ def test_options_can_be_changed_until_the_reset(sandbox: Sandbox, create: Create
 
 def test_wrong_options_are_named(sandbox: Sandbox) -> None:
     with pytest.raises(SettingsError) as caught:
-        sandbox.configure(sucess_status=200, rate_limit="often")
+        sandbox.configure(sucess_status=200, rate_limit="often")  # type: ignore[call-arg]
     assert "'success_status'" in str(caught.value)
     assert "often" in str(caught.value)
 
@@ -562,3 +564,67 @@ def test_an_adapter_of_requests_leads_into_the_sandbox(sandbox: Sandbox) -> None
 def test_calls_are_values() -> None:
     raw = {"id": "1", "request": {"method": "GET"}}
     assert RecordedCall(raw) == RecordedCall(dict(raw))
+
+
+# Coroutines
+
+
+def test_a_coroutine_waits_for_a_client_of_its_own_loop(sandbox: Sandbox) -> None:
+    async def call_and_wait() -> list[RecordedCall]:
+        async with httpx.AsyncClient(transport=sandbox.transport()) as client:
+            task = asyncio.ensure_future(client.post("https://api.hsrcpay.com/v1/api-keys/"))
+            calls = await sandbox.wait_for_async("createApiKey", timeout=60)
+            await sandbox.verify_async("createApiKey", times=1, nothing_else=True)
+            assert (await task).status_code == 401
+            return calls
+
+    assert [call.status for call in asyncio.run(call_and_wait())] == [401]
+
+
+def test_a_blocking_verb_says_what_a_coroutine_uses(sandbox: Sandbox) -> None:
+    async def wait() -> None:
+        sandbox.wait_for("createApiKey", timeout=0.01)
+
+    with pytest.raises(VerificationError, match="wait_for_async"):
+        asyncio.run(wait())
+    with pytest.raises(VerificationError, match="wait_for_async"):
+        trio.run(wait)
+    with pytest.raises(VerificationError) as caught:
+        sandbox.wait_for("createApiKey", timeout=0.01)
+    assert "event loop" not in str(caught.value)
+
+
+# Where it is, and what it tells
+
+
+def test_addresses_are_made_for_their_users(sandbox: Sandbox) -> None:
+    assert sandbox.url_for("/api-keys/") == sandbox.url_for("api-keys/") == f"{sandbox.base_url}/api-keys/"
+    assert connect(sandbox.url).name == sandbox.name
+    assert sandbox.ca_file is None
+
+
+def test_a_report_shows_the_calls(sandbox: Sandbox, create: Create) -> None:
+    assert sandbox.report() == f"No call came to the sandbox {sandbox.name!r}."
+    create()
+    assert "createApiKey  201 created" in sandbox.report()
+    assert "curl -X POST" in sandbox.report()
+
+
+def test_outcomes_that_are_no_list_are_refused_with_what_would_be_right(sandbox: Sandbox) -> None:
+    for outcomes in (500, "500", {"status": 500}):
+        with pytest.raises(StubError, match=r"must be a list of outcomes such as \[500, 201\]"):
+            sandbox.queue("createApiKey", outcomes)  # type: ignore[arg-type]
+
+
+def test_namespaces_are_counted(sandbox: Sandbox, create: Create) -> None:
+    create()
+    assert sandbox.namespaces()[sandbox.name] == 1
+
+
+def test_entries_are_objects_whose_members_have_the_names_of_the_control_api(sandbox: Sandbox) -> None:
+    error = sandbox.errors[0]
+    assert (error["status"], error["reason"]) == (error.status, error.reason)
+    with pytest.raises(KeyError):
+        error["nothing"]
+    (variant,) = sandbox.variants("createApiKey", status=201, name="null-expires_at", diff=True)
+    assert variant.diff and variant["diff"] == variant.diff
