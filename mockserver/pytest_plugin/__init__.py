@@ -10,4 +10,5 @@ nothing else of it before a test asks for a fixture.
 """
 
 # Each part brings its own hooks and fixtures.
-pytest_plugins = tuple(f"{__name__}.{part}" for part in ("markers", "ledger", "fixtures", "reports"))
+_PARTS = ("servers", "watching", "markers", "ledger", "fixtures", "reports")
+pytest_plugins = tuple(f"{__name__}.{part}" for part in _PARTS)

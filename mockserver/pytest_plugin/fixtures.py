@@ -1,83 +1,31 @@
-"""Fixtures: a sandbox for each test, one server for the run."""
+"""Fixtures: sandboxes for a test, a module or the run, and factories of more."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mockserver.pytest_plugin.ledger import LEDGER
-from mockserver.pytest_plugin.markers import CHECKS, NAMESPACE_OPTIONS, read_ini, read_marker
+from mockserver.pytest_plugin.markers import NAMESPACE_OPTIONS, read_ini, read_marker, read_parameters
+from mockserver.pytest_plugin.servers import Servers, find_url
+from mockserver.pytest_plugin.watching import WATCH, uses_sandbox
 
 if TYPE_CHECKING:
     from mockserver.client.records import DocumentedError, NamedVariant
     from mockserver.client.sandbox import Sandbox
 
 
-class Servers:
-    """The servers of this process: one for each set of settings, usually one in all. Ended with the run.
-
-    Under pytest-xdist a server is a process of its own, shared with the other workers.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        worker = getattr(config, "workerinput", None)
-        self._run: str | None = None if worker is None else worker["testrunuid"]
-        self._sandboxes: dict[str, Sandbox] = {}
-        self._ending = ExitStack()
-
-    def find(self, changes: Mapping[str, Any]) -> Sandbox:
-        """The default sandbox of a server with these settings. Raises InvalidInput."""
-        key = repr(sorted(changes.items()))
-        sandbox = self._sandboxes.get(key)
-        if sandbox is None:
-            sandbox = self._join(changes) if self._run and _can_share() else self._start(changes)
-            self._sandboxes[key] = sandbox
-        return sandbox
-
-    def _start(self, changes: Mapping[str, Any]) -> Sandbox:
-        from mockserver.client.local import MockServer
-
-        return self._ending.enter_context(MockServer(**changes))
-
-    def _join(self, changes: Mapping[str, Any]) -> Sandbox:
-        from mockserver.client.doors import connect
-        from mockserver.pytest_plugin.servers import join
-        from mockserver.settings import Settings
-
-        assert self._run is not None
-        settings = Settings(port=0).with_changes(changes)
-        membership = join(self._run, settings)
-        self._ending.callback(membership.leave)
-        return connect(membership.origin, admin_token=settings.admin_token)
-
-    def end(self) -> None:
-        """Stop what was started here, and leave what is shared."""
-        self._ending.close()
-        self._sandboxes.clear()
-
-
-def _can_share() -> bool:
-    # Sharing needs locks that end with their process (flock); elsewhere each worker has its own server.
-    return sys.platform != "win32"
-
-
-class ActiveTest(NamedTuple):
-    """What is going on in one test: its sandbox, and what is checked at its end."""
-
-    sandbox: Sandbox
-    is_strict: bool
-    is_strict_on_assumptions: bool
-    stubs_before: frozenset[str]
-    variant: NamedVariant | None
-
-
-ACTIVE_TEST = pytest.StashKey[ActiveTest]()
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import the ways into a sandbox before any test or fixture patches what they are made of."""
+    if any(uses_sandbox(item) for item in session.items):
+        for library, module in (("httpx", "httpx_transport"), ("requests", "requests_adapter")):
+            if library in sys.modules:
+                __import__(f"mockserver.client.transports.{module}")
 
 
 @pytest.fixture(scope="session")
@@ -94,28 +42,70 @@ def mockserver_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
     servers.end()
 
 
+class _Opener:
+    """Opens sandboxes, and closes them: what they touched is counted, and the server forgets them."""
+
+    def __init__(self, config: pytest.Config, servers: Servers, settings: Mapping[str, Any]) -> None:
+        self._config = config
+        self._servers = servers
+        self._settings = read_ini(config) | dict(settings)
+        # Workers of pytest-xdist, and runs against one server that name themselves (`/~name`), are apart.
+        self._worker = getattr(config, "workerinput", {}).get("workerid", "")
+        self._run = (find_url(config) or "").partition("/~")[2]
+
+    def open(self, label: str, settings: Mapping[str, Any], *, is_shared: bool = False) -> Sandbox:
+        """An empty sandbox with settings of its own. One that tests share is another one in each worker."""
+        from mockserver.exceptions import Problem, SettingsError
+        from mockserver.settings import OPTIONS
+
+        wanted = self._settings | dict(settings)
+        own = {name: value for name, value in settings.items() if name in OPTIONS and OPTIONS[name].is_own}
+        of_server = {name: value for name, value in wanted.items() if name not in own}
+        if self._servers.is_elsewhere:
+            own = {name: value for name, value in wanted.items() if name in OPTIONS and OPTIONS[name].is_own}
+            refused = sorted(of_server.keys() - own.keys() - {"admin_token"})
+            if refused:
+                text = "is an option of the server, and --mockserver-url names one that runs already"
+                raise SettingsError([Problem(text, f"/{name}") for name in refused])
+        name = name_namespace(label, self._run + (self._worker if is_shared else ""))
+        sandbox = self._servers.find(of_server).namespace(name)
+        sandbox.reset()
+        if own:
+            sandbox.configure(**own)
+        self._config.stash[WATCH].add(sandbox, self._servers)
+        return sandbox
+
+    def close(self, sandbox: Sandbox) -> None:
+        """The end of a sandbox."""
+        self._config.stash[WATCH].remove(sandbox)
+        self._config.stash[LEDGER].take_in(sandbox)
+        sandbox.forget()
+
+
+@pytest.fixture(scope="session")
+def mockserver_opener(
+    pytestconfig: pytest.Config, mockserver_servers: Servers, mockserver_settings: Mapping[str, Any]
+) -> _Opener:
+    """For the other fixtures; ask for `mockserver`."""
+    return _Opener(pytestconfig, mockserver_servers, mockserver_settings)
+
+
+def _read_settings(node: Any) -> dict[str, Any]:
+    """What the markers of a test or a module want of its server and its namespace."""
+    arguments = read_marker(node)
+    settings = {name: arguments[name] for name in NAMESPACE_OPTIONS if arguments.get(name) is not None}
+    if arguments.get("contract") is not None:
+        settings["contract"] = node.config.rootpath / arguments["contract"]
+    return settings
+
+
 @pytest.fixture
-def mockserver(
-    request: pytest.FixtureRequest, mockserver_settings: Mapping[str, Any], mockserver_servers: Servers
-) -> Iterator[Sandbox]:
+def mockserver(request: pytest.FixtureRequest, mockserver_opener: _Opener) -> Iterator[Sandbox]:
     """A sandbox of the HSRCPAY API for this test alone, empty at its start: see `mockserver.Sandbox`."""
     item = request.node
-    arguments = read_marker(item)
-    changes = read_ini(request.config) | dict(mockserver_settings)
-    if arguments.get("contract") is not None:
-        changes["contract"] = request.config.rootpath / arguments["contract"]
-    sandbox = mockserver_servers.find(changes).namespace(name_namespace(item.nodeid))
-    sandbox.reset()
-    own = {name: arguments[name] for name in NAMESPACE_OPTIONS if arguments.get(name) is not None}
-    if own:
-        sandbox.configure(**own)
-    is_strict, is_strict_on_assumptions = (
-        bool(request.config.getini(f"mockserver_{name}") if arguments.get(name) is None else arguments[name])
-        for name in CHECKS
-    )
-    before = frozenset(stub["id"] for stub in sandbox.stubs()) if is_strict else frozenset()
-    _script(sandbox, arguments)
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    sandbox = mockserver_opener.open(item.nodeid, _read_settings(item))
+    _script(sandbox, read_marker(item))
+    parameters = read_parameters(item)
     error, variant = parameters.get("mockserver_error"), parameters.get("mockserver_variant")
     if error:
         sandbox.queue(**error.provoke["queue"])
@@ -123,11 +113,50 @@ def mockserver(
         sandbox.variant(variant.name, operation=variant.operation, status=variant.status)
         if variant.status >= 400:
             sandbox.fail_next(variant.status, operation=variant.operation)
-    item.stash[ACTIVE_TEST] = ActiveTest(sandbox, is_strict, is_strict_on_assumptions, before, variant)
     yield sandbox
-    del item.stash[ACTIVE_TEST]
-    request.config.stash[LEDGER].take_in(sandbox)
-    sandbox.forget()
+    mockserver_opener.close(sandbox)
+
+
+@pytest.fixture(scope="module")
+def mockserver_module(request: pytest.FixtureRequest, mockserver_opener: _Opener) -> Iterator[Sandbox]:
+    """A sandbox that the tests of this module share, empty at its start."""
+    sandbox = mockserver_opener.open(
+        request.node.nodeid or "module", _read_settings(request.node), is_shared=True
+    )
+    yield sandbox
+    mockserver_opener.close(sandbox)
+
+
+@pytest.fixture(scope="session")
+def mockserver_session(mockserver_opener: _Opener) -> Iterator[Sandbox]:
+    """A sandbox that all tests of the run share (under pytest-xdist, those of one worker)."""
+    sandbox = mockserver_opener.open("session", {}, is_shared=True)
+    yield sandbox
+    mockserver_opener.close(sandbox)
+
+
+@pytest.fixture(scope="session")
+def mockserver_factory(mockserver_opener: _Opener) -> Iterator[Callable[..., Sandbox]]:
+    """Makes sandboxes that last until the end of the run, for fixtures of any scope.
+
+    `mockserver_factory("pets", contract="pets.json", strict_accounts=True)` takes a name and the options of
+    `MockServer`. A name that was used before gives the same sandbox; ValueError if it had other options.
+    """
+    made: dict[str, tuple[dict[str, Any], Sandbox]] = {}
+
+    def make(name: str, **settings: Any) -> Sandbox:
+        if name not in made:
+            made[name] = (settings, mockserver_opener.open(f"factory::{name}", settings, is_shared=True))
+        known, sandbox = made[name]
+        if known != settings:
+            raise ValueError(
+                f"the sandbox {name!r} has the options {known}, not {settings}; use another name"
+            )
+        return sandbox
+
+    yield make
+    for _, sandbox in reversed(made.values()):
+        mockserver_opener.close(sandbox)
 
 
 def _script(sandbox: Sandbox, arguments: Mapping[str, Any]) -> None:
@@ -141,13 +170,14 @@ def _script(sandbox: Sandbox, arguments: Mapping[str, Any]) -> None:
         sandbox.queue(operation, outcomes)
 
 
-def name_namespace(node_id: str) -> str:
-    """The namespace of a test: readable, the same in every run, and no other test's.
+def name_namespace(label: str, run: str = "") -> str:
+    """The namespace of a test or of what shares a sandbox: readable, the same in every run, and no other's.
 
     `tests/test_keys.py::test_retries[429]` -> `test-retries-429-` and eight digits of a digest.
     """
-    words = re.sub("[^a-z0-9]+", "-", node_id.rpartition("::")[2].lower()).strip("-")
-    return f"{words[:31].rstrip('-') or 'test'}-{hashlib.sha256(node_id.encode()).hexdigest()[:8]}"
+    words = re.sub("[^a-z0-9]+", "-", label.rpartition("::")[2].lower()).strip("-")
+    digest = hashlib.sha256(f"{label}\n{run}".encode() if run else label.encode()).hexdigest()
+    return f"{words[:31].rstrip('-') or 'test'}-{digest[:8]}"
 
 
 @pytest.fixture

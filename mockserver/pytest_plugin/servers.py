@@ -1,215 +1,251 @@
-"""One server for many processes: the first that wants it starts it, and it ends when the last one is gone.
+"""Servers: in this process, in the controller of pytest-xdist, or wherever `--mockserver-url` says.
 
-Whoever uses the server holds a shared lock on a file as long as it lives; the server waits for an exclusive
-one, and that is its whole life. The kernel takes a process's locks away however the process ends (flock(2)),
-so no crash leaves a server behind, nor a lock.
+The controller of pytest-xdist lives longer than its workers, so it runs the servers that they share: a worker
+asks its coordinator for one, and the first that asks has it started. Both end with the run.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
+import hmac
+import json
+import logging
 import os
-import shutil
-import stat
-import sys
+import secrets
+import socketserver
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mockserver.exceptions import MalformedJson, MockServerError
-from mockserver.json_codec import dumps, loads
-from mockserver.settings import Settings
-from mockserver.types import JsonObject
+import pytest
 
-USERS, STARTING, STATE = "users.lock", "starting.lock", "server.json"
+if TYPE_CHECKING:
+    from mockserver.client.sandbox import Sandbox
+    from mockserver.serving.logs import CallLog
+    from mockserver.serving.uvicorn_server import ServerThread
+    from mockserver.types import JsonObject
+
+_WORKER_INPUT = "mockserver_coordinator"
+ANSWER_SECONDS = 60.0
 
 
-class Membership:
-    """A place among those who use a server. It ends with `leave`, or with the process.
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mockserver")
+    group.addoption("--mockserver-url", metavar="URL",
+                    help="Use the mock server that runs there, and start none.")  # fmt: skip
 
-    `origin` is the server's scheme, host and port; `process` the id of its process.
+
+class Servers:
+    """The servers that the tests of this process use: one for each set of settings, usually one in all."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._coordinator: tuple[int, str] | None = getattr(config, "workerinput", {}).get(_WORKER_INPUT)
+        self._known: dict[str, Sandbox] = {}
+        self._ending = contextlib.ExitStack()
+        self._process = os.getpid()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the server was there before the run, with options of its own."""
+        return find_url(self._config) is not None
+
+    def find(self, changes: Mapping[str, Any]) -> Sandbox:
+        """The default sandbox of a server with these settings. Raises MockServerError."""
+        key = repr(sorted(changes.items()))
+        self._forget_parent()
+        if key not in self._known:
+            self._known[key] = self._open(changes)
+        return self._known[key]
+
+    def _forget_parent(self) -> None:
+        """In a fork, as pytest-forked makes them, the servers of the parent cannot be used."""
+        if self._process != os.getpid():
+            self._known, self._process = {}, os.getpid()
+            self._ending = contextlib.ExitStack()
+
+    def _open(self, changes: Mapping[str, Any]) -> Sandbox:
+        from mockserver.client.doors import connect
+        from mockserver.client.local import ServerOnDemand
+
+        if elsewhere := connect_elsewhere(self._config, changes.get("admin_token")):
+            return elsewhere
+        if self._coordinator is not None:
+            answer = ask(*self._coordinator, write_settings(changes))
+            return connect(answer["url"], admin_token=answer["admin_token"], ca_file=answer["ca_file"])
+        server = ServerOnDemand(**changes)
+        self._ending.callback(server.stop)
+        return server
+
+    def known(self) -> list[Sandbox]:
+        """The servers that were asked for so far."""
+        self._forget_parent()
+        return list(self._known.values())
+
+    def end(self) -> None:
+        """Stop what runs in this process."""
+        self._ending.close()
+        self._known.clear()
+
+
+def find_url(config: pytest.Config) -> str | None:
+    """Where the server of the run is already, if it is."""
+    url: str | None = config.getoption("--mockserver-url") or config.getini("mockserver_url")
+    return url or None
+
+
+def connect_elsewhere(config: pytest.Config, admin_token: str | None = None) -> Sandbox | None:
+    """The default sandbox of the server that runs already; None where the run has servers of its own.
+
+    Without `admin_token`, MOCKSERVER_ADMIN_TOKEN is taken. Raises MockServerError.
+    """
+    from mockserver.client.doors import connect
+
+    url = find_url(config)
+    if url is None:
+        return None
+    return connect(
+        url.partition("/~")[0], admin_token=admin_token or os.environ.get("MOCKSERVER_ADMIN_TOKEN")
+    )
+
+
+def write_settings(changes: Mapping[str, Any]) -> JsonObject:
+    """Settings for another process, with paths in full."""
+    return {
+        name: str(value.resolve()) if isinstance(value, Path) else value for name, value in changes.items()
+    }
+
+
+# Between worker and controller: one line of JSON there and one back.
+
+
+def ask(port: int, key: str, settings: JsonObject) -> JsonObject:
+    """The server of the controller with these settings: `url`, `admin_token`, `ca_file`.
+
+    Raises MockServerError with what the controller says.
+    """
+    from mockserver.client.wires import SocketWire
+    from mockserver.exceptions import MockServerError
+
+    try:
+        with contextlib.closing(SocketWire("127.0.0.1", port, timeout=ANSWER_SECONDS)) as wire:
+            wire.sendall(json.dumps({"key": key, "settings": settings}).encode() + b"\n")
+            with wire.makefile() as lines:
+                answer = json.loads(lines.readline())
+    except (OSError, ValueError) as error:
+        raise MockServerError(f"the controller of pytest-xdist does not answer: {error}") from None
+    if "error" in answer:
+        raise MockServerError(answer["error"])
+    return dict(answer)
+
+
+class Coordinator:
+    """Runs the servers of a run of pytest-xdist, in its controller.
+
+    `log_path` is the file with their calls; None as long as there is no server.
     """
 
-    def __init__(self, lock: int, state: JsonObject) -> None:
-        self._lock: int | None = lock
-        self.origin = str(state["origin"])
-        self.process = int(state["process"])
+    def __init__(self) -> None:
+        self.key = secrets.token_hex(16)
+        self.log_path: Path | None = None
+        self._log: CallLog | None = None
+        self._servers: dict[str, ServerThread] = {}
+        self._ending = contextlib.ExitStack()
+        self._lock = threading.Lock()
+        coordinator = self
 
-    def leave(self) -> None:
-        """Give up the place. Safe to call twice."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                question = json.loads(self.rfile.readline() or "{}")
+                if hmac.compare_digest(str(question.get("key")), coordinator.key):
+                    self.wfile.write(json.dumps(coordinator.find(question["settings"])).encode() + b"\n")
 
+        self._listener = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._listener.daemon_threads = True
+        self.port = int(self._listener.server_address[1])
+        serve = self._listener.serve_forever
+        threading.Thread(target=serve, name="mockserver-coordinator", daemon=True).start()
 
-def join(group: str, settings: Settings) -> Membership:
-    """Use the server of a group, starting it if nobody has yet.
+    def find(self, settings: JsonObject) -> JsonObject:
+        """What a worker needs to know of the server with these settings. The first to ask has it started."""
+        from mockserver.exceptions import MockServerError
 
-    A group is any text that its members agree on; those with other settings get another server. Raises
-    MockServerError if the server does not start, with what it says.
-    """
-    document = write_settings(settings)
-    folder = find_folder(dumps([group, document]))
-    lock = _lock_users(folder)
-    try:
-        with _locked(folder / STARTING):
-            state = _read_state(folder) or _start(folder, document)
-    except BaseException:
-        _tidy_if_alone(folder, lock)
-        os.close(lock)
-        raise
-    return Membership(lock, state)
+        key = json.dumps(settings, sort_keys=True)
+        with self._lock:
+            try:
+                server = self._servers.get(key) or self._start(settings)
+            except MockServerError as error:
+                return {"error": f"the shared server did not start: {error}"}
+            self._servers[key] = server
+        return {"url": server.origin, "admin_token": server.admin_token, "ca_file": None}
 
+    def _start(self, settings: JsonObject) -> ServerThread:
+        from mockserver.serving.uvicorn_server import ServerThread
+        from mockserver.settings import Settings
 
-def find_folder(identity: bytes) -> Path:
-    """Where the files of a group lie."""
-    digest = hashlib.sha256(identity + str(os.getuid()).encode("ascii")).hexdigest()
-    return Path(tempfile.gettempdir()) / f"mockserver-{digest[:32]}"
+        chosen = Settings(port=0).with_changes(settings)
+        return self._ending.enter_context(ServerThread(chosen, on_call=self._log or self._open_log()))
 
+    def _open_log(self) -> CallLog:
+        from mockserver.serving.logs import CallLog
 
-def write_settings(settings: Settings) -> JsonObject:
-    """Settings as JSON, paths in full; `Settings().with_changes` reads it."""
-    written: JsonObject = {}
-    for name in Settings.__dataclass_fields__:
-        value: Any = getattr(settings, name)
-        if isinstance(value, Path):
-            value = str(value.resolve())
-        if value is not None:
-            written[name] = list(value) if isinstance(value, tuple) else value
-    return written
+        handle, path = tempfile.mkstemp(prefix="mockserver-", suffix=".log")
+        file = open(handle, "w", encoding="utf-8")  # noqa: SIM115 - it is open as long as the servers are
+        self._ending.callback(file.close)
+        self.log_path = Path(path)
+        handler = logging.StreamHandler(file)
+        logging.getLogger("mockserver").addHandler(handler)
+        self._ending.callback(logging.getLogger("mockserver").removeHandler, handler)
+        self._log = CallLog(file, is_json=False)
+        self._ending.callback(self._log.close)
+        return self._log
 
-
-def _lock_users(folder: Path) -> int:
-    """A file descriptor that holds the lock of a user."""
-    while True:
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=0o700)
-        # A server that nobody used any more may tidy up at any moment: then it begins again.
-        with contextlib.suppress(FileNotFoundError):
-            status = folder.lstat()
-            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-                raise MockServerError(f"{folder} is no folder of yours; set TMPDIR to one that is")
-            lock = os.open(folder / USERS, os.O_RDWR | os.O_CREAT, 0o600)
-            # Waits while one does so, and then finds its file gone.
-            fcntl.flock(lock, fcntl.LOCK_SH)
-            if _is_in_place(lock, folder):
-                return lock
-            os.close(lock)
+    def end(self) -> None:
+        """Stop everything."""
+        self._listener.shutdown()
+        self._listener.server_close()
+        self._ending.close()
 
 
-def _is_in_place(lock: int, folder: Path) -> bool:
-    """Whether the file of a lock is still the one that others would find."""
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samestat(os.fstat(lock), os.stat(folder / USERS))
-    return False
+COORDINATOR = pytest.StashKey[Coordinator]()
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(lock)
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker of pytest-xdist is about to start. One on another machine has servers of its own."""
+    config = node.config
+    if find_url(config) is None and node.gateway.spec.popen:
+        if COORDINATOR not in config.stash:
+            config.stash[COORDINATOR] = Coordinator()
+        coordinator = config.stash[COORDINATOR]
+        node.workerinput[_WORKER_INPUT] = (coordinator.port, coordinator.key)
 
 
-def _read_state(folder: Path) -> JsonObject | None:
-    with contextlib.suppress(FileNotFoundError, MalformedJson):
-        state = loads((folder / STATE).read_bytes())[0]
-        return state if isinstance(state, dict) else None
-    return None
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Name the log of the shared server after a run that failed."""
+    coordinator = config.stash.get(COORDINATOR, None)
+    if coordinator is not None and coordinator.log_path is not None and exitstatus != pytest.ExitCode.OK:
+        terminalreporter.write_line(f"mockserver: the shared server logged to {coordinator.log_path}")
 
 
-def _start(folder: Path, settings: JsonObject) -> JsonObject:
-    """Start the server; returns its state. Called with the lock of `STARTING` held."""
-    answer = _spawn(dumps({"folder": str(folder), "settings": settings}))
-    try:
-        state = loads(answer)[0]
-    except MalformedJson:
-        text = answer.decode("utf-8", "replace").strip()
-        raise MockServerError(
-            f"the shared server did not start: {text or 'it ended without a word'}"
-        ) from None
-    if "error" in state:
-        raise MockServerError(f"the shared server did not start: {state['error']}")
-    (folder / STATE).write_bytes(answer)
-    return dict(state)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with the run, and leave the log of a run that failed."""
+    coordinator = config.stash.get(COORDINATOR, None)
+    if coordinator is not None:
+        del config.stash[COORDINATOR]
+        coordinator.end()
+        if coordinator.log_path is not None and not config.stash.get(HAS_FAILED, False):
+            coordinator.log_path.unlink(missing_ok=True)
 
 
-def _spawn(message: bytes) -> bytes:
-    """Start a process that runs `main`, send it a message, and return what it says until it falls silent.
-
-    `subprocess.Popen` wants to see its child's end; this one is to outlive whoever starts it.
-    """
-    child_input, our_output = os.pipe()
-    our_input, child_output = os.pipe()
-    try:
-        os.posix_spawn(
-            sys.executable,
-            # -P: what lies in the current folder is none of the server's business.
-            [sys.executable, "-P", "-m", "mockserver.pytest_plugin.servers"],
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_DUP2, child_input, 0),
-                (os.POSIX_SPAWN_DUP2, child_output, 1),
-                (os.POSIX_SPAWN_DUP2, child_output, 2),
-            ],
-        )
-    finally:
-        os.close(child_input)
-        os.close(child_output)
-    with open(our_output, "wb") as output, contextlib.suppress(BrokenPipeError):
-        output.write(message)
-    with open(our_input, "rb") as answers:
-        return answers.read()
+HAS_FAILED = pytest.StashKey[bool]()
 
 
-def _tidy_if_alone(folder: Path, lock: int) -> None:
-    """Remove the files of a group that has no server and no other member."""
-    with contextlib.suppress(BlockingIOError):
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _tidy(folder, lock)
-
-
-def _tidy(folder: Path, lock: int) -> None:
-    """Remove the files of a group. Called with the exclusive lock of its users held."""
-    if _is_in_place(lock, folder):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def main() -> None:
-    """The process of a shared server: serve until nobody holds the lock of a user any more."""
-    message = loads(sys.stdin.buffer.read())[0]
-    # Ctrl-C ends the tests; the server ends after them, by itself.
-    os.setsid()
-    from mockserver.client.local import MockServer
-
-    folder = Path(message["folder"])
-    try:
-        server = MockServer(**message["settings"] | {"port": 0}).start()
-    except MockServerError as error:
-        _say({"error": str(error)})
-        return
-    with server:
-        _say({"origin": server.origin, "process": os.getpid()})
-        lock = os.open(folder / USERS, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        _tidy(folder, lock)
-
-
-def _say(answer: JsonObject) -> None:
-    """Say it to whoever started this process, if that still listens, and fall silent for good."""
-    silence = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(BrokenPipeError):
-        os.write(1, dumps(answer))
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
-    os.close(silence)
-
-
-if __name__ == "__main__":
-    main()
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Whether the log is kept."""
+    session.config.stash[HAS_FAILED] = exitstatus != pytest.ExitCode.OK

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.client.reports import MAX_CALLS_SHOWN
 from mockserver.pytest_plugin.fixtures import name_namespace
-from mockserver.pytest_plugin.reports import MAX_CALLS_SHOWN
 from mockserver.settings import NAMESPACE_NAME
 from tests.plugin.running import run
 
@@ -506,11 +506,13 @@ def test_many_calls_are_shown_from_the_end(pytester: pytest.Pytester) -> None:
     assert f"\ncall {MAX_CALLS_SHOWN + 2}  " in text
 
 
-def test_no_calls_are_no_section(pytester: pytest.Pytester) -> None:
+def test_no_calls_are_told(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_it(mockserver): assert False")
     result = run(pytester)
     result.assert_outcomes(failed=1)
-    result.stdout.no_fnmatch_line("*mockserver calls*")
+    result.stdout.fnmatch_lines(
+        ["*mockserver calls*", "No call came to the sandbox 'test-it-*'.", "Nobody asked for its address: *"]
+    )
 
 
 def test_a_fixture_that_breaks_shows_the_calls_too(pytester: pytest.Pytester) -> None:
@@ -626,7 +628,8 @@ def test_a_run_that_does_not_use_it_imports_nothing_of_the_package(pytester: pyt
         [
             "imported: mockserver mockserver.pytest_plugin "
             + " ".join(
-                f"mockserver.pytest_plugin.{part}" for part in ("fixtures", "ledger", "markers", "reports")
+                f"mockserver.pytest_plugin.{part}"
+                for part in ("fixtures", "ledger", "markers", "reports", "servers", "watching")
             )
         ]
     )
