@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.unittest import TestCaseFunction
 
 from mockserver.pytest_plugin.servers import connect_elsewhere
 from mockserver.pytest_plugin.watching import uses_sandbox
@@ -77,7 +77,7 @@ def _find_problems(item: pytest.Item) -> Iterator[str]:
             )
     if has_close_marker(item) and not uses_sandbox(item) and "request" not in _own_arguments(item):
         hint = "ask for the fixture mockserver"
-        if isinstance(item, TestCaseFunction):
+        if _is_of_test_case(item):
             hint = "ask for the fixture in an autouse fixture of the class that sets `self.mockserver`"
         yield f"{item.nodeid}: the marker mockserver would have no effect: {hint}"
 
@@ -103,7 +103,13 @@ def _own_arguments(item: pytest.Item) -> Iterable[str]:
 
 
 def _kind(item: pytest.Item) -> str:
-    return "a method of a unittest.TestCase" if isinstance(item, TestCaseFunction) else "it"
+    return "a method of a unittest.TestCase" if _is_of_test_case(item) else "it"
+
+
+def _is_of_test_case(item: pytest.Item) -> bool:
+    unittest = sys.modules.get("unittest")
+    kind = getattr(item, "cls", None)
+    return unittest is not None and kind is not None and issubclass(kind, unittest.TestCase)
 
 
 def describe_unknown(name: str, known: Iterable[str]) -> str:
