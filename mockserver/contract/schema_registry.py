@@ -185,6 +185,26 @@ def compile_schema(schema: Schema) -> CompiledSchema:
     return _compile(schema, "", None, None)
 
 
+# The older dialects that a schema which stands alone may be written in, by WireMock's names.
+DIALECTS = {
+    "V4": "http://json-schema.org/draft-04/schema#",
+    "V6": "http://json-schema.org/draft-06/schema#",
+    "V7": "http://json-schema.org/draft-07/schema#",
+    "V201909": "https://json-schema.org/draft/2019-09/schema",
+    "V202012": DIALECT,
+}
+
+
+def compile_dialect(schema: Schema, dialect: str) -> CompiledSchema:
+    """A schema that stands alone, in one of the `DIALECTS`. Raises ContractError when it is none."""
+    if dialect == DIALECT:
+        return compile_schema(schema)
+    given = {**schema, "$schema": dialect} if isinstance(schema, dict) else schema
+    if not isinstance(given, dict | bool) or not jsonschema_rs.meta.is_valid(forget_texts(given)):
+        raise ContractError([Problem(f"is no schema of {dialect}", "")])
+    return _compile(given, "", None, None)
+
+
 def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> CompiledSchema:
     try:
         fast = jsonschema_rs.validator_for(

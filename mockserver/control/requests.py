@@ -272,7 +272,8 @@ def near_misses_of_request(call: ControlCall) -> ControlAnswer:
     item, parameters = found if found is not None else (None, {})
     operation = item.operations.get(request.method) if item is not None else None
     other_path = find_other_path(call.engine.contract, request.path)
-    subject = make_subject(request, parameters, other_path, is_kept=True)
+    now_millis = call.namespace.clock.now_millis()
+    subject = make_subject(request, parameters, other_path, is_kept=True, now_millis=now_millis)
     shown = _describe(request, subject, call.origin)
     near_misses = _near_stubs(call, subject, operation.id if operation is not None else None, shown)
     return ControlAnswer(200, {"nearMisses": near_misses})

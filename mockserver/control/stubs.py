@@ -44,7 +44,9 @@ def list_stubs(call: ControlCall) -> ControlAnswer:
 def add_stub(call: ControlCall) -> ControlAnswer:
     """`POST /mappings`: one stub; it takes the place of one that has its id."""
     namespace = call.namespace
-    stub = read_stub(call.object(), call.engine.contract, new_id=namespace.next_stub_id)
+    stub = read_stub(
+        call.object(), call.engine.contract, new_id=namespace.next_stub_id, files=namespace.fixtures.files
+    )
     namespace.stubs.add([stub])
     return ControlAnswer(201, write_stub(stub))
 
@@ -85,7 +87,7 @@ def delete_equal_stubs(call: ControlCall) -> ControlAnswer:
     """`POST /mappings/remove`: the stub whose id is given, else those that have an equal request pattern."""
     document = call.object()
     # Without an id of its own it has one that no stub has.
-    stub = read_stub(document, call.engine.contract, new_id=str)
+    stub = read_stub(document, call.engine.contract, new_id=str, files=call.namespace.fixtures.files)
     stubs = call.namespace.stubs
     pattern = stub.matcher.to_json()
     if stub.id:
@@ -125,6 +127,7 @@ def import_stubs(call: ControlCall) -> ControlAnswer:
         {name: value for name, value in document.items() if name != "importOptions"},
         call.engine.contract,
         new_id=lambda: _skip(given, call.namespace.next_stub_id),
+        files=call.namespace.fixtures.files,
     )
     # Changed apart, so that what is refused leaves the book as it was.
     book = call.namespace.stubs.copy()
@@ -239,7 +242,8 @@ def _find_stub(call: ControlCall, id: str) -> Stub:
 
 def _replace(call: ControlCall, old: Stub) -> Stub:
     document = {name: value for name, value in call.object().items() if name not in _IDS} | {"id": old.id}
-    stub = read_stub(document, call.engine.contract, new_id=lambda: old.id)
+    files = call.namespace.fixtures.files
+    stub = read_stub(document, call.engine.contract, new_id=lambda: old.id, files=files)
     call.namespace.stubs.replace(stub)
     return stub
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 from mockserver.contract import Operation
 from mockserver.contract.validation import CallWarning
@@ -19,8 +20,10 @@ from mockserver.engine.situation import (
     Situation,
 )
 from mockserver.faults import Fault, Phase
+from mockserver.scripting.judgement import find_body_breaches
 from mockserver.scripting.preferences import Preferences
-from mockserver.scripting.stubs import Stub
+from mockserver.scripting.stubs import ResponseDefinition, Stub
+from mockserver.scripting.templates import Context
 from mockserver.state.resources import StoredAnswer
 
 
@@ -32,17 +35,46 @@ def by_stub(situation: Situation) -> Decision | None:
     for stub in namespace.stubs.candidates(head.line.stub_keys, subject):
         accepted = namespace.stubs.accepts(stub, subject(), operation)
         if accepted is True:
-            return _scripted(situation, stub)
+            return _scripted(situation, stub, _write_out(situation, stub))
         if accepted is not False and accepted.doubt is not None:
             text = f"the stub {stub.id} was not tried to its end: {accepted.doubt.value}"
             situation.inspection.warnings.append(CallWarning("unfinished_match", text))
     return None
 
 
-def _scripted(situation: Situation, stub: Stub) -> Decision:
+def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:
+    """What a stub answers, with what its templates write for this request."""
+    response = stub.response
+    template = response.template
+    if template is None:
+        return response
+    inspection, namespace, operation = situation.inspection, situation.namespace, situation.head.operation
+    # Where no operation is reached, the digest says nothing of the body.
+    seed = namespace.seed.at("template", stub.id, inspection.reading.digest, inspection.data)
+    # A request that comes again gets other random values, in each run the same ones.
+    seed = seed.at(str(namespace.resources.count_repetition(seed.digest()[:32])))
+    parameters = dict(template.parameters)
+    context = Context(situation.shown_subject(), situation.now_millis, seed, parameters)
+    rendered = template.render(context, namespace.fixtures.files)
+    if rendered.problem is not None:
+        inspection.warnings.append(CallWarning("template_problem", rendered.problem))
+    status = response.status or 200
+    envelope = operation.envelope(status) if operation is not None else None
+    if rendered.body is not None and envelope is not None and not stub.off_contract:
+        for below, breach in islice(find_body_breaches(rendered.body, envelope), _MAX_BREACHES):
+            text = f"the body of status {status}{below and ', ' + below}: {breach}"
+            inspection.warnings.append(CallWarning("template_breaks_contract", text))
+    body = response.body if rendered.body is None else rendered.body
+    return replace(response, headers=(*response.headers, *rendered.headers), body=body)
+
+
+# So many are told.
+_MAX_BREACHES = 5
+
+
+def _scripted(situation: Situation, stub: Stub, response: ResponseDefinition) -> Decision:
     """The answer of a stub; the contract fills in what the stub leaves out."""
     operation = situation.head.operation
-    response = stub.response
     status, after = response.status, stub.phase is Phase.AFTER_COMMIT
     success = choose_success(situation, operation) if operation else 200
     if response.body is not None:

@@ -98,7 +98,17 @@ class Situation:
         """The request as it came, as patterns see it."""
         head, line, inspection = self.head, self.head.line, self.inspection
         request = Request(head.method, line.path, head.query, head.headers, inspection.data)
-        return make_subject(request, line.path_parameters, line.other_path, is_kept=False)
+        return make_subject(
+            request, line.path_parameters, line.other_path, is_kept=False, now_millis=self.now_millis
+        )
+
+    def shown_subject(self) -> Subject:
+        """The request as it may be shown, its secrets redacted."""
+        shown, inspection = self.head.shown, self.inspection
+        request = shown.with_body(inspection.reading.shown_body, inspection.client)
+        return make_subject(
+            request, shown.path_parameters, shown.other_path, is_kept=True, now_millis=self.now_millis
+        )
 
 
 class Example(NamedTuple):

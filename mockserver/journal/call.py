@@ -192,7 +192,12 @@ class Call:
         """The call as request patterns see it."""
         head = self.head
         return make_subject(
-            self.request, head.path_parameters, head.other_path, is_kept=True, is_cut=self.body_truncated
+            self.request,
+            head.path_parameters,
+            head.other_path,
+            is_kept=True,
+            is_cut=self.body_truncated,
+            now_millis=self.clock_millis,
         )
 
     def to_json(self) -> JsonObject:
@@ -256,8 +261,10 @@ def make_subject(
     *,
     is_kept: bool,
     is_cut: bool = False,
+    now_millis: int = 0,
 ) -> Subject:
-    """A request as request patterns see it. `is_kept` says that it is redacted, and the rest of it, too."""
+    """A request as request patterns see it. `is_kept` says that it is redacted, and the rest of it, too;
+    `now_millis` is what the clock of its namespace showed when it came."""
     headers: dict[str, list[str]] = {}
     for name, value in request.headers:
         headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -272,6 +279,7 @@ def make_subject(
         other_path=other_path,
         is_kept=is_kept,
         is_cut=is_cut,
+        now_millis=now_millis,
     )
 
 

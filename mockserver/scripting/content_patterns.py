@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mockserver.contract.schema_registry import CompiledSchema
+from mockserver.scripting.dates import DateFormat, Offset, read_time, to_moment
 from mockserver.scripting.differences import Difference, Doubt, judge, nearest
 from mockserver.scripting.json_equality import JsonEquality
 from mockserver.scripting.subjects import Content, JsonContent, TextContent, View
@@ -111,6 +113,61 @@ class AnythingPattern:
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTime:
+    """A time, or one relative to the clock of the namespace; moved on, and truncated before or after that."""
+
+    fixed: datetime | None
+    relative: Offset | None
+    offset: Offset | None
+    truncate: Callable[[datetime], datetime] | None
+    is_truncated_last: bool
+
+    def at(self, now_millis: int) -> datetime:
+        """The time that is meant when the clock shows this."""
+        moment = self.fixed or to_moment(now_millis)
+        offsets = (self.relative, self.offset)
+        steps: list[Callable[[datetime], datetime]] = [step.apply for step in offsets if step is not None]
+        if self.truncate is not None:
+            steps.insert(len(steps) if self.is_truncated_last else 0, self.truncate)
+        for step in steps:
+            moment = step(moment)
+        return moment
+
+
+@dataclass(frozen=True, slots=True)
+class TimePattern:
+    """`before`, `after`, `equalToDateTime`."""
+
+    document: JsonObject
+    operator: str
+    compare: Callable[[datetime, datetime], bool]
+    expected: ExpectedTime
+    format: DateFormat | None
+    truncate: Callable[[datetime], datetime] | None
+
+    size: ClassVar = 1
+    concerns_absence: ClassVar = False
+
+    def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
+        doubt = None if content is None else content.doubt
+        if content is not None and doubt is None and self._fits(content):
+            return ()
+        return (_differ(self, self.operator, content, place, pointer, doubt),)
+
+    def _fits(self, content: Content) -> bool:
+        text = content.text
+        actual = read_time(text) if self.format is None else self.format.read(text)
+        if actual is None:
+            return False
+        if self.truncate is not None:
+            actual = self.truncate(actual)
+        expected = self.expected.at(content.view.now_millis)
+        if expected.tzinfo is None:
+            return self.compare(actual.replace(tzinfo=None), expected)
+        return self.compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC), expected)
 
 
 @dataclass(frozen=True, slots=True)

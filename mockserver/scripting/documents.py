@@ -14,6 +14,8 @@ from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 
 from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
@@ -21,15 +23,25 @@ from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
 from mockserver.messages import BODILESS
 from mockserver.redaction import redact, redact_json
+from mockserver.scripting.bodies import (
+    MAX_BODY_BYTES,
+    NO_FILES,
+    Files,
+    ResponseTemplate,
+    find_content_type,
+    parse_json,
+)
 from mockserver.scripting.judgement import judge
 from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import ScenarioStep
 from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
+from mockserver.scripting.templates import Template, TemplateError
 from mockserver.suggestions import suggest
 from mockserver.types import Headers, Json, JsonObject
 
-MAX_BODY_BYTES = 1_048_576
+# WireMock's name of its templates.
+TRANSFORMER = "response-template"
 MAX_DELAY_MILLISECONDS = 300_000
 MAX_TIMES = 1_000_000
 MAX_CHUNKS = 1_000
@@ -42,16 +54,18 @@ def read_stub(
     pointer: str = "",
     new_id: Callable[[], str],
     file: str | None = None,
+    files: Files = NO_FILES,
 ) -> Stub:
     """Read one stub.
 
-    `pointer` and `file` say where the document stands; `new_id` names a stub that has no id. A body without
-    a status has 200, WireMock's default. A body without a Content-Type is sent as application/json if it is
-    JSON, as text/plain if it is another text, and else without one. Secrets in the request pattern are
-    redacted, as they are in requests. Raises StubError with every problem, breaches of the contract included.
+    `pointer` and `file` say where the document stands; `new_id` names a stub that has no id; `files` are
+    those that bodies may come from. A body without a status has 200, WireMock's default. A body without a
+    Content-Type is sent as application/json if it is JSON, as text/plain if it is another text, and else
+    without one. Secrets in the request pattern are redacted where it is shown. Raises StubError with every
+    problem, breaches of the contract included.
     """
     reading = Reading(redact)
-    stub = _read_stub(_copy(document, pointer, file), contract, pointer, new_id, reading)
+    stub = _read_stub(_copy(document, pointer, file), contract, pointer, new_id, reading, files)
     return _finish(reading, file, [stub])[0]
 
 
@@ -62,6 +76,7 @@ def read_stubs(
     new_id: Callable[[], str],
     pointer: str = "",
     file: str | None = None,
+    files: Files = NO_FILES,
 ) -> list[Stub]:
     """Read one stub, or `{"mappings": [stub…]}` as WireMock exports it.
 
@@ -70,7 +85,7 @@ def read_stubs(
     document = _copy(document, pointer, file)
     reading = Reading(redact)
     if not isinstance(document, dict) or "mappings" not in document:
-        return _finish(reading, file, [_read_stub(document, contract, pointer, new_id, reading)])
+        return _finish(reading, file, [_read_stub(document, contract, pointer, new_id, reading, files)])
     mappings = _Members(document, pointer, reading, "a list of stubs", ("mappings", "meta")).values
     items = mappings.get("mappings")
     place = f"{pointer}/mappings"
@@ -82,7 +97,7 @@ def read_stubs(
     for index, item in enumerate(items):
         if item is None:
             continue
-        stub = _read_stub(item, contract, f"{place}/{index}", new_id, reading)
+        stub = _read_stub(item, contract, f"{place}/{index}", new_id, reading, files)
         stubs.append(stub)
         if stub is not None and first.setdefault(stub.id, index) != index:
             reading.refuse(f"{place}/{index}/id", f"{stub.id!r} is the id of stub {first[stub.id]} as well")
@@ -114,7 +129,7 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
         place = f"/outcomes/{index}"
         mapping = _write_outcome(outcome, operation, place, reading)
         inner = Reading(redact)
-        stubs.append(_read_stub(mapping, contract, "", new_id, inner))
+        stubs.append(_read_stub(mapping, contract, "", new_id, inner, NO_FILES))
         for problem in inner.problems:
             reading.refuse(place + _find_in_outcome(problem.pointer), problem.message)
     return _finish(reading, None, stubs)
@@ -188,7 +203,12 @@ def _finish(reading: Reading, file: str | None, stubs: list[Stub | None]) -> lis
 
 
 def _read_stub(
-    document: Json, contract: Contract, pointer: str, new_id: Callable[[], str], reading: Reading
+    document: Json,
+    contract: Contract,
+    pointer: str,
+    new_id: Callable[[], str],
+    reading: Reading,
+    files: Files,
 ) -> Stub | None:
     mapping = _Members(document, pointer, reading, "a stub", _STUB_MEMBERS, _NO_STUB_MEMBERS)
     given_id = _read_id(mapping)
@@ -199,7 +219,7 @@ def _read_stub(
     matcher = _read_matcher(mapping)
     answer = mapping.part("response", "a response", _RESPONSE_MEMBERS, _NO_RESPONSE_MEMBERS)
     answer.values.pop("fromConfiguredStub", None)
-    response = _read_response(answer)
+    response = _read_response(answer, files)
     own = _read_own(mapping, contract)
     if matcher is None:
         return None
@@ -310,16 +330,22 @@ def _join(operations: Collection[str]) -> str:
 # Reading the response.
 
 
-def _read_response(part: _Members) -> ResponseDefinition:
+def _read_response(part: _Members, files: Files) -> ResponseDefinition:
     status = part.whole("status", 200, 599)
+    is_template = _read_transformers(part)
     headers = _read_headers(part)
-    body = _read_body(part, status)
+    member, body = _read_body(part, status, files)
     fault = part.choice("fault", [fault.value for fault in Fault], "fault")
-    if body is not None:
-        if "status" not in part.values and "fault" not in part.values:
-            status = 200
-        if not any(name.lower() == b"content-type" for name, _ in headers):
-            headers += _find_content_type(body, "base64Body" not in part.values)
+    if member is not None and "status" not in part.values and "fault" not in part.values:
+        status = 200
+    has_content_type = any(name.lower() == b"content-type" for name, _ in headers)
+    template = None
+    if is_template:
+        template = _read_template(part, headers, member, body, has_content_type)
+        headers = tuple((name, value) for name, value in headers if b"{{" not in value)
+        body = body if template is None or not template.has_body else None
+    if body is not None and not has_content_type:
+        headers += find_content_type(body, is_text="base64Body" not in part.values and _is_text(body))
     return ResponseDefinition(
         status,
         _read_status_message(part),
@@ -328,7 +354,68 @@ def _read_response(part: _Members) -> ResponseDefinition:
         _read_delay(part),
         _read_dribble(part),
         None if fault is None else Fault(fault),
+        template,
     )
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _read_transformers(part: _Members) -> bool:
+    """Whether the answer is a template."""
+    names = part.values.get("transformers", [])
+    if not isinstance(names, list):
+        part.refuse("transformers", f"'transformers' must be an array of texts, not {name_kind(names)}")
+        return False
+    for index, name in enumerate(names):
+        if name is not None and name != TRANSFORMER:
+            text = f"{_show(name)} is no transformer; the one here is {TRANSFORMER!r}"
+            part.reading.refuse(f"{part.pointer}/transformers/{index}", text)
+    parameters = part.values.get("transformerParameters", {})
+    if not isinstance(parameters, dict):
+        kind = name_kind(parameters)
+        part.refuse("transformerParameters", f"'transformerParameters' must be an object, not {kind}")
+    return TRANSFORMER in names
+
+
+def _read_template(
+    part: _Members, headers: Headers, member: str | None, body: bytes | None, has_content_type: bool
+) -> ResponseTemplate | None:
+    """What of the answer is a template; None if nothing is."""
+    lines: list[tuple[bytes, Template]] = []
+    for name, value in headers:
+        if b"{{" in value:
+            place = f"headers/{escape_pointer(name.decode('ascii'))}"
+            line = _parse(part, place, partial(Template, value.decode("latin-1")))
+            if line is not None:
+                lines.append((name, line))
+    text, json, file_name = None, None, None
+    if member == "jsonBody":
+        json = _parse(part, member, lambda: parse_json(part.values["jsonBody"]))
+    elif member == "bodyFileName" and body is None:
+        file_name = _parse(part, member, lambda: Template(str(part.values["bodyFileName"])))
+    elif member is not None and body is not None and _is_text(body):
+        text = _parse(part, member, lambda: Template(body.decode("utf-8")))
+    if not lines and (text is None or text.is_plain) and json is None and file_name is None:
+        return None
+    parameters = part.values.get("transformerParameters", {})
+    return ResponseTemplate(tuple(lines), text, json, file_name, parameters, has_content_type)
+
+
+Parsed = TypeVar("Parsed")
+
+
+def _parse(part: _Members, place: str, parse: Callable[[], Parsed]) -> Parsed | None:
+    try:
+        return parse()
+    except TemplateError as error:
+        part.reading.refuse(f"{part.pointer}/{place}", f"the template cannot be read: {error}")
+        return None
 
 
 def _read_status_message(part: _Members) -> str | None:
@@ -369,25 +456,31 @@ def _read_headers(part: _Members) -> Headers:
     return tuple(read)
 
 
-def _read_body(part: _Members, status: int | None) -> bytes | None:
-    """The bytes of the one body member; None if there is none. A JSON null is the `body` "null"."""
-    given = [name for name in ("body", "jsonBody", "base64Body") if name in part.values]
+_BODIES = ("body", "jsonBody", "base64Body", "bodyFileName")
+
+
+def _read_body(part: _Members, status: int | None, files: Files) -> tuple[str | None, bytes | None]:
+    """The one member that says what the body is, and its bytes; None where there is none.
+
+    A JSON null is the `body` "null". A file whose name is a template has no bytes yet.
+    """
+    given = [name for name in _BODIES if name in part.values]
     if len(given) > 1:
         part.reading.refuse(part.pointer, f"{' and '.join(map(repr, given))} cannot be given together")
     if len(given) != 1:
-        return None
+        return None, None
     member = given[0]
-    body = _encode_body(part, member)
+    body = _encode_body(part, member, files)
     if body is None:
-        return None
+        return member, None
     if len(body) > MAX_BODY_BYTES:
         part.refuse(member, f"{len(body)} bytes are too many; a body may have {MAX_BODY_BYTES}")
-    if body and status in _EMPTY:
+    if body and status in BODILESS:
         part.refuse(member, f"an answer with status {status} has no body (RFC 9110, section 6.4.1)")
-    return body
+    return member, body
 
 
-def _encode_body(part: _Members, member: str) -> bytes | None:
+def _encode_body(part: _Members, member: str, files: Files) -> bytes | None:
     value = part.values[member]
     if member == "jsonBody":
         return dumps(value)
@@ -397,20 +490,14 @@ def _encode_body(part: _Members, member: str) -> bytes | None:
         return None
     if member == "body":
         return value.encode("utf-8")
-    try:
-        return b64decode(value, validate=True)
-    except ValueError as error:
-        part.refuse(member, f"must be base64 (RFC 4648, section 4): {error}")
+    if member == "bodyFileName" and "{{" in value and TRANSFORMER in part.values.get("transformers", ()):
         return None
-
-
-def _find_content_type(body: bytes, is_text: bool) -> Headers:
     try:
-        loads(body)
-    except MalformedJson:
-        # RFC 9110, section 8.3: who does not know the media type leaves it out.
-        return ((b"content-type", b"text/plain; charset=utf-8"),) if body and is_text else ()
-    return ((b"content-type", b"application/json"),)
+        return files.read(value) if member == "bodyFileName" else b64decode(value, validate=True)
+    except ValueError as error:
+        right = "" if member == "bodyFileName" else "must be base64 (RFC 4648, section 4): "
+        part.refuse(member, f"{right}{error}")
+        return None
 
 
 def _read_delay(part: _Members, *, fixed: str = "fixedDelayMilliseconds") -> Delay | None:
@@ -639,27 +726,24 @@ _NOTES = ("name", "metadata")
 _OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold")
 _RESPONSE_MEMBERS = (
     "status", "statusMessage", "headers", "body", "jsonBody", "base64Body", "fixedDelayMilliseconds",
-    "delayDistribution", "chunkedDribbleDelay", "fault", "fromConfiguredStub",
+    "delayDistribution", "chunkedDribbleDelay", "fault", "fromConfiguredStub", "bodyFileName",
+    "transformers", "transformerParameters",
 )  # fmt: skip
 _OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
 _SETTINGS = ("fixedDelay", "delayDistribution", "proxyPassThrough")
 _NO_SETTINGS = {"extended": "is not offered: there are no extensions"}
 _NO_CALLS = "is not offered: nothing is called after an answer"
 _NO_PROXY = "is not offered: nothing is passed on to another server"
-_NO_TEMPLATES = "is not offered: a body is sent as it is written"
 _NO_STUB_MEMBERS = {
     **dict.fromkeys(_OWN_MEMBERS, "belongs into 'metadata', there into 'mockserver'"),
     "postServeActions": _NO_CALLS,
     "serveEventListeners": _NO_CALLS,
 }
 _NO_RESPONSE_MEMBERS = {
-    "bodyFileName": "is not offered: write the body as 'body', 'jsonBody' or 'base64Body'",
     "proxyBaseUrl": _NO_PROXY,
     "proxyUrlPrefixToRemove": _NO_PROXY,
     "additionalProxyRequestHeaders": _NO_PROXY,
     "removeProxyRequestHeaders": _NO_PROXY,
-    "transformers": _NO_TEMPLATES,
-    "transformerParameters": _NO_TEMPLATES,
 }
 # Where in an outcome stands what stands there in its stub; the first that fits counts.
 _OUTCOME_PLACES = (

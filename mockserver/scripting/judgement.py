@@ -95,8 +95,8 @@ def _find_breaches(stub: Stub, operation: Operation) -> Iterator[tuple[str, str]
                     text = f"{value!r} must be {media_type}, which status {status} documents"
                     yield f"/response/headers/{name}", text
     if stub.response.body is not None:
-        member = next(name for name in ("body", "jsonBody", "base64Body") if name in written)
-        for below, text in _find_body_breaches(stub.response.body, envelope):
+        member = next(name for name in ("body", "jsonBody", "base64Body", "bodyFileName") if name in written)
+        for below, text in find_body_breaches(stub.response.body, envelope):
             if member == "jsonBody":
                 yield f"/response/jsonBody{below}", f"the body of status {status}: {text}"
             else:
@@ -104,7 +104,8 @@ def _find_breaches(stub: Stub, operation: Operation) -> Iterator[tuple[str, str]
                 yield f"/response/{member}", f"the body of status {status}{below and ', ' + below}: {text}"
 
 
-def _find_body_breaches(body: bytes, envelope: Envelope) -> Iterator[tuple[str, str]]:
+def find_body_breaches(body: bytes, envelope: Envelope) -> Iterator[tuple[str, str]]:
+    """Where in a body, and in what, it breaks the schema of its status."""
     if envelope.media_type is None:
         if body:
             yield "", "none is documented"

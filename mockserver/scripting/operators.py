@@ -11,14 +11,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from operator import eq, ge, gt, le, lt
-from typing import Any
+from typing import Any, TypeVar
 
 from mockserver import json_codec
-from mockserver.contract.schema_registry import compile_schema
+from mockserver.contract.schema_registry import DIALECTS, compile_dialect
 from mockserver.exceptions import ContractError, MalformedJson
 from mockserver.json_codec import escape_pointer
 from mockserver.redaction import holds_hidden, json_holds_hidden, redact
@@ -32,13 +31,16 @@ from mockserver.scripting.content_patterns import (
     ContentPattern,
     EachPattern,
     EqualPattern,
+    ExpectedTime,
     JsonEqualityPattern,
     JsonPathPattern,
     JsonSchemaPattern,
     NotPattern,
     TextPattern,
+    TimePattern,
     ValuesPattern,
 )
+from mockserver.scripting.dates import TRUNCATIONS, UNITS, DateFormat, Offset, read_relative, read_time
 from mockserver.scripting.differences import count_leaves
 from mockserver.scripting.json_equality import JsonEquality, find_placeholders, read_placeholder
 from mockserver.scripting.reading import Reading, keep, name_kind
@@ -198,39 +200,72 @@ def _does_not_match(pattern: str) -> Callable[[str], bool]:
     return lambda text: not matches(text)
 
 
-def _compares_time(compare: Callable[[Any, Any], bool]) -> Callable[[str], Callable[[str], bool]]:
-    """Tests such as "before", by WireMock's rules for times without a zone, which are UTC here."""
+def _time_reader(operator: str, compare: Callable[[Any, Any], bool]) -> Reader:
+    """The reader of "before" and its kin, by WireMock's rules for times without a zone, here UTC."""
 
-    def build(text: str) -> Callable[[str], bool]:
-        if text.strip().lower().startswith("now"):
-            raise ValueError(
-                "times relative to now are not supported, they would not match alike in each run"
-            )
-        expected = _read_time(text)
-        if expected is None:
-            raise ValueError(f"{text!r} is no time such as 2026-01-31T12:00:00Z (RFC 3339)")
-
-        def test(value: str) -> bool:
-            actual = _read_time(value)
-            if actual is None:
-                return False
-            if expected.tzinfo is None:
-                return compare(actual.replace(tzinfo=None), expected)
-            return compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC), expected)
-
-        return test
-
-    return build
-
-
-def _read_time(text: str) -> datetime | None:
-    """A time as ISO 8601, which RFC 3339 is part of, or as in HTTP headers (RFC 9110, section 5.6.7)."""
-    for parse in (datetime.fromisoformat, parsedate_to_datetime):
+    def read(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
+        text = reading.text(members, operator, pointer)
+        offset = _read_date_offset(members, pointer, reading)
+        format = _read_date_option(members, "actualFormat", DateFormat, pointer, reading)
+        truncate_expected, truncate_actual = (
+            _read_date_option(members, name, _find_truncation, pointer, reading)
+            for name in ("truncateExpected", "truncateActual")
+        )
+        is_truncated_last = reading.flag(members, "applyTruncationLast", pointer)
+        if text is None:
+            return None
+        expected, relative = None, None
         try:
-            return parse(text)
-        except (ValueError, OverflowError):
-            continue
-    return None
+            relative = read_relative(text)
+            expected = read_time(text) if relative is None else None
+            if expected is None and relative is None:
+                right = "2026-01-31T12:00:00Z (RFC 3339) or 'now +3 days'"
+                raise ValueError(f"{text!r} is no time such as {right}")
+        except ValueError as error:
+            reading.refuse(f"{pointer}/{operator}", str(error))
+            return None
+        time = ExpectedTime(expected, relative, offset, truncate_expected, is_truncated_last)
+        return TimePattern(dict(members), operator, compare, time, format, truncate_actual)
+
+    return read
+
+
+Option = TypeVar("Option")
+
+
+def _read_date_option(
+    members: JsonObject, name: str, build: Callable[[str], Option], pointer: str, reading: Reading
+) -> Option | None:
+    text = reading.text(members, name, pointer) if name in members else None
+    if text is None:
+        return None
+    try:
+        return build(text)
+    except ValueError as error:
+        reading.refuse(f"{pointer}/{name}", str(error))
+        return None
+
+
+def _find_truncation(text: str) -> Callable[[datetime], datetime]:
+    try:
+        return TRUNCATIONS[text]
+    except KeyError:
+        raise ValueError(f"{text!r} is no truncation; known are {', '.join(TRUNCATIONS)}") from None
+
+
+def _read_date_offset(members: JsonObject, pointer: str, reading: Reading) -> Offset | None:
+    amount, unit = members.get("expectedOffset"), members.get("expectedOffsetUnit")
+    if amount is None and unit is None:
+        return None
+    if type(amount) is not int or abs(amount) > 999_999:
+        reading.refuse(
+            f"{pointer}/expectedOffset", "must be a whole number, and 'expectedOffsetUnit' its unit"
+        )
+        return None
+    if not isinstance(unit, str) or unit.lower() not in UNITS:
+        reading.refuse(f"{pointer}/expectedOffsetUnit", f"must be one of {', '.join(UNITS)}")
+        return None
+    return Offset(amount, unit.lower())
 
 
 def _number_reader(operator: str, compare: Callable[[Any, Any], bool]) -> Reader:
@@ -308,15 +343,17 @@ def _redact_literals(value: Json) -> Json:
 
 def _read_json_schema(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
     version = members.get("schemaVersion", "V202012")
-    if version != "V202012":
-        reading.refuse(f"{pointer}/schemaVersion", f"must be 'V202012', not {version!r}")
+    if version not in DIALECTS:
+        known = ", ".join(map(repr, DIALECTS))
+        reading.refuse(f"{pointer}/schemaVersion", f"must be one of {known}, not {version!r}")
+        version = "V202012"
     written = members["matchesJsonSchema"]
     place = f"{pointer}/matchesJsonSchema"
     schema = _read_json(written, place, reading)
     if schema is UNSET:
         return None
     try:
-        return JsonSchemaPattern(dict(members), compile_schema(schema))
+        return JsonSchemaPattern(dict(members), compile_dialect(schema, DIALECTS[version]))
     except ContractError as error:
         for problem in error.problems:
             if isinstance(written, str):
@@ -417,6 +454,10 @@ class _Operator:
 
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_DATE_OPTIONS = (
+    "actualFormat", "expectedOffset", "expectedOffsetUnit", "truncateExpected", "truncateActual",
+    "applyTruncationLast",
+)  # fmt: skip
 _EACH_OPERATORS = ("hasExactly", "includes")
 _OPERATORS = {
     "equalTo": _Operator(_read_equal_to, ("caseInsensitive",)),
@@ -427,9 +468,9 @@ _OPERATORS = {
     "equalToJson": _Operator(_read_equal_to_json, ("ignoreArrayOrder", "ignoreExtraElements")),
     "matchesJsonPath": _Operator(_read_json_path),
     "matchesJsonSchema": _Operator(_read_json_schema, ("schemaVersion",)),
-    "before": _Operator(_text_reader("before", _compares_time(lt))),
-    "after": _Operator(_text_reader("after", _compares_time(gt))),
-    "equalToDateTime": _Operator(_text_reader("equalToDateTime", _compares_time(eq))),
+    "before": _Operator(_time_reader("before", lt), _DATE_OPTIONS),
+    "after": _Operator(_time_reader("after", gt), _DATE_OPTIONS),
+    "equalToDateTime": _Operator(_time_reader("equalToDateTime", eq), _DATE_OPTIONS),
     "equalToNumber": _Operator(_number_reader("equalToNumber", eq)),
     "greaterThanNumber": _Operator(_number_reader("greaterThanNumber", gt)),
     "greaterThanEqualNumber": _Operator(_number_reader("greaterThanEqualNumber", ge)),
@@ -441,17 +482,10 @@ _OPERATORS = {
     "or": _Operator(_read_or),
     "not": _Operator(_read_not),
 }
-_LITERAL_TIMES = "times are compared as they are written"
 # What WireMock knows beyond that, and why it is not here.
 _UNSUPPORTED = {
     "equalToXml": "XML bodies are only compared as text",
     "matchesXPath": "XML bodies are only compared as text",
     "binaryEqualTo": "bodies are compared as text or as JSON",
     "matchesPathTemplate": "'urlPathTemplate' of the request is",
-    "actualFormat": _LITERAL_TIMES,
-    "expectedOffset": _LITERAL_TIMES,
-    "expectedOffsetUnit": _LITERAL_TIMES,
-    "truncateExpected": _LITERAL_TIMES,
-    "truncateActual": _LITERAL_TIMES,
-    "applyTruncationLast": _LITERAL_TIMES,
 }

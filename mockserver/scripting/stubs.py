@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.scripting.bodies import ResponseTemplate
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
@@ -21,7 +22,8 @@ MAX_STUBS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class ResponseDefinition:
-    """What shall be said. `status` and `body` may be None: then the contract fills them in."""
+    """What shall be said. `status` and `body` may be None: then the contract fills them in, unless a
+    `template` writes them."""
 
     status: int | None = None
     status_message: str | None = None
@@ -30,6 +32,7 @@ class ResponseDefinition:
     delay: Delay | None = None
     dribble: Dribble | None = None
     fault: Fault | None = None
+    template: ResponseTemplate | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,13 +21,15 @@ class View:
     """How a request is looked at, by all patterns together.
 
     `is_kept` says that it is the redacted copy that the journal keeps, and not the request as it came;
-    `nodes_left` is how many nodes JSONPaths may still look at.
+    `now_millis` is what the clock of the namespace showed when it came; `nodes_left` is how many nodes
+    JSONPaths may still look at.
     """
 
-    __slots__ = ("is_kept", "nodes_left")
+    __slots__ = ("is_kept", "nodes_left", "now_millis")
 
-    def __init__(self, is_kept: bool = False) -> None:
+    def __init__(self, is_kept: bool = False, now_millis: int = 0) -> None:
         self.is_kept = is_kept
+        self.now_millis = now_millis
         self.nodes_left = MAX_NODES
 
 
@@ -88,6 +90,7 @@ class Subject:
         other_path: str | None = None,
         is_kept: bool = False,
         is_cut: bool = False,
+        now_millis: int = 0,
     ) -> None:
         self.method = method
         self.path = path
@@ -97,7 +100,7 @@ class Subject:
         self.url = url
         self.path_parameters = path_parameters or {}
         self.other_path = other_path
-        self.view = View(is_kept)
+        self.view = View(is_kept, now_millis)
         self.is_cut = is_cut
         # What few patterns ask for is made when the first one asks.
         self._text: str | None = None

@@ -11,6 +11,7 @@ from mockserver.contract import Contract
 from mockserver.contract.documents import read_document
 from mockserver.contract.schema_registry import CompiledSchema, compile_schema
 from mockserver.exceptions import FixtureError, InvalidInput, Problem
+from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.scripting.documents import read_stubs
 from mockserver.scripting.stubs import Stub
 from mockserver.security.credential import CredentialMode, Grants, read_permission_map, read_token
@@ -41,6 +42,7 @@ class Fixtures:
     keys: tuple[JsonObject, ...]
     errors: Mapping[int, Mapping[str, str]]
     stubs: tuple[Stub, ...]
+    files: Files = NO_FILES
 
     def default_reason(self, status: int) -> str:
         """The reason that stands for a status where nobody names one: the first of its texts."""
@@ -67,6 +69,7 @@ def load_fixtures(folder: Path, contract: Contract) -> Fixtures:
             problems.extend(error.problems)
             return empty
 
+    files = Files(folder / "__files")
     errors = folder / "errors.json"
     if not errors.is_file():
         errors = packaged_folder("fixtures") / "errors.json"
@@ -75,7 +78,8 @@ def load_fixtures(folder: Path, contract: Contract) -> Fixtures:
         accounts=collect(lambda: _read_accounts(folder / "accounts.json"), {}),
         keys=collect(lambda: _read_keys(folder / "keys.json"), ()),
         errors=collect(lambda: _read_errors(errors), {}),
-        stubs=collect(lambda: _read_stubs(folder, contract), ()),
+        stubs=collect(lambda: _read_stubs(folder, contract, files), ()),
+        files=files,
     )
     if problems:
         raise FixtureError(problems)
@@ -238,7 +242,7 @@ def _read_errors(path: Path) -> dict[int, dict[str, str]]:
     return {int(status): texts for status, texts in (_read(path, _errors_schema) or {}).items()}
 
 
-def _read_stubs(folder: Path, contract: Contract) -> tuple[Stub, ...]:
+def _read_stubs(folder: Path, contract: Contract, files: Files) -> tuple[Stub, ...]:
     """The stubs of all files in `stubs` and, as WireMock calls it, `mappings`, with the folders below them.
 
     They are in the order of the file names. Ids that a file leaves out count through it.
@@ -253,7 +257,7 @@ def _read_stubs(folder: Path, contract: Contract) -> tuple[Stub, ...]:
         try:
             document = read_document(path, error=FixtureError)
             new_id = lambda series=series, count=count: series.number(next(count))  # noqa: E731
-            read = read_stubs(document, contract, new_id=new_id, file=str(path))
+            read = read_stubs(document, contract, new_id=new_id, file=str(path), files=files)
             for stub in read:
                 other = places.setdefault(stub.id, path)
                 if other != path:

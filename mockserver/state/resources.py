@@ -182,11 +182,16 @@ class Resources:
 
     def count_request(self, request: bytes, operation: str) -> int:
         """Count a request (its digest) that is carried out; how often it was before."""
+        before = self.count_repetition(request)
+        self.successes[operation] = self.successes.get(operation, 0) + 1
+        return before
+
+    def count_repetition(self, request: bytes) -> int:
+        """Count a request (its digest) from which values are derived; how often it came before."""
         before = self.repetitions.get(request, 0)
         if not before and len(self.repetitions) >= MAX_COUNTED_REQUESTS:
             self.repetitions.popitem(last=False)
         self.repetitions[request] = before + 1
-        self.successes[operation] = self.successes.get(operation, 0) + 1
         return before
 
     def take_turn(self, operation: str, status: int) -> int:

@@ -18,8 +18,8 @@ from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
 from mockserver.scripting import stubs
+from mockserver.scripting.bodies import MAX_BODY_BYTES
 from mockserver.scripting.documents import (
-    MAX_BODY_BYTES,
     MAX_DELAY_MILLISECONDS,
     read_settings,
     read_stub,
@@ -245,7 +245,7 @@ WRONG: dict[str, tuple[str, str, Any, list[str]]] = {
     "two URLs": ("POST", "/mappings", {"request": {"url": "/x", "urlPath": "/x"}}, ["/request"]),
     "body file": ("POST", "/mappings", answer_with(bodyFileName="x"), ["/response/bodyFileName"]),
     "proxy": ("POST", "/mappings", answer_with(proxyBaseUrl="http://h"), ["/response/proxyBaseUrl"]),
-    "template": ("POST", "/mappings", answer_with(transformers=["t"]), ["/response/transformers"]),
+    "template": ("POST", "/mappings", answer_with(transformers=["t"]), ["/response/transformers/0"]),
     "XML": (
         "POST",
         "/mappings",
