@@ -12,6 +12,7 @@
   x Unanswerable              eviction or redaction took what the question is about
   x ControlError              a remote server refused a control call
   x StoreUnavailable          the store does not answer, or holds what cannot be read
+  x Superseded                another process wrote first; what was done is to be done again
   x MockFailure               a fault of the mock itself, never of the caller
 * AssertionError
   x VerificationError         the journal does not hold what the test expected
@@ -101,6 +102,10 @@ class ControlError(MockServerError):
 
 class StoreUnavailable(MockServerError):
     """The store does not answer in time, or holds what cannot be read. Nothing was changed."""
+
+
+class Superseded(MockServerError):
+    """Another process wrote first. Everything of the transaction is taken back; do it again."""
 
 
 class MockFailure(MockServerError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -57,8 +58,11 @@ class Namespace:
     """The sandbox of one name: stubs, journal, resources, clock, settings.
 
     `lock` makes one call, or one control operation, a single step. It is held for microseconds and never
-    while an answer travels. `fixtures` are what the sandbox knows beforehand.
+    while an answer travels. `fixtures` are what the sandbox knows beforehand. `finishes_at_once`: a call
+    whose answer goes at once and whole is finished in the transaction that records it.
     """
+
+    finishes_at_once = False
 
     def __init__(
         self,
@@ -75,7 +79,7 @@ class Namespace:
         self._initial = settings
         self.fixtures = fixtures
         self.stubs = StubBook(self._make_table)
-        self.journal = Journal(settings.journal_limit, budget, self.lock, past)
+        self.journal = self._make_journal(settings.journal_limit, budget, past)
         self.retries = RetryWatch(self._make_table)
         self.resources = Resources(self._make_table)
         self._add_given()
@@ -89,6 +93,18 @@ class Namespace:
     def _make_table(self, name: str) -> OrderedDict[Any, Any]:
         """The table of a name. In memory nobody asks what changes in it."""
         return make_plain_table(name)
+
+    def _make_journal(self, limit: int, budget: ByteBudget, past: ForgottenCounts | None) -> Journal:
+        return Journal(limit, budget, self.lock, past)
+
+    def transaction(self, *, reads_first: bool = True) -> AbstractContextManager[object]:
+        """What a call or a control operation does is done in one, as a single step.
+
+        Where state is shared with other processes it raises Superseded or StoreUnavailable at its end, with
+        everything taken back; the first asks to do it again. Without `reads_first` it may begin with rows
+        that others have changed since, so it has to change something.
+        """
+        return self.lock
 
     def _apply(self, settings: Settings) -> None:
         """Make settings the ones in force. What the path of a call reads of them is read here, once."""
@@ -171,6 +187,14 @@ class Namespace:
         self.stubs.clear()
         # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
         self.stubs.add(self.fixtures.stubs)
+
+    def add_waiting(self, waiting: Waiting, number: int) -> None:
+        """The answer to the call of a number is on its way."""
+        self.waiting.add(waiting)
+
+    def remove_waiting(self, waiting: Waiting, number: int) -> None:
+        """It has arrived, or never will."""
+        self.waiting.discard(waiting)
 
     def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now; how many there were."""

@@ -61,13 +61,20 @@ class Namespaces:
             known = self._known
             namespace = known.pop(name, None)
             if namespace is None:
-                namespace = Namespace(
-                    name, self._settings, self._fixtures, self._budget, self._on_reset, self.past
-                )
+                namespace = self._make(name)
                 self._make_room()
             # Last in the order of the dict is most recently used.
             known[name] = namespace
             return namespace
+
+    def _make(self, name: str) -> Namespace:
+        return Namespace(name, self._settings, self._fixtures, self._budget, self._on_reset, self.past)
+
+    def open(self) -> None:
+        """Make ready what state is kept in. In memory there is nothing to do."""
+
+    def close(self) -> None:
+        """Let go of what state is kept in."""
 
     def _make_room(self) -> None:
         while len(self._known) >= self._limit:

@@ -45,15 +45,29 @@ class Item:
     is_deleted: bool = False
 
 
+class IssuedSecret(NamedTuple):
+    """A secret that an answer gave, and how to make it again: the behaviour of `operation` derives it from
+    the namespace's seed at `place`."""
+
+    text: bytes
+    operation: str
+    place: bytes
+
+    def __repr__(self) -> str:
+        return f"<IssuedSecret of {self.operation}>"
+
+
 @dataclass(slots=True)
 class StoredAnswer:
-    """The answer that an idempotency key stands for. `request` is the digest of what was asked."""
+    """The answer that an idempotency key stands for. `request` is the digest of what was asked; `secret` is
+    what the body must not be written down with."""
 
     request: bytes
     status: int
     headers: Headers
     body: bytes
     millis: int
+    secret: IssuedSecret | None = None
 
     def __repr__(self) -> str:
         # The body may hold the secret that it answered with.

@@ -235,13 +235,20 @@ class Rows:
                 table[codec.read_key(entry[1])] = value
 
     def dump(self, leave_out: Iterable[str] = ()) -> Iterator[Entry]:
-        """Entries that give these rows, whatever was there before."""
+        """Entries that give the rows of this moment, whatever was there before.
+
+        They are written one by one as they are asked for, and may be asked for in another thread.
+        """
         hidden = frozenset(leave_out)
-        for table in self._tables.values():
-            if table.name not in hidden:
-                yield [table.name]
-                for key, value in table.items():
-                    yield _write_row(table, key, value)
+        tables = self._tables.values()
+        return _write_rows([(table, list(table.items())) for table in tables if table.name not in hidden])
+
+
+def _write_rows(tables: list[tuple[Table[Any, Any], list[tuple[Any, Any]]]]) -> Iterator[Entry]:
+    for table, rows in tables:
+        yield [table.name]
+        for key, value in rows:
+            yield _write_row(table, key, value)
 
 
 def _write_row(table: Table[Any, Any], key: Any, value: Any) -> Entry:

@@ -1,0 +1,217 @@
+"""Ledger: the rows of one name, kept in a store that other processes write to as well.
+
+    with ledger.transaction():      reads what others have appended, then notes every change
+        ...                         appends the record; Superseded where another process was faster
+
+Superseded takes back all that was done, and the rows are then what the others made of them: do it again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from types import TracebackType
+from typing import TypeVar
+
+from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded
+from mockserver.json_codec import dumps, loads_kept
+from mockserver.state.rows import Entry, Rows
+from mockserver.stores.base import FORMAT, NEW, Reading, Store, Version
+
+logger = logging.getLogger("mockserver")
+
+# A log is cut when it has grown by so many bytes, and to the size of the last snapshot at least.
+CUT_BYTES = 4 * 1024 * 1024
+
+
+Result = TypeVar("Result")
+
+
+def repeat(work: Callable[[], Result]) -> Result:
+    """Do something that is one transaction, again and again while other processes are faster."""
+    while True:
+        try:
+            return work()
+        except Superseded:
+            continue
+
+
+class Ledger:
+    """Rows under a lock, and how far they are read.
+
+    `empty` makes the rows what they are before anything was written, and `dump` gives entries that make them
+    what they are now. `before_append` notes what is not noted yet; `after_change` is told when rows have
+    changed otherwise than by the code of a transaction: taken back, or read; `after_commit` when one is over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        store: Store,
+        rows: Rows,
+        lock: threading.RLock,
+        *,
+        empty: Callable[[], None],
+        dump: Callable[[], Iterator[Entry]],
+        before_append: Callable[[], None] = lambda: None,
+        after_change: Callable[[], None] = lambda: None,
+        after_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._rows = rows
+        self._lock = lock
+        self._empty = empty
+        self._dump = dump
+        self._before_append = before_append
+        self._after_change = after_change
+        self._after_commit = after_commit
+        self._version: Version | None = None
+        # Whether the last append may have happened although it failed.
+        self._is_doubtful = False
+        self._depth = 0
+        # Bytes of records since the last snapshot, and of that.
+        self._grown = 0
+        self._cut_at = CUT_BYTES
+        self._cutting: threading.Thread | None = None
+
+    def transaction(self, *, reads_first: bool = True) -> Transaction:
+        """What is done in it is one record, or nothing. It may stand in another one of the same ledger.
+
+        Without `reads_first` it saves that time: its append tells whether anything was new. So it must
+        append something.
+        """
+        return Transaction(self, reads_first)
+
+    def begin(self, *, reads_first: bool) -> None:
+        """Enter a transaction. Raises StoreUnavailable."""
+        self._lock.acquire()
+        try:
+            if self._depth == 0:
+                if reads_first or self._version is None or self._is_doubtful:
+                    self._catch_up()
+                self._rows.begin()
+            self._depth += 1
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def end(self, *, is_undone: bool) -> None:
+        """Leave a transaction. Raises Superseded and StoreUnavailable, with everything taken back."""
+        try:
+            self._depth -= 1
+            if self._depth == 0:
+                if is_undone:
+                    self._undo()
+                else:
+                    self._commit()
+        finally:
+            self._lock.release()
+
+    def _commit(self) -> None:
+        try:
+            self._before_append()
+            entries = self._rows.write_record()
+            if not entries:
+                self._rows.commit()
+                return
+            record = dumps([FORMAT, entries])
+            assert self._version is not None, "it was read at the beginning"
+            done = self._store.append(self._name, self._version, record)
+        except BaseException as error:
+            self._undo()
+            self._is_doubtful = isinstance(error, StoreUnavailable)
+            raise
+        if isinstance(done, Reading):
+            self._undo()
+            self._take_in(done)
+            raise Superseded(f"another process has written to {self._name}")
+        self._version = done
+        self._rows.commit()
+        self._after_commit()
+        self._note_growth(len(record))
+
+    def _undo(self) -> None:
+        self._rows.undo()
+        self._after_change()
+
+    def _catch_up(self) -> None:
+        reading = self._store.read(self._name, self._version or NEW)
+        if self._version is None or reading.is_whole or reading.records:
+            self._take_in(reading)
+        self._is_doubtful = False
+
+    def _take_in(self, reading: Reading) -> None:
+        """Make the rows what a reading tells. Raises StoreUnavailable where it cannot be read."""
+        is_first = self._version is None
+        self._version = None
+        if reading.is_whole or is_first:
+            with self._rows.loading():
+                self._empty()
+            self._grown = 0
+            if reading.snapshot is not None:
+                self._apply(reading.snapshot)
+                self._cut_at = max(CUT_BYTES, len(reading.snapshot))
+        for record in reading.records:
+            self._apply(record)
+            self._grown += len(record)
+        self._after_change()
+        self._version = reading.version
+
+    def _apply(self, record: bytes) -> None:
+        try:
+            found = loads_kept(record, around=10)
+            if not isinstance(found, list) or len(found) != 2 or not isinstance(found[1], list):
+                raise ValueError("it is no record")
+            form, entries = found
+            if form != FORMAT:
+                raise ValueError(f"it has format {form}, this version of mockserver reads format {FORMAT}")
+            self._rows.apply(entries)
+        except (ValueError, MalformedJson) as error:
+            text = f"the store holds a record of {self._name!r} that cannot be read: {error}"
+            raise StoreUnavailable(f"{text}; remove it with `mockserver state clear`") from None
+
+    # The log is cut by a thread of its own: writing all rows takes a while, and nobody waits for it.
+
+    def _note_growth(self, size: int) -> None:
+        self._grown += size
+        if self._grown >= self._cut_at and self._cutting is None:
+            assert self._version is not None, "a record was just appended"
+            # The rows as they are now; values are never changed in place.
+            entries = self._dump()
+            self._grown = 0
+            self._cutting = threading.Thread(
+                target=self._cut, args=(self._version, entries), name="mockserver-snapshot", daemon=True
+            )
+            self._cutting.start()
+
+    def _cut(self, version: Version, entries: Iterator[Entry]) -> None:
+        try:
+            # One by one, so that others have their turn in between.
+            rows = b",".join([dumps(entry) for entry in entries])
+            snapshot = b"[%d,[%b]]" % (FORMAT, rows)
+            self._store.snapshot(self._name, version, snapshot)
+            self._cut_at = max(CUT_BYTES, len(snapshot))
+        except StoreUnavailable as error:
+            logger.warning("the log of %s was not cut: %s", self._name, error)
+        finally:
+            self._cutting = None
+
+
+class Transaction:
+    """A transaction of a ledger, as a context manager."""
+
+    __slots__ = ("_ledger", "_reads_first")
+
+    def __init__(self, ledger: Ledger, reads_first: bool) -> None:
+        self._ledger = ledger
+        self._reads_first = reads_first
+
+    def __enter__(self) -> None:
+        self._ledger.begin(reads_first=self._reads_first)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ledger.end(is_undone=error is not None)

@@ -1,0 +1,473 @@
+"""Namespaces whose rows are kept in a store: they last, and are shared with other processes.
+
+Everything is as in memory but for how it is changed. Tables note their changes; what is no table (clock,
+settings …) is compared with the table of facts at the end of each transaction; calls are recorded, and whole
+namespaces reset, by events that happen once the transaction is committed, here and where its record is read.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from mockserver.clocks import Clock
+from mockserver.exceptions import InvalidInput, StoreUnavailable, UnknownItem
+from mockserver.journal.call import Call, State
+from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
+from mockserver.scripting.documents import read_settings, write_settings
+from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, Settings
+from mockserver.state import codecs
+from mockserver.state.codecs import CallCodec, ReadStub
+from mockserver.state.fixtures import Fixtures
+from mockserver.state.ledger import Ledger, repeat
+from mockserver.state.namespace import Namespace, VariantChoice
+from mockserver.state.namespaces import MAX_KEPT, MAX_SNAPSHOTS, Namespaces
+from mockserver.state.rows import Codec, Entry, Rows
+from mockserver.state.waiting import Waiting
+from mockserver.stores.base import Store
+from mockserver.types import UNSET, Json, JsonObject
+
+logger = logging.getLogger("mockserver")
+
+# The name under which snapshots are kept. It is no name of a namespace.
+SHELF = "~snapshots"
+# What no snapshot holds, as it belongs to calls.
+_OF_CALLS = ("in_flight", "held", "failed_writes", "asked_to_wait")
+# Derives again the secret that an operation issued: operation, namespace, a seed's place.
+Reveal = Callable[[str, Namespace, bytes], bytes | None]
+
+
+class RowsSnapshot(NamedTuple):
+    """A namespace at one moment, as entries."""
+
+    entries: list[Entry]
+
+    @property
+    def size(self) -> int:
+        """How many things it holds."""
+        return len(self.entries)
+
+
+class RecordedJournal(Journal):
+    """A journal whose calls are events of transactions."""
+
+    def __init__(
+        self, name: str, rows: Rows, limit: int, budget: ByteBudget, lock: Any, past: ForgottenCounts | None
+    ) -> None:
+        super().__init__(limit, budget, lock, past)
+        self._rows = rows
+        self._name = name
+        self._codec = CallCodec(name)
+        rows.on_event("call", self._record_row)
+        rows.on_event("finish", self._finish)
+        rows.on_event("remove", self._remove)
+        rows.on_event("clear", super().clear)
+        rows.on_event("counters", self._set_counters)
+
+    def record(self, call: Call) -> None:
+        """As Journal does, once the transaction is committed."""
+        self._rows.stage(lambda: ["call", self._codec.write(call)], lambda: self._record(call))
+
+    def _record(self, call: Call) -> None:
+        self.last_number = call.number
+        super().record(call)
+
+    def _record_row(self, row: Json) -> None:
+        self._record(self._codec.read(row))
+
+    def finish(self, call: Call, state: State, reason: str | None = None) -> None:
+        """As Journal does; of a call that is recorded, once the transaction is committed."""
+        if call.era < 0:
+            super().finish(call, state, reason)
+            return
+        duration_millis = (time.perf_counter() - call.started) * 1000
+        new = call.reason if reason is None else reason
+
+        def act() -> None:
+            self._finish(call.number, call.id, state, duration_millis, new)
+            # This may be another object than what was read from the store.
+            call.state, call.duration_millis = state, duration_millis
+
+        self._rows.stage(lambda: ["finish", call.number, call.id, state, duration_millis, new], act)
+
+    def find_number(self, number: int) -> Call | None:
+        """The kept call of a number."""
+        for call in reversed(self):
+            if call.number <= number:
+                return call if call.number == number else None
+        return None
+
+    def _finish(self, number: int, id: str, state: State, duration_millis: float, reason: str) -> None:
+        call = self.find_number(number)
+        if call is not None and call.id == id:
+            super().finish(call, state, reason)
+            call.duration_millis = duration_millis
+
+    def remove(self, calls: Iterable[Call]) -> None:
+        """As Journal does, once the transaction is committed."""
+        numbers = [call.number for call in calls]
+        self._rows.stage(lambda: ["remove", numbers], lambda: self._remove(numbers))
+
+    def _remove(self, numbers: list[int]) -> None:
+        gone = frozenset(numbers)
+        super().remove([call for call in self if call.number in gone])
+
+    def clear(self) -> None:
+        """As Journal does; in a transaction, once it is committed."""
+        if self._rows.is_recording:
+            self._rows.stage(lambda: ["clear"], super().clear)
+        else:
+            super().clear()
+
+    def dump(self) -> Iterator[Entry]:
+        """Entries that make the calls and counts of this moment from nothing."""
+        counters: JsonObject = {
+            "last_number": self.last_number,
+            "counts": [[*key, count] for key, count in self.counts.items()],
+            "evicted_counts": [[*key, count] for key, count in self.evicted_counts.items()],
+            "touched": [[list(map(list, facets)), count] for facets, count in self._touched.items()],
+            "warned": self.warned,
+            "evicted": self.evicted,
+            "last_evicted": self.last_evicted,
+            "evicted_warned": self._evicted_warned,
+            "last_evicted_millis": self._last_evicted_millis,
+        }
+        return _write_calls(list(self), CallCodec(self._name), counters)
+
+    def _set_counters(self, counters: JsonObject) -> None:
+        self.last_number = counters["last_number"]
+        self.counts = {(row[0], row[1], row[2]): row[3] for row in counters["counts"]}
+        self.evicted_counts = {(row[0], row[1], row[2]): row[3] for row in counters["evicted_counts"]}
+        self._touched = {codecs.read_facets(facets): count for facets, count in counters["touched"]}
+        self.warned = counters["warned"]
+        self.evicted = counters["evicted"]
+        self.last_evicted = counters["last_evicted"]
+        self._evicted_warned = counters["evicted_warned"]
+        self._last_evicted_millis = counters["last_evicted_millis"]
+
+
+def _write_calls(calls: list[Call], codec: CallCodec, counters: JsonObject) -> Iterator[Entry]:
+    yield ["clear"]
+    for call in calls:
+        yield ["call", codec.write(call)]
+    yield ["counters", counters]
+
+
+class StoredNamespace(Namespace):
+    """A namespace whose rows are kept in a store."""
+
+    finishes_at_once = True
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        fixtures: Fixtures,
+        budget: ByteBudget,
+        on_reset: Callable[[], None],
+        past: ForgottenCounts | None,
+        *,
+        store: Store,
+        read_stub: ReadStub,
+        reveal: Reveal,
+    ) -> None:
+        self._rows = Rows()
+        self._codecs: dict[str, Codec[Any, Any]] = {
+            "given": codecs.ITEMS,
+            "items": codecs.ITEMS,
+            "credentials": codecs.BY_DIGEST,
+            "repetitions": codecs.BY_DIGEST,
+            "answers": codecs.answers(lambda operation, place: reveal(operation, self, place)),
+            "in_flight": codecs.BY_DIGEST,
+            "buckets": codecs.BUCKETS,
+            "successes": codecs.PLAIN,
+            "turns": codecs.TURNS,
+            "stubs": codecs.stubs(read_stub),
+            "uses": codecs.PLAIN,
+            "scenarios": codecs.PLAIN,
+            "failed_writes": codecs.BY_DIGEST,
+            "asked_to_wait": codecs.asked_to_wait(self._find_call),
+            "held": codecs.PLAIN,
+            "facts": codecs.PLAIN,
+        }
+        # Which stub holds the answer to the call of a number, wherever that waits; and those that wait here.
+        self._held: OrderedDict[int, str] = self._make_table("held")
+        self._holding: dict[int, Waiting] = {}
+        self._facts: OrderedDict[str, Json] = self._make_table("facts")
+        self._written_settings: tuple[Settings | None, JsonObject] = (None, {})
+        self._rows.on_event("reset", self._reset_now)
+        self._rows.on_event("restore", self._restore_now)
+        with self._rows.loading():
+            super().__init__(name, settings, fixtures, budget, on_reset, past)
+        self._ledger = Ledger(
+            name, store, self._rows, self.lock,
+            empty=self._empty, dump=self._dump, before_append=self._note_facts,
+            after_change=self._take_changes, after_commit=self._let_go,
+        )  # fmt: skip
+
+    def _make_table(self, name: str) -> OrderedDict[Any, Any]:
+        return self._rows.table(name, self._codecs[name])
+
+    def _make_journal(self, limit: int, budget: ByteBudget, past: ForgottenCounts | None) -> Journal:
+        self._recorded = RecordedJournal(self.name, self._rows, limit, budget, self.lock, past)
+        return self._recorded
+
+    def _find_call(self, number: int) -> Call | None:
+        return self._recorded.find_number(number)
+
+    def transaction(self, *, reads_first: bool = True) -> AbstractContextManager[object]:
+        """As Namespace says."""
+        return self._ledger.transaction(reads_first=reads_first)
+
+    def next_call(self) -> tuple[int, str]:
+        """As Namespace says. The number is taken once the call is recorded."""
+        number = self.journal.last_number + 1
+        return number, self._call_ids.number(number)
+
+    # Facts: what is no table.
+
+    def _read_facts(self) -> JsonObject:
+        if self._written_settings[0] is not self.settings:
+            changed = {
+                name: getattr(self.settings, name)
+                for name in OPTIONS
+                if getattr(self.settings, name) != getattr(self._initial, name)
+            }
+            self._written_settings = (self.settings, changed)
+        clock, choice = self.clock, self.variant
+        return {
+            "settings": self._written_settings[1],
+            "clock": [clock.mode, clock.value],
+            "delay": None if self.global_delay is None else write_settings(self.global_delay),
+            "variant": None if choice is None else list(choice),
+            "next_stub": self.stubs.next_number,
+            "stub_ids": self._stub_number,
+        }
+
+    def _note_facts(self) -> None:
+        for name, value in self._read_facts().items():
+            if self._facts.get(name, UNSET) != value:
+                self._facts[name] = value
+
+    def _take_facts(self) -> None:
+        facts = self._facts
+        if self._read_facts() == facts:
+            return
+        choice = facts["variant"]
+        self.variant = None if choice is None else VariantChoice(*choice)
+        try:
+            settings = self._initial.with_changes(facts["settings"])
+        except InvalidInput:
+            # Options of another version of this package.
+            settings = self._initial
+        self._apply(settings)
+        self.clock = Clock(*facts["clock"])
+        self.global_delay = None if facts["delay"] is None else read_settings(facts["delay"])
+        self.stubs.next_number = facts["next_stub"]
+        self._stub_number = facts["stub_ids"]
+
+    # What the ledger asks for.
+
+    def _empty(self) -> None:
+        super().reset_stubs()
+        self.forget_calls()
+        self.resources.clear()
+        self._add_given()
+        self._held.clear()
+        self.global_delay = None
+        self._stub_number = 0
+        self.variant = None
+        self._apply(self._initial)
+        self._note_facts()
+
+    def _dump(self) -> Iterator[Entry]:
+        rows, calls = self._rows.dump(), self._recorded.dump()
+
+        def write() -> Iterator[Entry]:
+            # Calls first: rows speak of them.
+            yield from calls
+            yield from rows
+
+        return write()
+
+    def _take_changes(self) -> None:
+        """Others have changed the rows, or changes were taken back."""
+        self.stubs.forget_index()
+        self._take_facts()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Release what waits here and is held no more."""
+        for number in [number for number in self._holding if number not in self._held]:
+            self._holding.pop(number).release()
+
+    # Waits
+
+    def add_waiting(self, waiting: Waiting, number: int) -> None:
+        """As Namespace says, once the transaction is committed."""
+        if waiting.stub_id is not None:
+            self._held[number] = waiting.stub_id
+            self._rows.stage(None, lambda: self._holding.__setitem__(number, waiting))
+        self._rows.stage(None, lambda: self.waiting.add(waiting))
+
+    def remove_waiting(self, waiting: Waiting, number: int) -> None:
+        """As Namespace says."""
+        self.waiting.discard(waiting)
+        if self._holding.pop(number, None) is not None:
+            self._held.pop(number, None)
+
+    def release(self, stub_id: str) -> int:
+        """As Namespace says, in whichever process they wait."""
+        held = [number for number, id in self._held.items() if id == stub_id]
+        for number in held:
+            del self._held[number]
+        return len(held)
+
+    # All at once
+
+    def reset(self) -> None:
+        """As Namespace says, once the transaction is committed."""
+        self._rows.stage(lambda: ["reset"], self._reset_now)
+
+    def _reset_now(self) -> None:
+        self._holding.clear()
+        self._empty()
+        self.end_waits()
+        self._on_reset()
+
+    def snapshot(self) -> Any:
+        """What the namespace holds now, journal apart, as RowsSnapshot."""
+        return RowsSnapshot([entry for entry in self._rows.dump(_OF_CALLS) if entry[:2] != _STUB_IDS])
+
+    def restore(self, snapshot: Any) -> None:
+        """Hold what a snapshot held, once the transaction is committed. The journal goes on."""
+        entries = snapshot.entries
+        self._rows.stage(lambda: ["restore", entries], lambda: self._restore_now(entries))
+
+    def _restore_now(self, entries: list[Entry]) -> None:
+        number = self._facts["stub_ids"]
+        self._rows.apply(entries)
+        self.resources.in_flight.clear()
+        self._facts["stub_ids"] = number
+        self._take_changes()
+
+
+_STUB_IDS = ["facts", "stub_ids"]
+
+
+class StoredNamespaces(Namespaces):
+    """Namespaces of one store. Dropping one that is idle takes it out of memory, and not out of the store."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        fixtures: Fixtures,
+        *,
+        store: Store,
+        read_stub: ReadStub,
+        reveal: Reveal,
+        on_reset: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._store = store
+        self._read_stub = read_stub
+        self._reveal = reveal
+        super().__init__(settings, fixtures, on_reset=on_reset)
+        self._shelf = Rows()
+        self._kept_rows: OrderedDict[str, list[Entry]] = self._shelf.table("snapshots", codecs.PLAIN)
+        self._kept_numbers: OrderedDict[str, int] = self._shelf.table("numbers", codecs.PLAIN)
+        self._ledger = Ledger(
+            SHELF, store, self._shelf, threading.RLock(), empty=self._clear_shelf, dump=self._shelf.dump
+        )
+
+    def _clear_shelf(self) -> None:
+        self._kept_rows.clear()
+        self._kept_numbers.clear()
+
+    def open(self) -> None:
+        """Open the store, and hear of what other processes write from now on."""
+        self._store.open()
+        self._store.watch(self.catch_up)
+
+    def close(self) -> None:
+        """Let go of the store. What comes after opens it again."""
+        self._store.close()
+
+    def catch_up(self) -> None:
+        """Read what others have written to the namespaces in which somebody waits."""
+        for namespace in tuple(self._known.values()):
+            if not namespace.is_idle:
+                try:
+                    with namespace.transaction():
+                        pass
+                except StoreUnavailable as error:
+                    logger.warning("%s", error)
+                    return
+
+    def _make(self, name: str) -> Namespace:
+        return StoredNamespace(
+            name, self._settings, self._fixtures, self._budget, self._on_reset, self.past,
+            store=self._store, read_stub=self._read_stub, reveal=self._reveal,
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Namespace]:
+        names = {found.name for found in self._store.list()} - {SHELF} | set(self._known)
+        return iter([self.get(name) for name in sorted(names)])
+
+    def delete(self, name: str) -> None:
+        """As Namespaces says."""
+        if name not in self._known and name not in {found.name for found in self._store.list()} - {SHELF}:
+            raise UnknownItem(f"there is no namespace {name!r}")
+        namespace = self.get(name)
+        # Whoever waits in it, in whatever process, is let go by this.
+        repeat(lambda: _reset(namespace))
+        if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
+            self._store.remove(name)
+            with self._lock:
+                if name in self._known:
+                    self._forget(name)
+
+    def keep(self, namespace: Namespace) -> str:
+        """As Namespaces says."""
+        snapshot: Any = namespace.snapshot()
+        return repeat(lambda: self._keep(snapshot.entries))
+
+    def _keep(self, entries: list[Entry]) -> str:
+        with self._ledger.transaction():
+            number = self._kept_numbers.get("snapshot", 0) + 1
+            self._kept_numbers["snapshot"] = number
+            id = self._snapshot_ids.number(number)
+            kept = self._kept_rows
+            kept[id] = entries
+            size = sum(map(len, kept.values()))
+            while len(kept) > (MAX_SNAPSHOTS if size <= MAX_KEPT else 1):
+                size -= len(kept.popitem(last=False)[1])
+            return id
+
+    def find_snapshot(self, id: str) -> Any:
+        """As Namespaces says."""
+        with self._ledger.transaction():
+            entries = self._kept_rows.get(id)
+        if entries is None:
+            raise UnknownItem(f"there is no snapshot {id!r}; the newest {MAX_SNAPSHOTS} are kept")
+        return RowsSnapshot(entries)
+
+    def create(self, name: str, snapshot: Any) -> None:
+        """As Namespaces says."""
+        namespace = self.get(name)
+        repeat(lambda: _reset(namespace))
+
+        def restore() -> None:
+            with namespace.transaction():
+                namespace.restore(snapshot)
+
+        repeat(restore)
+
+
+def _reset(namespace: Namespace) -> None:
+    with namespace.transaction():
+        namespace.reset()
