@@ -13,6 +13,8 @@ from mockserver.types import UNSET, Headers
 
 # Statuses whose answers have no body, and so no Content-Length (RFC 9110, sections 15.3.5, 15.4.5 and 8.6).
 BODILESS = (204, 304)
+# A body of so many bytes goes out at once, but for a client that does not read.
+SMALL_BYTES = 64 * 1024
 
 
 @dataclass(slots=True)

@@ -251,6 +251,10 @@ class Settings:
         1, "Number of processes that answer; only 1, as the server keeps its state in memory.", _SERVER,
         NUMBER, check=_one_process,
     )  # fmt: skip
+    store: str = _option(
+        "memory", "Where state is kept: memory, sqlite:PATH, redis://HOST or rediss://HOST.", _SERVER,
+        check=read_store, is_secret=True, shown_default="memory",
+    )  # fmt: skip
     contract: Path = _option(packaged_folder("schemas") / "openapi.json", "OpenAPI file to answer from.",
                              _CONTRACT, PATH, shown_default="built in")  # fmt: skip
     fixtures: Path = _option(

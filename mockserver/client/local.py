@@ -108,12 +108,12 @@ def wait_for_answer(question: Question) -> ControlAnswer:
         deadline = time.monotonic() + question.seconds
         while True:
             came.clear()
-            with question.namespace.lock:
+            with question.namespace.transaction():
                 answer = question.ask()
             if answer is not None:
                 return answer
             if not came.wait(max(0.0, deadline - time.monotonic())):
-                with question.namespace.lock:
+                with question.namespace.transaction():
                     return question.give_up()
     finally:
         listeners.discard(listen)

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
@@ -20,10 +21,13 @@ from mockserver.control.routing import (
     Router,
     Stream,
     refuse,
+    refuse_unavailable,
 )
+from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps, dumps_pretty, prewrite
+from mockserver.stores.turns import Turns
 from mockserver.types import UNSET, Json
 
 EVENTS_AT_ONCE = 100
@@ -37,8 +41,9 @@ _LISTED_AT_ONCE = 50
 class ControlDoor:
     """An ASGI application. `scope["mockserver.control"]` has namespace, path below `/__admin`, and body."""
 
-    def __init__(self, control: Router) -> None:
+    def __init__(self, control: Router, turns: Turns) -> None:
         self._control = control
+        self._turns = turns
         self._bells: set[_Bell] = set()
 
     def end_waits(self) -> None:
@@ -55,19 +60,26 @@ class ControlDoor:
         """Carry out one control call, waiting for calls if that is what it asks for."""
         namespace, path, body = request.scope["mockserver.control"]
         is_pretty = "curl" in (request.headers.get("user-agent") or "")
-        answer = self._control.begin(
-            request.method,
-            path,
-            request.scope["query_string"].decode("latin-1"),
-            body,
-            namespace=namespace,
-            origin=f"{request.url.scheme}://{request.url.netloc}",
+        answer = await self._turns.run(
+            # Health has a turn of its own: it tells what the others wait for.
+            "" if path == "/health" else namespace,
+            lambda: self._control.begin(
+                request.method,
+                path,
+                request.scope["query_string"].decode("latin-1"),
+                body,
+                namespace=namespace,
+                origin=f"{request.url.scheme}://{request.url.netloc}",
+            ),
         )
-        if isinstance(answer, Listing):
-            answer = await self._list(answer, is_pretty=is_pretty)
-        elif isinstance(answer, Question):
-            answer = await self._wait(answer)
-        elif isinstance(answer, Stream):
+        try:
+            if isinstance(answer, Listing):
+                answer = await self._list(answer, is_pretty=is_pretty)
+            elif isinstance(answer, Question):
+                answer = await self._wait(answer)
+        except StoreUnavailable as error:
+            answer = refuse_unavailable(error)
+        if isinstance(answer, Stream):
             answer = self._resume(answer, request.headers.get("last-event-id"))
         if isinstance(answer, Stream):
             headers = {"cache-control": "no-store"}
@@ -78,23 +90,34 @@ class ControlDoor:
         """Write a listing, with turns for others in between."""
         written: list[Json] = []
         while len(written) < len(listing.calls):
-            some = listing.write_some(len(written), len(written) + _LISTED_AT_ONCE)
+            start = len(written)
+            some = await self._turns.run(
+                listing.namespace.name, partial(listing.write_some, start, start + _LISTED_AT_ONCE)
+            )
             written += some if is_pretty else map(prewrite, some)
             await asyncio.sleep(0)
         return listing.gather(written)
 
     async def _wait(self, question: Question) -> ControlAnswer:
         """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
-        with self._listen(question.namespace.journal) as bell:
+        namespace = question.namespace
+
+        def ask() -> ControlAnswer | None:
+            with namespace.transaction():
+                return question.ask()
+
+        def give_up() -> ControlAnswer:
+            with namespace.transaction():
+                return question.give_up()
+
+        with self._listen(namespace.journal) as bell:
             deadline = bell.now() + question.seconds
             while True:
-                with question.namespace.lock:
-                    answer = question.ask()
+                answer = await self._turns.run(namespace.name, ask)
                 if answer is not None:
                     return answer
                 if not await bell.wait(deadline - bell.now()):
-                    with question.namespace.lock:
-                        return question.give_up()
+                    return await self._turns.run(namespace.name, give_up)
 
     def _resume(self, stream: Stream, last_event_id: str | None) -> Stream | ControlAnswer:
         """The stream from the call after the last that the client has seen (HTML, 9.2 Server-sent events)."""
@@ -116,15 +139,19 @@ class ControlDoor:
         sent, era = stream.after, journal.era
         # What was there before is no delay of the client's.
         begin = journal.last_number
+
+        def look() -> tuple[int, int, list[Call]]:
+            nonlocal sent, era, begin
+            with namespace.lock:
+                if journal.era != era:
+                    sent, era, begin = 0, journal.era, 0
+                dropped = max(0, journal.last_evicted - sent)
+                return dropped, journal.last_number - max(sent, begin), journal.after(sent)[:EVENTS_AT_ONCE]
+
         with self._listen(journal) as bell:
             while True:
-                with namespace.lock:
-                    if journal.era != era:
-                        sent, era, begin = 0, journal.era, 0
-                    dropped = max(0, journal.last_evicted - sent)
-                    behind = journal.last_number - max(sent, begin)
-                    calls = journal.after(sent)
-                    events = [_write_event(call) for call in calls[:EVENTS_AT_ONCE]]
+                dropped, behind, calls = await self._turns.run(namespace.name, look)
+                events = [_write_event(call) for call in calls]
                 if behind > MAX_EVENTS_BEHIND or (dropped and sent > begin):
                     yield _write_dropped(behind, None)
                     return
@@ -133,7 +160,7 @@ class ControlDoor:
                     yield _write_dropped(dropped, sent)
                 if events:
                     yield b"".join(events)
-                    sent = calls[: len(events)][-1].number
+                    sent = calls[-1].number
                 elif not await bell.wait(KEEP_ALIVE_SECONDS):
                     if bell.is_over:
                         return

@@ -11,7 +11,7 @@ def list_namespaces(call: ControlCall) -> ControlAnswer:
     """`GET /namespaces`: every namespace by name, with what it holds."""
     found = []
     for namespace in call.engine.namespaces:
-        with namespace.lock:
+        with namespace.transaction():
             found.append(_describe(namespace))
     return ControlAnswer(200, {"namespaces": found})
 

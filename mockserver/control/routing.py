@@ -15,12 +15,21 @@ from typing import NamedTuple
 from mockserver.clocks import read_instant
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.engine.engine import Engine
-from mockserver.exceptions import BadQuestion, InvalidInput, MalformedJson, Problem, Unanswerable, UnknownItem
+from mockserver.exceptions import (
+    BadQuestion,
+    InvalidInput,
+    MalformedJson,
+    Problem,
+    StoreUnavailable,
+    Unanswerable,
+    UnknownItem,
+)
 from mockserver.journal.call import Call
 from mockserver.json_codec import loads
 from mockserver.redaction import redact
 from mockserver.request.line import read_query
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
+from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace
 from mockserver.suggestions import suggest
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
@@ -181,6 +190,12 @@ def refuse_unanswerable(error: Unanswerable) -> ControlAnswer:
     return answer._replace(value=value)
 
 
+def refuse_unavailable(error: StoreUnavailable) -> ControlAnswer:
+    """503: the store does not answer."""
+    reason = ((b"mockserver-reason", b"store_unavailable"),)
+    return refuse(503, str(error))._replace(headers=reason)
+
+
 def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
     """WireMock's error shape (WireMock admin API, `Errors`). What a text quotes of the call is redacted."""
     errors = [
@@ -254,16 +269,22 @@ class Router:
         space = self._engine.namespaces.get(namespace)
         call = ControlCall(self._engine, space, parameters, read_query(query), value, origin)
         try:
-            with space.lock if route.is_locked else nullcontext():
-                return route.run(call)
+            return repeat(lambda: _run(route, call))
         except BadRequest as error:
             return refuse(400, str(error))
         except UnknownItem as error:
             return refuse(404, str(error))
         except Unanswerable as error:
             return refuse_unanswerable(error)
+        except StoreUnavailable as error:
+            return refuse_unavailable(error)
         except InvalidInput as error:
             return refuse_all(422, list(error.problems))
+
+
+def _run(route: Route, call: ControlCall) -> ControlAnswer | Listing | Question | Stream:
+    with call.namespace.transaction() if route.is_locked else nullcontext():
+        return route.run(call)
 
 
 def find_control(path: str) -> tuple[str, str] | None:

@@ -15,16 +15,25 @@ from mockserver.coverage import (
     write_markdown,
     write_text,
 )
+from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
 from mockserver.types import JsonObject
 from mockserver.version import VERSION
 
 
 def health(call: ControlCall) -> ControlAnswer:
-    """`GET /health`: that it lives, with how many requests were refused before they became calls, by
-    reason."""
+    """`GET /health`: that it lives, with its store, and how many requests were refused before they became
+    calls, by reason. 503 while the store does not answer."""
     value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": VERSION}
-    return ControlAnswer(200, {**value, "refused": dict(call.engine.refusals)})
+    store = call.engine.store
+    state: JsonObject = {"kind": store.kind, "ok": True}
+    try:
+        store.check()
+    except StoreUnavailable as error:
+        state = {"kind": store.kind, "ok": False, "problem": str(error)}
+        value |= {"status": "unhealthy", "message": "The store does not answer"}
+    value |= {"store": state, "refused": dict(call.engine.refusals)}
+    return ControlAnswer(200 if state["ok"] else 503, value)
 
 
 def version(call: ControlCall) -> ControlAnswer:
@@ -88,7 +97,7 @@ def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
     touched: Counter[Facet] = Counter()
     is_whole = call.flag("all")
     for namespace in namespaces if is_whole else (call.namespace,):
-        with namespace.lock:
+        with namespace.transaction():
             counts.update(namespace.journal.counts)
             touched.update(namespace.journal.touched)
     if is_whole:
@@ -108,7 +117,7 @@ def errors(call: ControlCall) -> ControlAnswer:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/health", health),
+    Route("GET", "/health", health, is_locked=False),
     Route("GET", "/version", version),
     Route("POST", "/reset", reset),
     Route("GET", "/contract", contract),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,20 +17,25 @@ from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.situation import CARRY_OUT, Behaviour, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
+from mockserver.exceptions import StoreUnavailable, Superseded
 from mockserver.journal.call import Call, Facet, State
 from mockserver.json_codec import trim
-from mockserver.messages import PROMPT, Request, Response
+from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
 from mockserver.redaction import redact
 from mockserver.request.head import Head, HeadReader
 from mockserver.request.inspection import Inspection, Inspector
+from mockserver.scripting.documents import read_stub
+from mockserver.scripting.stubs import Stub
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
+from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace
-from mockserver.state.namespaces import Namespaces
-from mockserver.state.resources import StoredAnswer
+from mockserver.state.resources import IssuedSecret, StoredAnswer
+from mockserver.state.stored import make_namespaces
 from mockserver.state.waiting import Waiting
-from mockserver.types import Headers
+from mockserver.stores.base import Store
+from mockserver.types import Headers, JsonObject
 from mockserver.variants import VariantBook
 
 logger = logging.getLogger("mockserver")
@@ -43,7 +48,7 @@ class Exchange:
     None for all others.
     """
 
-    __slots__ = ("_key", "call", "namespace", "response", "waiting")
+    __slots__ = ("_is_finished", "_is_presumed", "_key", "call", "defer", "namespace", "response", "waiting")
 
     def __init__(
         self, call: Call, response: Response, namespace: Namespace, waiting: Waiting | None, key: bytes | None
@@ -53,6 +58,11 @@ class Exchange:
         self.namespace = namespace
         self.waiting = waiting
         self._key = key
+        self._is_finished = False
+        # It was recorded as answered, which only a client that has left makes untrue.
+        self._is_presumed = call.state != "in_flight"
+        # How the end is recorded by who must not wait for a store; None does it at once.
+        self.defer: Callable[[Callable[[], object]], None] | None = None
 
     def add_headers(self, headers: Headers) -> None:
         """Add headers that a door brings, such as those of CORS."""
@@ -63,14 +73,35 @@ class Exchange:
 
         What is said first counts.
         """
-        with self.namespace.lock:
-            if self.call.state != "in_flight":
+        if self._is_finished:
+            return
+        self._is_finished = True
+        if self._is_presumed and state == "answered":
+            return
+        if self.defer is None:
+            self._record_end(state, reason)
+        else:
+            self.defer(lambda: self._record_end(state, reason))
+
+    def _record_end(self, state: State, reason: str | None) -> None:
+        while True:
+            try:
+                return self._finish(state, reason)
+            except Superseded:
+                continue
+            except StoreUnavailable as error:
+                return logger.warning("the end of call %s is not recorded: %s", self.call.id, error)
+
+    def _finish(self, state: State, reason: str | None) -> None:
+        namespace = self.namespace
+        with namespace.transaction():
+            if self.call.state != "in_flight" and not self._is_presumed:
                 return
-            self.namespace.journal.finish(self.call, state, reason)
+            namespace.journal.finish(self.call, state, reason)
             if self._key is not None:
-                self.namespace.resources.land_answer(self._key, self.call.id)
+                namespace.resources.land_answer(self._key, self.call.id)
             if self.waiting is not None:
-                self.namespace.waiting.discard(self.waiting)
+                namespace.remove_waiting(self.waiting, self.call.number)
 
 
 class FacetReading(Protocol):
@@ -87,7 +118,7 @@ class Engine:
     """Answers requests by a contract.
 
     `behaviours` are what operations do beyond their schemas, by operationId; `facets` reads what a call
-    touched of the contract.
+    touched of the contract; `store` is where state is kept.
     """
 
     def __init__(
@@ -97,6 +128,7 @@ class Engine:
         settings: Settings,
         behaviours: Mapping[str, Behaviour],
         facets: FacetReading,
+        store: Store,
     ) -> None:
         self.contract = contract
         self.fixtures = fixtures
@@ -112,7 +144,11 @@ class Engine:
         )
         self.heads = HeadReader(contract, self.tokens)
         self._inspector = Inspector(settings.json_depth, settings.json_number_length)
-        self.namespaces = Namespaces(settings, fixtures, on_reset=self._forget)
+        self.store = store
+        self.namespaces = make_namespaces(
+            settings, fixtures, store=store, read_stub=self._read_stub, reveal=self._reveal,
+            on_reset=self._forget,
+        )  # fmt: skip
         self.renderer = Renderer(contract, fixtures, behaviours)
         self.variants = VariantBook(contract)
         self.facets = facets
@@ -121,6 +157,16 @@ class Engine:
         """Forget what requests told: with them came the credentials of a namespace that is no more."""
         self.heads.forget()
         self._inspector.forget()
+
+    def _read_stub(self, document: JsonObject) -> Stub:
+        """A stub as it was kept, with the id that it had."""
+        return read_stub(document, self.contract, new_id=str)
+
+    def _reveal(self, operation: str, namespace: Namespace, place: bytes) -> bytes | None:
+        """The secret that an operation issued in a namespace, derived again; None where it cannot be."""
+        behaviour = self.behaviours.get(operation)
+        seed = namespace.seed.at(place)
+        return None if behaviour is None else behaviour.find_secret(seed, namespace.name)
 
     def handle(self, request: Request) -> Response:
         """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
@@ -139,12 +185,19 @@ class Engine:
     def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
         """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.
 
-        `client` is the peer's address.
+        `client` is the peer's address. Raises StoreUnavailable, and nothing has happened then.
         """
+        while True:
+            try:
+                return self._answer(head, body, client)
+            except Superseded:
+                continue
+
+    def _answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
         started = time.perf_counter()
         inspection = self._inspector.inspect(head, body, client)
         namespace = self.namespaces.get(head.namespace)
-        with namespace.lock:
+        with namespace.transaction(reads_first=False):
             received_millis = real_millis()
             now_millis = namespace.clock.at(received_millis)
             operation = head.operation
@@ -214,7 +267,11 @@ class Engine:
             if delivery is not PROMPT and not delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
                 waiting = Waiting(delivery.held_by)
-                namespace.waiting.add(waiting)
+                namespace.add_waiting(waiting, number)
+            elif namespace.finishes_at_once and len(response.body) <= SMALL_BYTES:
+                namespace.journal.finish(call, "answered")
+                if key is not None:
+                    namespace.resources.land_answer(key, call_id)
             namespace.retries.note_call(call)
             namespace.journal.record(call)
         if head.credential.mode == "live":
@@ -222,11 +279,17 @@ class Engine:
         return Exchange(call, response, namespace, waiting, key)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
-        """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided."""
+        """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided.
+
+        Raises StoreUnavailable.
+        """
+        return repeat(lambda: self._record_incomplete(head, body, client))
+
+    def _record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         started = time.perf_counter()
         inspection = self._inspector.inspect(head, body, client)
         namespace = self.namespaces.get(head.namespace)
-        with namespace.lock:
+        with namespace.transaction(reads_first=False):
             number, call_id = namespace.next_call()
             received_millis = real_millis()
             call = Call(
@@ -259,7 +322,7 @@ class Engine:
         repetition = namespace.resources.count_request(digest, operation.id)
         if repetition:
             note_duplicate(situation)
-        seed = namespace.seed.at(digest + repetition.to_bytes(8, "big"))
+        seed = namespace.seed.at(_place(digest, repetition))
         if situation.behaviour is not None:
             return situation.behaviour.carry_out(situation, seed)
         envelope = operation.envelope(status)
@@ -276,9 +339,19 @@ class Engine:
             return None, None
         body, headers = self.renderer.success(situation, status, outcome)
         request = situation.inspection.reading.digest
-        answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis)
-        situation.namespace.resources.keep_answer(key, answer, call_id)
+        resources = situation.namespace.resources
+        secret = None
+        if outcome.secret is not None:
+            place = _place(request, resources.repetitions[request] - 1)
+            secret = IssuedSecret(outcome.secret[0], operation.id, place)
+        answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis, secret)
+        resources.keep_answer(key, answer, call_id)
         return key, answer
+
+
+def _place(request: bytes, repetition: int) -> bytes:
+    """Where below the namespace's seed the values of a request are derived that came so often before."""
+    return request + repetition.to_bytes(8, "big")
 
 
 def _real_status(situation: Situation, decision: Decision) -> int:

@@ -78,6 +78,13 @@ class Behaviour(Protocol):
         """Do it. `seed` is equal for equal requests and another for each repetition of one."""
         ...
 
+    def find_secret(self, seed: Seed, namespace: str) -> bytes | None:
+        """The secret that `carry_out` issues with a seed in a namespace; None where it issues none.
+
+        A store keeps no secret: a kept answer gets it from here.
+        """
+        ...
+
 
 @dataclass(slots=True, repr=False)
 class Situation:

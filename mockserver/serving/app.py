@@ -5,18 +5,23 @@ A call of the API goes straight from the ASGI scope to the engine, one of the co
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
 from mockserver.control.routing import ROOT_DOCUMENTS, find_control
 from mockserver.engine.engine import Engine, Exchange, fail
+from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.request.head import Head
 from mockserver.serving.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.serving.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
+from mockserver.stores.turns import Turns
 from mockserver.types import Headers
+
+logger = logging.getLogger("mockserver")
 
 OnCall = Callable[[Call], None]
 
@@ -34,11 +39,12 @@ class App:
         self.control = Control(engine)
         self.guard = Guard(engine.settings, engine.fixtures, engine.refusals)
         self._on_call = on_call
-        self._door = ControlDoor(self.control)
+        self.turns = Turns(is_remote=engine.store.is_remote)
+        self._door = ControlDoor(self.control, self.turns)
 
     def end_waits(self) -> None:
         """Let go every answer that is held or delayed, end every stream, answer every question now."""
-        for namespace in self.engine.namespaces:
+        for namespace in self.engine.namespaces.loaded:
             namespace.end_waits()
         self._door.end_waits()
 
@@ -79,9 +85,9 @@ class App:
         body, is_whole = await _read_body(receive, self.guard.body_limit)
         if not is_whole:
             if REJECTED not in scope:
-                self.record_incomplete(head, body, client)
+                self.turns.defer(lambda: self.record_incomplete(head, body, client))
             return
-        answer = self.answer(head, body, client)
+        answer = await self.turns.run(head.namespace, lambda: self.answer(head, body, client))
         if isinstance(answer, Response):
             await send_response(answer, scope, send)
         else:
@@ -120,8 +126,12 @@ class App:
                 return preflight
         try:
             exchange = self.engine.answer(head, body, None if client is None else client[0])
+        except StoreUnavailable as error:
+            return write_unavailable(error)
         except Exception as error:
             return fail(error)
+        if self.turns.is_remote:
+            exchange.defer = self.turns.defer
         if origin is not None:
             exchange.add_headers(self.guard.cors_headers(origin))
         if self._on_call is not None:
@@ -130,9 +140,28 @@ class App:
 
     def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         """Record a call that the guard has let in, and whose body never arrived whole."""
-        call = self.engine.record_incomplete(head, body, None if client is None else client[0])
+        try:
+            call = self.engine.record_incomplete(head, body, None if client is None else client[0])
+        except StoreUnavailable as error:
+            logger.warning("a request that did not arrive whole is not recorded: %s", error)
+            return
         if self._on_call is not None:
             self._on_call(call)
+
+
+def write_unavailable(error: StoreUnavailable) -> Response:
+    """503: the store does not answer, so nothing happened. Plain text, as it is no answer of the API."""
+    logger.error("%s", error)
+    return Response(
+        503,
+        (
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"retry-after", b"1"),
+            (b"mockserver-reason", b"store_unavailable"),
+            (b"mockserver-call-id", b"none"),
+        ),
+        f"{error}\n".encode("utf-8", "replace"),
+    )
 
 
 async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:

@@ -12,6 +12,7 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.situation import Behaviour
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures, load_fixtures
+from mockserver.stores import Store, make_store
 from mockserver.vendors.hsrcpay import BEHAVIOURS
 
 logger = logging.getLogger("mockserver")
@@ -34,6 +35,12 @@ def assemble(
     fixtures: Fixtures,
     settings: Settings,
     behaviours: Mapping[str, Behaviour] = BEHAVIOURS,
+    store: Store | None = None,
 ) -> Engine:
-    """The engine of what was loaded already, with everything of it that an engine is handed."""
-    return Engine(contract, fixtures, settings, behaviours, FacetReader(contract))
+    """The engine of what was loaded already, with everything that an engine is handed.
+
+    `store` takes the place of that of the settings.
+    """
+    return Engine(
+        contract, fixtures, settings, behaviours, FacetReader(contract), store or make_store(settings.store)
+    )

@@ -17,12 +17,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from mockserver.control.routing import ROOT_DOCUMENTS
 from mockserver.engine.engine import Exchange, fail
-from mockserver.messages import PROMPT, Response
+from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head
 from mockserver.serving.delivery import (
     EXTENSION,
     REJECTED,
-    SMALL_BYTES,
     WRITE_TIMEOUT_SECONDS,
     Receive,
     Scope,
@@ -240,6 +239,8 @@ class Connection(HttpToolsProtocol):
             and not url.startswith(_ROOT_DOCUMENTS)
             and not self.expect_100_continue
             and version == "1.1"
+            # Who asks a remote store has to wait for it.
+            and not self._mock.turns.is_remote
         )
 
     def _is_busy(self) -> bool:

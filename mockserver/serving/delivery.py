@@ -20,7 +20,7 @@ from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 from mockserver.engine.engine import Exchange
 from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import State
-from mockserver.messages import BODILESS, Response
+from mockserver.messages import BODILESS, SMALL_BYTES, Response
 from mockserver.seeds import Seed
 from mockserver.state.waiting import Waiting
 
@@ -38,8 +38,6 @@ REASON_PHRASES: dict[int, bytes] = {
 _STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, text) for status, text in REASON_PHRASES.items()}
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
-# So much goes out at once, but for a client that does not read.
-SMALL_BYTES = 64 * 1024
 GARBAGE_BYTES = 64
 
 

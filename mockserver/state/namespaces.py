@@ -53,6 +53,11 @@ class Namespaces:
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def loaded(self) -> tuple[Namespace, ...]:
+        """Those that are in memory now."""
+        return tuple(self._known.values())
+
     def get(self, name: str) -> Namespace:
         """The namespace of a name, made now if there is none."""
         if name == DEFAULT_NAMESPACE and self._known:

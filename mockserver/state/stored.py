@@ -399,7 +399,7 @@ class StoredNamespaces(Namespaces):
 
     def catch_up(self) -> None:
         """Read what others have written to the namespaces in which somebody waits."""
-        for namespace in tuple(self._known.values()):
+        for namespace in self.loaded:
             if not namespace.is_idle:
                 try:
                     with namespace.transaction():
@@ -471,3 +471,20 @@ class StoredNamespaces(Namespaces):
 def _reset(namespace: Namespace) -> None:
     with namespace.transaction():
         namespace.reset()
+
+
+def make_namespaces(
+    settings: Settings,
+    fixtures: Fixtures,
+    *,
+    store: Store,
+    read_stub: ReadStub,
+    reveal: Reveal,
+    on_reset: Callable[[], None],
+) -> Namespaces:
+    """The namespaces of a server. What nobody else can read is not written."""
+    if not store.is_shared:
+        return Namespaces(settings, fixtures, on_reset=on_reset)
+    return StoredNamespaces(
+        settings, fixtures, store=store, read_stub=read_stub, reveal=reveal, on_reset=on_reset
+    )

@@ -128,6 +128,8 @@ class Answering:
     def carry_out(self, situation: object, seed: object) -> Outcome:
         return Outcome(self.value, "done")
 
+    def find_secret(self, seed: object, namespace: str) -> None: ...
+
 
 @pytest.mark.parametrize(
     "value", [None, {}, {"message": "success", "success": True, "data": {"id": 5}}, {"success": False}]

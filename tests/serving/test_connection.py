@@ -10,7 +10,8 @@ import pytest
 
 from mockserver.control import Control
 from mockserver.engine.engine import Engine
-from mockserver.serving import connection, delivery
+from mockserver.messages import SMALL_BYTES
+from mockserver.serving import connection
 from mockserver.serving.app import App
 from tests.doors import Answer, parse
 from tests.hostile.servers import target_with
@@ -101,7 +102,7 @@ def test_a_client_may_leave_after_any_byte(
 
 def test_an_answer_that_takes_the_long_way_is_given_once() -> None:
     with target_with() as target:
-        large = "x" * (delivery.SMALL_BYTES + 1)
+        large = "x" * (SMALL_BYTES + 1)
         target.stub({"status": 200, "body": large})
         answer = target.ask(http())
         assert answer.body == large.encode()

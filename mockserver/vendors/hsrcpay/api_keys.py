@@ -34,6 +34,10 @@ class OfAccount:
         """No uniqueness rule is documented."""
         return None
 
+    def find_secret(self, seed: Seed, namespace: str) -> bytes | None:
+        """Nothing is issued."""
+        return None
+
 
 class OfKey:
     """An operation on one key, named by the path parameter `id`."""
@@ -48,6 +52,10 @@ class OfKey:
 
     def find_conflict(self, situation: Situation) -> Refusal | None:
         """No conflict is documented."""
+        return None
+
+    def find_secret(self, seed: Seed, namespace: str) -> bytes | None:
+        """Nothing is issued."""
         return None
 
 
@@ -97,6 +105,10 @@ class CreateApiKey(OfAccount):
         tenant = situation.principal.tenant
         item = Item(key, account_id, tenant, digest, tenant)
         return issue(situation, item, secret, "created", is_own=True)
+
+    def find_secret(self, seed: Seed, namespace: str) -> bytes:
+        """The key that is created."""
+        return make_key(seed, namespace)[1].encode("ascii")
 
 
 # A new key but for what is its own: filling in a copy takes half the time of writing all of it.
@@ -165,6 +177,10 @@ class RegenerateManagedApiKey(OfKey):
         holder = situation.principal.tenant
         item = replace(item, value=item.value | changes, credential=digest, holder=holder)
         return issue(situation, item, secret, "regenerated")
+
+    def find_secret(self, seed: Seed, namespace: str) -> bytes:
+        """The new secret of the key."""
+        return make_key(seed, namespace)[1].encode("ascii")
 
 
 class DeleteApiKey(OfKey):
