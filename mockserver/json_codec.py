@@ -151,6 +151,27 @@ def dumps(value: Json) -> bytes:
     return orjson.dumps(value, default=_default)
 
 
+def dumps_own(value: Json) -> tuple[bytes, bool]:
+    """As `dumps`, for what is read again here; and whether only `loads_kept` reads all its numbers as they
+    are, and not `loads_own`."""
+    is_exact = False
+
+    def write(item: Any) -> Any:
+        nonlocal is_exact
+        is_exact = True
+        return _default(item)
+
+    return orjson.dumps(value, default=write), is_exact
+
+
+def loads_own(data: bytes) -> Json:
+    """What `dumps_own` has written, read without the rules for what others write. Raises MalformedJson."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise MalformedJson(str(error)) from None
+
+
 def prewrite(value: Json) -> Json:
     """A stand-in for a value, written already: `dumps` copies it as it is. For nothing else."""
     return orjson.Fragment(dumps(value))  # type: ignore[no-any-return, unused-ignore]

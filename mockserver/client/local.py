@@ -128,7 +128,7 @@ class MockServer(Sandbox):
 
     `settings` are the options of `mockserver serve` as keyword arguments (see Settings), but `port` is 0 if
     not given: a free one. Construction reads contract and fixtures, and the verbs, `transport()` included,
-    work from then on; `start()` opens the port. Two servers share nothing. Raises SettingsError,
+    work from then on; `start()` opens the port. Two servers share nothing but a `store`. Raises SettingsError,
     ContractError and FixtureError, each with every problem.
 
     In unittest: `self.server = self.enterContext(MockServer())`. In a coroutine: `async with MockServer() as
@@ -138,6 +138,8 @@ class MockServer(Sandbox):
     def __init__(self, **settings: Unpack[ServerOptions]) -> None:
         self.settings = Settings(port=0).with_changes(settings)
         self._app = create_app(build_engine(self.settings))
+        # What cannot be used is refused now.
+        self._app.engine.store.open()
         self._starting = threading.Lock()
         self._local = self._make_door()
         super().__init__(self._local)

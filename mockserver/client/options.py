@@ -26,6 +26,7 @@ class ServerOptions(NamespaceOptions, total=False):
     host: str
     port: int
     workers: int
+    store: str
     contract: str | PathLike[str]
     fixtures: str | PathLike[str]
     allow_live: bool

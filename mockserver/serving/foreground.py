@@ -29,6 +29,7 @@ def serve_forever(settings: Settings) -> None:
     set_up_logging(settings.log_level, settings.log_format)
     _allow_files(settings.connection_limit)
     engine = build_engine(settings)
+    engine.namespaces.open()
     listener = bind(settings.host, settings.port)
     host, port = listener.getsockname()[:2]
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -47,6 +48,7 @@ def serve_forever(settings: Settings) -> None:
         # Whoever reads the welcome may send the first request.
         run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout))
     finally:
+        engine.namespaces.close()
         if log is not None:
             log.close()
         _let_go(sys.stdout)

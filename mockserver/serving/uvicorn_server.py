@@ -173,7 +173,9 @@ class ServerThread:
         return f"http://{host}:{self.port}"
 
     def start(self) -> Self:
-        """Start the thread; returns when connections are accepted."""
+        """Start the thread; returns when connections are accepted. Raises SettingsError for a store that
+        cannot be used."""
+        self.engine.namespaces.open()
         self._thread.start()
         self._started.wait()
         if not self._thread.is_alive():
@@ -195,6 +197,7 @@ class ServerThread:
             self._server.end()
             self._thread.join()
         self._listener.close()
+        self.engine.namespaces.close()
 
     def __enter__(self) -> Self:
         return self.start()

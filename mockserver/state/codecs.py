@@ -237,7 +237,7 @@ class CallCodec:
             time.perf_counter() - (real_millis() - received_millis) / 1000,
             clock_millis,
             _from_hex(tenant),
-            None if stub is None else _read_used_stub(dumps(stub)),
+            None if stub is None else _read_used_stub(stub),
             effect,
             read_facets(facets),
         )
@@ -263,6 +263,7 @@ def _write_head(head: ShownHead) -> Json:
         _write_headers(head.headers),
         head.operation,
         head.path_parameters,
+        head.other_path,
         [
             credential.kind,
             credential.mode,
@@ -277,9 +278,12 @@ def _write_head(head: ShownHead) -> Json:
 
 
 def _read_head(row: Json) -> ShownHead:
-    method, path, query, headers, operation, path_parameters, (kind, mode, display, digest, *rest) = row
+    method, path, query, headers, operation, path_parameters, other_path, shown = row
+    kind, mode, display, digest, *rest = shown
     credential = Credential(kind, mode, display, bytes.fromhex(digest), *rest)
-    return ShownHead(method, path, query, _read_headers(headers), operation, path_parameters, credential)
+    return ShownHead(
+        method, path, query, _read_headers(headers), operation, path_parameters, credential, other_path
+    )
 
 
 @lru_cache(maxsize=1_000)
@@ -294,15 +298,16 @@ def read_facets(row: Json) -> tuple[Facet, ...]:
 
 
 @lru_cache(maxsize=256)
-def _write_used_stub(stub: Stub) -> Json:
+def _write_used_stub(stub: Stub) -> str:
+    """A text, as it is read again for few calls only."""
     document = redact_json(stub.document)
-    return prewrite([stub.id, stub.name, document, stub.response.fault, stub.phase])
+    return dumps([stub.id, stub.name, document, stub.response.fault, stub.phase]).decode("utf-8")
 
 
 @lru_cache(maxsize=256)
-def _read_used_stub(row: bytes) -> Stub:
+def _read_used_stub(text: str) -> Stub:
     """What a call tells of the stub that answered it: enough to show it, not to answer with it."""
-    id, name, document, fault, phase = loads_kept(row)
+    id, name, document, fault, phase = loads_kept(text.encode("utf-8"), around=1)
     return Stub(
         id,
         name,

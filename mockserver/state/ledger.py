@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
 from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded
-from mockserver.json_codec import dumps, loads_kept
+from mockserver.json_codec import dumps_own, loads_kept, loads_own
 from mockserver.state.rows import Entry, Rows
 from mockserver.stores.base import FORMAT, NEW, Reading, Store, Version
 
@@ -35,6 +35,29 @@ def repeat(work: Callable[[], Result]) -> Result:
             return work()
         except Superseded:
             continue
+
+
+def write_record(entries: Iterable[Entry]) -> bytes:
+    """`[format, entries]`, and a third member `true` where numbers must be read with all their digits."""
+    # One by one, so that others have their turn in between.
+    written = [dumps_own(entry) for entry in entries]
+    end = b",true]" if any(is_exact for _, is_exact in written) else b"]"
+    return b"[%d,[%b]%b" % (FORMAT, b",".join([text for text, _ in written]), end)
+
+
+def read_record(record: bytes) -> list[Entry]:
+    """The entries of a record. Raises ValueError and MalformedJson."""
+    found = loads_own(record)
+    if not isinstance(found, list) or len(found) not in (2, 3) or not isinstance(found[1], list):
+        raise ValueError("it is not a record")
+    if found[0] != FORMAT:
+        raise ValueError(f"it has format {found[0]}, this version of mockserver reads format {FORMAT}")
+    entries: list[Entry] = found[1] if len(found) == 2 else loads_kept(record, around=_LEVELS)[1]
+    return entries
+
+
+# Levels that a record may put around a value.
+_LEVELS = 10
 
 
 class Ledger:
@@ -116,7 +139,7 @@ class Ledger:
             if not entries:
                 self._rows.commit()
                 return
-            record = dumps([FORMAT, entries])
+            record = write_record(entries)
             assert self._version is not None, "it was read at the beginning"
             done = self._store.append(self._name, self._version, record)
         except BaseException as error:
@@ -161,13 +184,7 @@ class Ledger:
 
     def _apply(self, record: bytes) -> None:
         try:
-            found = loads_kept(record, around=10)
-            if not isinstance(found, list) or len(found) != 2 or not isinstance(found[1], list):
-                raise ValueError("it is no record")
-            form, entries = found
-            if form != FORMAT:
-                raise ValueError(f"it has format {form}, this version of mockserver reads format {FORMAT}")
-            self._rows.apply(entries)
+            self._rows.apply(read_record(record))
         except (ValueError, MalformedJson) as error:
             text = f"the store holds a record of {self._name!r} that cannot be read: {error}"
             raise StoreUnavailable(f"{text}; remove it with `mockserver state clear`") from None
@@ -188,9 +205,7 @@ class Ledger:
 
     def _cut(self, version: Version, entries: Iterator[Entry]) -> None:
         try:
-            # One by one, so that others have their turn in between.
-            rows = b",".join([dumps(entry) for entry in entries])
-            snapshot = b"[%d,[%b]]" % (FORMAT, rows)
+            snapshot = write_record(entries)
             self._store.snapshot(self._name, version, snapshot)
             self._cut_at = max(CUT_BYTES, len(snapshot))
         except StoreUnavailable as error:

@@ -376,6 +376,7 @@ class StoredNamespaces(Namespaces):
         self._store = store
         self._read_stub = read_stub
         self._reveal = reveal
+        self._is_watching = False
         super().__init__(settings, fixtures, on_reset=on_reset)
         self._shelf = Rows()
         self._kept_rows: OrderedDict[str, list[Entry]] = self._shelf.table("snapshots", codecs.PLAIN)
@@ -389,12 +390,15 @@ class StoredNamespaces(Namespaces):
         self._kept_numbers.clear()
 
     def open(self) -> None:
-        """Open the store, and hear of what other processes write from now on."""
-        self._store.open()
-        self._store.watch(self.catch_up)
+        """Open the store, and hear of what other processes write from now on. Raises SettingsError."""
+        if not self._is_watching:
+            self._store.open()
+            self._store.watch(self.catch_up)
+            self._is_watching = True
 
     def close(self) -> None:
         """Let go of the store. What comes after opens it again."""
+        self._is_watching = False
         self._store.close()
 
     def catch_up(self) -> None:

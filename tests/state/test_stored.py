@@ -473,3 +473,19 @@ def test_a_call_appends_one_record(start: OpenDesk) -> None:
     desk.get("/calls")
     assert desk.engine.store.list()[0].version.number == 2
     assert isinstance(desk.engine.namespaces.default, StoredNamespace)
+
+
+def test_numbers_are_kept_as_they_were_written(pair: tuple[Desk, Desk]) -> None:
+    first, second = pair
+    numbers = (b"1234567890123456.78", b"10.50", b"123456789012345678901")
+    text = b'{"name":"n","permissions":{},"metadata":{"a":%b,"b":%b,"c":%b}}' % numbers
+    created = first.api.send(body=text, headers={"Content-Type": "application/json"})
+    assert created.status == 201
+    for desk in pair:
+        listed = desk.api.send("GET", LIST, json=UNSENT).body
+        assert all(number in listed for number in numbers)
+    stub = b'{"request":{"urlPath":"/n"},"response":{"status":200,"jsonBody":{"n":10.50}}}'
+    second.control.answer("POST", "/mappings", "", stub)
+    answers = [desk.api.send("GET", "/n", json=UNSENT).body for desk in pair]
+    assert answers == [b'{"n":10.50}'] * 2
+    assert first.get("/calls") == second.get("/calls")
