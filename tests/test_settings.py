@@ -47,6 +47,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "read_timeout": (5, "5"),
     "idle_timeout": (5, "5"),
     "connection_limit": (5, "5"),
+    "store": ("sqlite:a.db", "sqlite:a.db"),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "variants": ("cycle", "cycle"),

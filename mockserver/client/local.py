@@ -128,8 +128,8 @@ class MockServer(Sandbox):
 
     `settings` are the options of `mockserver serve` as keyword arguments (see Settings), but `port` is 0 if
     not given: a free one. Construction reads contract and fixtures, and the verbs, `transport()` included,
-    work from then on; `start()` opens the port. Two servers share nothing but a `store`. Raises SettingsError,
-    ContractError and FixtureError, each with every problem.
+    work from then on; `start()` opens the port. Two servers share nothing but a `store`. Raises
+    SettingsError, ContractError and FixtureError, each with every problem.
 
     In unittest: `self.server = self.enterContext(MockServer())`. In a coroutine: `async with MockServer() as
     server:` starts and stops it without blocking the event loop.
