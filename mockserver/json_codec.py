@@ -304,6 +304,11 @@ def write_pointer(way: Way) -> str:
     return "".join(reversed(tokens))
 
 
+def read_pointer(pointer: str) -> list[str]:
+    """The reference tokens of a JSON pointer (RFC 6901, section 4)."""
+    return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+
+
 def escape_pointer(name: str) -> str:
     """One reference token of a JSON pointer (RFC 6901, section 3)."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -1,8 +1,9 @@
 """Secrets never rest: credentials and issued keys become a prefix and a fingerprint, wherever they stand.
 
-    sk_test_mock_4eC39HqLyjWDarjtT1zdp7dc   ->   sk_test_[c3ab8ff13720]
+    key_test_4eC39HqLyjWDarjtT1zdp7dc   ->   key_test_[c3ab8ff13720]
 
 Equal secrets have equal fingerprints, so equality can still be asserted. Redacting twice changes nothing.
+JWTs are known by their form everywhere; keys by the shapes that the rules of APIs name.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 import hashlib
 import re
 from bisect import bisect_left
+from dataclasses import dataclass
 
 from mockserver.types import Json
 
@@ -19,7 +21,6 @@ SECRET_HEADERS = frozenset({b"authorization", b"proxy-authorization", b"cookie"}
 
 _WORD_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _KEY_REST = re.compile(rb"[A-Za-z0-9_\-~]{6,}(?:\.[A-Za-z0-9_\-~]+)*")
-_MODE = re.compile(rb"(?:test|live)_[A-Za-z0-9_\-~]+(?:\.[A-Za-z0-9_\-~]+)*")
 _JWT_REST = re.compile(rb"e[yw][A-Za-z0-9_\-]{5,}\.[A-Za-z0-9_\-]*(?:\.[A-Za-z0-9_\-]*){0,3}")
 # The whole run of characters: a second `eyJ` in it starts no other token.
 _JWT_START = re.compile(rb"eyJ[A-Za-z0-9_\-]*+")
@@ -29,13 +30,49 @@ _PAYLOAD = re.compile(rb"\.[A-Za-z0-9_\-]*+\.")
 _SPACED_HEADER = re.compile(rb"\{[ \t\r\n]+\"")
 # What is a key even behind a letter or a digit: nobody writes that as a word, as in `task_manager_2`.
 _RANDOM = re.compile(rb"(?=[A-Za-z]*[0-9]+[A-Za-z]+[0-9])(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{20}")
-_PREFIX = re.compile(r"[sp]k_(?:test_|live_)?")
-# What most secrets begin with.
-_TEST_PREFIXES = ("sk_test_", "pk_test_")
 # One character of ASCII in a JSON text or a URL, however often it was escaped: \u0073, \\\\u0073, %73, %2573.
 _ESCAPED_ASCII = re.compile(rb"(?:(?<!\\)\\++u00|%(?:25)*)([2-7][0-9a-f])", re.IGNORECASE)
 # What ends an escaped character that is no part of a key.
 _ESCAPE = re.compile(rb"%[0-9a-f]{2}|\\u[0-9a-f]{4}|\\[bfnrt]", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class KeyShape:
+    """How the keys of an API look: they contain one of `marks`, behind which one of `modes` may stand.
+
+    Up to `lead` characters of the same key may stand before its mark.
+    """
+
+    marks: tuple[str, ...]
+    modes: tuple[str, ...] = ()
+    lead: int = 29
+
+
+class _Shapes:
+    """All shapes that are known, compiled. `prefix` finds what of a key may be shown."""
+
+    def __init__(self, shapes: frozenset[KeyShape]) -> None:
+        self.shapes = shapes
+        self.marks = tuple(sorted({mark for shape in shapes for mark in shape.marks}))
+        self.bytes = tuple(mark.encode("ascii") for mark in self.marks)
+        self.lead = max((shape.lead for shape in shapes), default=0)
+        modes = "|".join(sorted({re.escape(mode) for shape in shapes for mode in shape.modes})) or "(?!)"
+        marks = "|".join(map(re.escape, self.marks)) or "(?!)"
+        rest = rf"(?:{modes})[A-Za-z0-9_\-~]+(?:\.[A-Za-z0-9_\-~]+)*"
+        self.mode = re.compile(rest.encode("ascii"))
+        self.prefix = re.compile(rf"(?:{marks})(?:{modes})?")
+        self.hidden = re.compile(rf"(?:(?:{marks})(?:{modes})?)?\[[0-9a-f]{{12}}\]")
+
+
+_known = _Shapes(frozenset())
+
+
+def hide_keys_of(shape: KeyShape | None) -> None:
+    """Hide the keys of this shape from now on, in the whole process: what is a secret to one of its servers
+    is shown by none."""
+    global _known
+    if shape is not None and shape not in _known.shapes:
+        _known = _Shapes(_known.shapes | {shape})
 
 
 def digest_secret(secret: str) -> bytes:
@@ -50,9 +87,7 @@ def fingerprint(digest: bytes) -> str:
 
 def display(secret: str, digest: bytes) -> str:
     """A secret as it may be shown: the prefix that tells its kind and mode, then the fingerprint."""
-    if secret.startswith(_TEST_PREFIXES):
-        return f"{secret[:8]}[{fingerprint(digest)}]"
-    prefix = _PREFIX.search(secret)
+    prefix = _known.prefix.search(secret)
     return f"{prefix.group() if prefix else ''}[{fingerprint(digest)}]"
 
 
@@ -105,7 +140,7 @@ _Secret = tuple[int, int, bytes]
 
 def _find_secrets(data: bytes, text: str) -> list[_Secret]:
     """The secrets in bytes without escapes, in order. `text` is the same in Latin-1."""
-    if "sk_" not in text and "pk_" not in text and ("." not in text or not _may_hold_jwt(text)):
+    if not any(mark in text for mark in _known.marks) and ("." not in text or not _may_hold_jwt(text)):
         return []
     secrets: list[_Secret] = []
     end = 0
@@ -133,13 +168,13 @@ def _may_hold_jwt(text: str) -> bool:
 
 
 def _find_marks(data: bytes) -> list[int]:
-    """Where `sk_`, `pk_` and JWTs may begin, in order. Plain searches: they are far faster than a pattern."""
+    """Where marks of keys and JWTs begin, in order. Plain searches: they are far faster than a pattern."""
     marks: list[int] = []
-    place = data.find(b"k_", 1)
-    while place > 0:
-        if data[place - 1] in b"sp":
-            marks.append(place - 1)
-        place = data.find(b"k_", place + 2)
+    for mark in _known.bytes:
+        place = data.find(mark)
+        while place >= 0:
+            marks.append(place)
+            place = data.find(mark, place + len(mark))
     marks += (match.start() for match in _JWT_START.finditer(data))
     marks += (
         match.start()
@@ -161,18 +196,18 @@ def _secret_at(data: bytes, start: int, floor: int) -> tuple[int, int] | None:
     if data[start] == ord("e"):
         match = _JWT_REST.match(data, start)
         return (start, match.end()) if match else None
-    rest = _MODE.match(data, start + 3)
+    mark = next((mark for mark in _known.bytes if data.startswith(mark, start)), b"")
+    rest = _known.mode.match(data, start + len(mark))
     for escape in _ESCAPE.finditer(data, max(floor, start - 32), start):
         floor = escape.end()
     if rest is None:
         is_inside_word = start > floor and data[start - 1 : start].isalnum()
-        if not is_inside_word or _RANDOM.match(data, start + 3):
-            rest = _KEY_REST.match(data, start + 3)
+        if not is_inside_word or _RANDOM.match(data, start + len(mark)):
+            rest = _KEY_REST.match(data, start + len(mark))
     if rest is None:
         return None
-    # A prefix may stand before `sk_` within the first 32 characters; it belongs to the key.
     first = start
-    while first > floor and start - first < 29 and data[first - 1] in _WORD_BYTES:
+    while first > floor and start - first < _known.lead and data[first - 1] in _WORD_BYTES:
         first -= 1
     return first, rest.end()
 
@@ -203,7 +238,7 @@ def redact_header(name: bytes, value: bytes) -> bytes:
 
 
 def redact_authorization(text: str) -> str:
-    """`Bearer sk_test_…` -> `Bearer sk_test_[c3ab8ff13720]`; the scheme stays only if it is a known one."""
+    """`Bearer key_test_…` -> `Bearer key_test_[c3ab8ff13720]`; the scheme stays only if it is a known one."""
     match = _CREDENTIAL.fullmatch(text)
     if match and match.group(2).lower() in _SCHEMES:
         return f"{match.group(2)} {hide(match.group(4).strip())}"
@@ -212,11 +247,10 @@ def redact_authorization(text: str) -> str:
 
 def hide(secret: str) -> str:
     """`display` of a text that is a secret as a whole; what is hidden already stays as it is."""
-    return secret if _HIDDEN.fullmatch(secret) else display(secret, digest_secret(secret))
+    return secret if _known.hidden.fullmatch(secret) else display(secret, digest_secret(secret))
 
 
 _MARK = re.compile(r"\[[0-9a-f]{12}\]")
-_HIDDEN = re.compile(rf"(?:[sp]k_(?:test_|live_)?)?{_MARK.pattern}")
 
 
 def holds_hidden(text: str) -> bool:

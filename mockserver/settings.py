@@ -128,6 +128,12 @@ def read_token(text: str) -> str:
     return text
 
 
+def _read_import(text: str) -> str:
+    if not re.fullmatch(r"[\w.]+:\w+", text):
+        raise ValueError(f"{text[:100]!r} must be module:name, such as acme.rules:AcmeRules")
+    return text
+
+
 def read_store(text: str) -> tuple[str, str]:
     """Kind and place of a store: `sqlite:a.db` -> `("sqlite", "a.db")`. The place of Redis is its whole URL.
 
@@ -257,17 +263,21 @@ class Settings:
     )  # fmt: skip
     contract: Path = _option(packaged_folder("schemas") / "openapi.json", "OpenAPI file to answer from.",
                              _CONTRACT, PATH, shown_default="built in")  # fmt: skip
-    fixtures: Path = _option(
-        packaged_folder("fixtures"), "Folder with credentials, accounts, keys, error texts and stubs.",
-        _CONTRACT, PATH, shown_default="built in",
+    fixtures: Path | None = _option(
+        None, "Folder with stubs, and with what the API's rules read.", _CONTRACT, PATH,
+        shown_default="that of the rules",
     )  # fmt: skip
+    rules: str | None = _option(None, "Rules of the API as module:name.", _CONTRACT, check=_read_import,
+                                shown_default="those that the contract names")  # fmt: skip
     seed: str = _option("hsrcpay", "Text that all generated values are derived from.", _ANSWERS, is_own=True)
     clock: str = _option(
         "real", "What time it is: real, an instant (the clock stands still) or a shift such as +90d.",
         _ANSWERS, check=read_clock, is_own=True,
     )  # fmt: skip
-    success_status: str = _option("201", "Status of a success where the contract documents both.", _ANSWERS,
-                                  choices=("200", "201", "alternate"), is_own=True)  # fmt: skip
+    success_status: str | None = _option(
+        None, "Status of a success where the contract documents both.", _ANSWERS,
+        choices=("200", "201", "alternate"), is_own=True, shown_default="that of the rules",
+    )  # fmt: skip
     variants: str = _option(
         "off", "Which answers to give: always plain, or the next legal variant each time.", _ANSWERS,
         choices=("off", "cycle"), is_own=True,

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from benchmarks.figures import Table
 from benchmarks.report import read_results, write_table
-from mockserver.catalogue import FAULTS, errors_table
-from mockserver.contract import load_contract
 from mockserver.control import ROUTES
-from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, packaged_folder
-from mockserver.state.fixtures import load_fixtures
+from mockserver.engine.catalogue import FAULTS, Catalogue
+from mockserver.serving.building import load_sources
+from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings
+from mockserver.vendors.hsrcpay.catalogue import CAUSES_IN_WORDS
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -60,9 +60,21 @@ def faults_table() -> str:
 
 
 def create_errors_table() -> str:
-    """The errors of createApiKey, and how to provoke each."""
-    contract = load_contract(packaged_folder("schemas") / "openapi.json")
-    return errors_table(contract, load_fixtures(packaged_folder("fixtures"), contract), "createApiKey")
+    """The errors of createApiKey and those that belong to no operation, and how to provoke each."""
+    sources = load_sources(Settings())
+    catalogue = Catalogue(sources.contract, sources.rules, sources.fixtures.stubs)
+    lines = [
+        "| status | reason | how a client runs into it | `Prefer` | `account_id` |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for entry in catalogue.list_errors(""):
+        if entry.operation in ("createApiKey", None):
+            cause = CAUSES_IN_WORDS.get(entry.reason, "by script only")
+            prefer, account = (
+                f"`{text}`" if text else "" for text in (entry.provoke.prefer, entry.provoke.account)
+            )
+            lines.append(f"| {entry.status} | `{entry.reason}` | {cause} | {prefer} | {account} |")
+    return "\n".join(lines) + "\n"
 
 
 def speed_table() -> str:

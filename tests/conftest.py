@@ -7,12 +7,11 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from mockserver.contract import Contract, load_contract
+from mockserver.contract import Contract
 from mockserver.engine.engine import Engine
-from mockserver.serving.building import assemble
+from mockserver.serving.building import Sources, assemble, load_sources
 from mockserver.serving.uvicorn_server import ServerThread
-from mockserver.state.fixtures import Fixtures, load_fixtures
-from mockserver.vendors.hsrcpay import BEHAVIOURS
+from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.desk import Desk
 from tests.doors import SETTINGS, Api, engine_api, socket_api
 
@@ -23,21 +22,28 @@ hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
-def contract() -> Contract:
-    """The contract that comes with the package. It never changes."""
-    return load_contract(SETTINGS.contract)
+def sources() -> Sources:
+    """What comes with the package: contract, rules and fixtures. They never change."""
+    return load_sources(SETTINGS)
 
 
 @pytest.fixture(scope="session")
-def packaged_fixtures(contract: Contract) -> Fixtures:
-    """The fixtures that come with the package. They never change."""
-    return load_fixtures(SETTINGS.fixtures, contract)
+def contract(sources: Sources) -> Contract:
+    """The contract that comes with the package."""
+    return sources.contract
+
+
+@pytest.fixture(scope="session")
+def rules(sources: Sources) -> HsrcpayRules:
+    """The rules of the packaged contract."""
+    assert isinstance(sources.rules, HsrcpayRules)
+    return sources.rules
 
 
 @pytest.fixture
-def engine(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
+def engine(sources: Sources) -> Engine:
     """An engine that nobody has called yet, its clock frozen at `FROZEN`."""
-    return assemble(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+    return assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS)
 
 
 @pytest.fixture
@@ -47,9 +53,9 @@ def desk(engine: Engine) -> Desk:
 
 
 @pytest.fixture(scope="module")
-def engine_of_all(contract: Contract, packaged_fixtures: Fixtures) -> Engine:
+def engine_of_all(sources: Sources) -> Engine:
     """One for all examples of a property."""
-    return assemble(contract, packaged_fixtures, SETTINGS, BEHAVIOURS)
+    return assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS)
 
 
 @pytest.fixture(scope="session")

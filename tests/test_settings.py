@@ -26,6 +26,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "fixtures": (Path("folder"), "folder"),
     "seed": ("s", "s"),
     "clock": ("+90d", "+90d"),
+    "rules": ("acme.rules:AcmeRules", "acme.rules:AcmeRules"),
     "success_status": ("alternate", "alternate"),
     "strict_accounts": (True, "true"),
     "journal_limit": (5, "5"),
@@ -63,7 +64,7 @@ def test_the_defaults_are_sound_and_each_option_is_explained() -> None:
     settings = Settings()
     assert (settings.host, settings.port, settings.clock) == ("127.0.0.1", 4020, "real")
     assert settings.contract.is_file()
-    assert settings.fixtures.is_dir()
+    assert settings.fixtures is None
     assert settings.rate is None
     for name, option in OPTIONS.items():
         assert option.help.endswith("."), name

@@ -14,22 +14,16 @@ CHECK_FAILED = 1
 
 
 @click.command()
-@settings_options("contract", "fixtures")
+@settings_options("contract", "fixtures", "rules")
 def check(**given: Any) -> None:
     """Check contract, fixtures and stubs; exit with 1 and every problem if there is one."""
-    from mockserver.catalogue import find_unmakeable
-    from mockserver.contract import load_contract
-    from mockserver.state.fixtures import load_fixtures
+    from mockserver.serving.building import load_sources
 
     problems: list[Problem] = []
     try:
-        settings = read_settings(given)
-        contract = load_contract(settings.contract)
-        for warning in contract.warnings:
+        sources = load_sources(read_settings(given))
+        for warning in sources.warnings:
             click.echo(f"warning: {warning}", err=True)
-        for warning in find_unmakeable(contract):
-            click.echo(f"warning: {settings.contract.name}{warning}", err=True)
-        fixtures = load_fixtures(settings.fixtures, contract)
     except InvalidInput as error:
         problems += error.problems
     for problem in problems:
@@ -38,8 +32,10 @@ def check(**given: Any) -> None:
         count = len(problems)
         click.echo(f"{count} problem{'s' if count > 1 else ''}.", err=True)
         sys.exit(CHECK_FAILED)
+    contract = sources.contract
+    operations = f"{len(contract.operations)} operations"
     click.echo(
-        f"{contract.title} {contract.version}: {len(contract.operations)} operations, "
-        f"{len(fixtures.credentials)} credentials, {len(fixtures.accounts)} accounts, "
-        f"{len(fixtures.stubs)} stubs. No problem."
+        f"{contract.title} {contract.version}: "
+        + ", ".join((operations, *sources.rules.inventory, f"{len(sources.fixtures.stubs)} stubs"))
+        + ". No problem."
     )

@@ -12,7 +12,7 @@ from mockserver.suggestions import suggest
 
 
 @click.command()
-@settings_options("contract", "fixtures")
+@settings_options("contract", "fixtures", "rules")
 @click.option("--operation", default=None, help="Only the errors of this operation.")
 @click.option(
     "--origin", default="http://127.0.0.1:4020", show_default=True, help="Where the server listens."
@@ -20,37 +20,38 @@ from mockserver.suggestions import suggest
 @click.option("--json", "as_json", is_flag=True, help="For programs: the JSON of GET /__admin/errors.")
 def errors(operation: str | None, origin: str, as_json: bool, **given: Any) -> None:
     """Each documented error: its body, and every way to provoke it."""
-    from mockserver.catalogue import list_errors, list_faults
-    from mockserver.contract import load_contract
+    from mockserver.engine.catalogue import Catalogue, list_faults
     from mockserver.json_codec import dumps, dumps_pretty
-    from mockserver.state.fixtures import load_fixtures
+    from mockserver.serving.building import load_sources
 
     try:
-        settings = read_settings(given)
-        contract = load_contract(settings.contract)
-        fixtures = load_fixtures(settings.fixtures, contract)
+        sources = load_sources(read_settings(given))
+        contract = sources.contract
         if operation is not None and operation not in contract.operations:
             hint = suggest(operation, contract.operations, lists_all=True)
             raise SettingsError([Problem(f"{operation!r} is not in the contract; {hint}", "/operation")])
     except InvalidInput as error:
         exit_with(error)
-    entries = list_errors(contract, fixtures, origin, operation=operation)
+    catalogue = Catalogue(contract, sources.rules, sources.fixtures.stubs)
+    entries = catalogue.list_errors(origin, operation=operation)
     faults = list_faults(operation or next(iter(contract.operations)))
     if as_json:
         value = {"errors": [entry.to_json() for entry in entries], "faults": faults}
         click.echo(dumps_pretty(value))
         return
     for entry in entries:
-        click.secho(f"{entry.operation}  {entry.status} {entry.reason}", bold=True)
-        click.echo(f"  body     {dumps(entry.body).decode('utf-8')}")
-        click.echo(f"  prefer   Prefer: {entry.provoke.prefer}")
-        click.echo(f"  curl     {entry.provoke.curl}")
-        if entry.provoke.cause:
-            click.echo(f"  cause    {entry.provoke.cause}")
-        if entry.provoke.account:
-            click.echo(f"  account  account_id={entry.provoke.account}")
-        click.echo(f"  queue    {dumps(entry.provoke.queue).decode('utf-8')}")
-        click.echo(f"  python   {entry.provoke.python}\n")
+        provoke = entry.provoke
+        click.secho(f"{entry.operation or '(any path)'}  {entry.status} {entry.reason}", bold=True)
+        lines = {
+            "body": dumps(entry.body).decode("utf-8"),
+            "prefer": provoke.prefer and f"Prefer: {provoke.prefer}",
+            "curl": provoke.curl,
+            "cause": provoke.cause,
+            "account": provoke.account,
+            "queue": provoke.queue and dumps(provoke.queue).decode("utf-8"),
+            "python": provoke.python,
+        }
+        click.echo("".join(f"  {name:8} {text}\n" for name, text in lines.items() if text))
     for fault in faults:
         click.secho(f"fault {fault['fault']}", bold=True)
         click.echo(f"  {fault['what']}")

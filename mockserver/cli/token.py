@@ -14,7 +14,7 @@ _SECONDS = click.IntRange(-(10**12), 10**12)
 
 
 @click.command()
-@settings_options("seed", "clock")
+@settings_options("seed", "clock", "contract", "rules")
 @click.option(
     "-p", "--permission", "permissions", multiple=True,
     help="A permission such as account:api:key:create; may be repeated. Without any: all.",
@@ -24,7 +24,7 @@ _SECONDS = click.IntRange(-(10**12), 10**12)
               help="Seconds from now; below 0 it has expired already.")  # fmt: skip
 @click.option("--not-before", type=_SECONDS, default=None, help="Seconds from now until it is valid.")
 @click.option("--audience", default=None, help="Whom it is meant for (aud).")
-@click.option("--account", default=None, help="The only account that it reaches (account_id).")
+@click.option("--account", default=None, help="The only account that it reaches, where the API has accounts.")
 @click.option("--subject", default="user_mock", show_default=True, help="Whom it stands for (sub).")
 @click.option("--live", is_flag=True, help="A token of live mode, which the sandbox refuses.")
 def token(
@@ -41,14 +41,15 @@ def token(
     """Print an access token that a server with the same --seed and --clock accepts."""
     from mockserver.clocks import read_clock
     from mockserver.security.tokens import TokenAuthority
+    from mockserver.serving.building import load_sources
 
     try:
         settings = read_settings(given)
         _check_namespace(namespace)
+        claims = load_sources(settings).rules.write_claims(account=account, is_live=live)
     except InvalidInput as error:
         exit_with(error)
     now_seconds = read_clock(settings.clock).now_millis() // 1000
-    claims = {"aud": audience, "account_id": account, "livemode": live or None}
     click.echo(
         TokenAuthority(settings.seed, audience=settings.jwt_audience).sign(
             permissions=list(permissions) or None,
@@ -57,7 +58,7 @@ def token(
             expires_in_seconds=expires_in,
             not_before_seconds=None if not_before is None else now_seconds + not_before,
             subject=subject,
-            claims={name: value for name, value in claims.items() if value is not None},
+            claims=claims if audience is None else {"aud": audience, **claims},
         )
     )
 

@@ -29,6 +29,7 @@ class ServerOptions(NamespaceOptions, total=False):
     store: str
     contract: str | PathLike[str]
     fixtures: str | PathLike[str]
+    rules: str
     allow_live: bool
     jwt_secret: str | None
     jwks: str | PathLike[str] | None

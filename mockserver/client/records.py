@@ -188,12 +188,13 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class DocumentedError(_Entry):
-    """An error that the contract documents, with its exact body.
+    """An error of the API, with its exact body. `operation` is None for those that belong to none, such as
+    the 404 of an unknown path.
 
     `provoke` holds ways to get it: `queue` is a body for `POST /__admin/queue`, `python` a line of Python.
     """
 
-    operation: str
+    operation: str | None
     status: int
     reason: str
     body: Json

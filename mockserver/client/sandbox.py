@@ -119,6 +119,7 @@ class Sandbox:
         self.name = name
         # The namespaces that were opened from one another, by a test and for it.
         self._opened = set() if opened is None else opened
+        self._credentials: dict[str | None, str] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
@@ -140,9 +141,9 @@ class Sandbox:
 
     @property
     def base_url(self) -> str:
-        """What stands for `https://api.hsrcpay.com/v1`: `http://127.0.0.1:49213/~t1/v1`.
+        """What stands for the contract's server URL: `http://127.0.0.1:49213/~t1/v1`.
 
-        Without a slash at its end, like the contract's server URL. Raises MockServerError if nothing listens.
+        Without a slash at its end, like that. Raises MockServerError if nothing listens.
         """
         return f"{self.url}{self._door.prefix}"
 
@@ -166,19 +167,30 @@ class Sandbox:
         """
         return self._door.ca_file
 
+    def credential(self, scheme: str | None = None) -> str:
+        """A credential that is let in and leads into this namespace by itself.
+
+        `scheme` names a security scheme of the contract; the first one counts without it. The text is the key
+        itself, or what stands behind the scheme's name in Authorization: a token, the base64 of
+        `user:password`. Raises UnknownItem for a scheme that the contract lacks.
+
+            client.headers["X-Api-Key"] = sandbox.credential("keyHeader")
+        """
+        known = self._credentials.get(scheme)
+        if known is None:
+            query = "" if scheme is None else f"?{urlencode({'scheme': scheme})}"
+            known = self._credentials[scheme] = str(self._ask("GET", f"/credential{query}")["credential"])
+        return known
+
     @property
     def secret_key(self) -> str:
-        """A secret test key that may do everything and leads into this namespace by itself."""
-        return f"sk_test_{self._mark}local"
+        """The credential of the first scheme: it may do everything."""
+        return self.credential()
 
     @property
     def publishable_key(self) -> str:
-        """A publishable test key of this namespace; it may never create anything."""
-        return f"pk_test_{self._mark}local"
-
-    @property
-    def _mark(self) -> str:
-        return "" if self.name == DEFAULT_NAMESPACE else f"ns-{self.name}_"
+        """A key that may never create anything, where the API has such (HSRCPAY does)."""
+        return self.credential("publishable")
 
     def jwt(
         self,

@@ -23,6 +23,7 @@ from mockserver.contract.operations import (
     PathItem,
     Place,
     RequestBody,
+    Requirement,
 )
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import (
@@ -36,6 +37,7 @@ from mockserver.contract.schema_registry import (
     find_pointer,
     write_fragment,
 )
+from mockserver.contract.security import read_requirements, read_schemes
 from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import escape_pointer
 from mockserver.types import Json, JsonObject
@@ -265,6 +267,18 @@ def _upgrade(schema: Json) -> Json:
     return copy
 
 
+def _find_successes(envelopes: Mapping[str, Envelope], statuses: tuple[int, ...]) -> tuple[int, ...]:
+    """The statuses that an operation succeeds with, ascending: the documented 2xx; 200 where there is only a
+    range or a default; where no success is documented, the first response, whatever that is."""
+    documented = tuple(status for status in statuses if 200 <= status < 300)
+    if documented:
+        return documented
+    names = [name for name in envelopes if name not in ("2XX", "default")]
+    if not names or len(names) < len(envelopes):
+        return (200,)
+    return (int(names[0].replace("X", "0")),)
+
+
 class _Reader:
     """Turns a bundled document into a Contract.
 
@@ -284,6 +298,7 @@ class _Reader:
 
     def read(self) -> Contract:
         server, prefix = self._server()
+        self._read_schemes()
         operations: dict[str, Operation] = {}
         paths: PathTemplates[PathItem] = PathTemplates()
         for path, item, pointer in self._path_items():
@@ -299,6 +314,7 @@ class _Reader:
                 self._problem(f"the path {path!r} {error}", pointer)
         if not operations and not self._problems:
             self._problem("the contract has no operation", "/paths")
+        rules = self._rules()
         if self._problems:
             raise ContractError(self._problems)
         info = self._document.get("info")
@@ -314,6 +330,8 @@ class _Reader:
             schemas=self._schemas,
             assumptions=tuple(_find_assumptions(self._document)),
             warnings=tuple(self._warnings),
+            security_schemes=self._schemes,
+            rules=rules,
         )
 
     def _server(self) -> tuple[str, str]:
@@ -362,8 +380,9 @@ class _Reader:
         for segment in path.split("/"):
             if segment.startswith("{") and segment[1:-1] not in named and not has_gaps:
                 self._problem(f"the path parameter {segment} is not declared", pointer)
-        account = next((p.name for p in parameters.values() if p.names_account), None)
-        security = raw.get("security", self._document.get("security", []))
+        security = self._security
+        if "security" in raw:
+            security = self._read_requirements(raw["security"], f"{pointer}/security")
         permission = raw.get("x-permission")
         if not isinstance(permission, str | None):
             self._problem("must be text such as account:api:key:create", f"{pointer}/x-permission")
@@ -379,31 +398,34 @@ class _Reader:
             body=self._body(raw, pointer),
             envelopes=envelopes,
             permission=permission,
-            requires_credential=self._requires_credential(security, pointer),
-            account_parameter=account,
+            security=security,
             statuses=statuses,
-            success_statuses=tuple(status for status in statuses if 200 <= status < 300) or (200,),
+            success_statuses=_find_successes(envelopes, statuses),
         )
 
-    def _requires_credential(self, security: Json, pointer: str) -> bool:
-        """Whether no alternative of `security` goes without a bearer token (OpenAPI 3.1, 4.8.30)."""
-        if not isinstance(security, list):
-            self._problem("must be an array", f"{pointer}/security")
-            return False
-        schemes = find_pointer(self._document, "/components/securitySchemes")
+    def _read_schemes(self) -> None:
+        """Read the security schemes, and the requirements of operations that name none."""
+        declared: dict[str, tuple[JsonObject, str]] = {}
+        raw = find_pointer(self._document, "/components/securitySchemes")
+        for name, item in (raw if isinstance(raw, dict) else {}).items():
+            found = self._object(item, f"/components/securitySchemes/{escape_pointer(name)}")
+            if found:
+                declared[name] = found
+        self._scheme_names = declared
+        self._schemes = read_schemes(declared, self._problem, self._warning)
+        self._security = self._read_requirements(self._document.get("security", []), "/security")
 
-        def is_bearer(name: str) -> bool:
-            scheme = schemes.get(name) if isinstance(schemes, dict) else None
-            if not isinstance(scheme, dict):
-                return False
-            kind = scheme.get("type")
-            return kind in ("oauth2", "openIdConnect") or (
-                kind == "http" and str(scheme.get("scheme")).lower() == "bearer"
-            )
+    def _read_requirements(self, raw: Json, pointer: str) -> tuple[Requirement, ...]:
+        return read_requirements(raw, self._scheme_names, self._schemes, pointer, self._problem)
 
-        return bool(security) and all(
-            isinstance(choice, dict) and any(is_bearer(name) for name in choice) for choice in security
-        )
+    def _rules(self) -> str | None:
+        """The name of the rules that the document asks for at its root."""
+        own = self._document.get("x-mockserver", {})
+        name = own.get("rules") if isinstance(own, dict) else None
+        if not isinstance(own, dict) or not isinstance(name, str | None):
+            self._problem('must be an object such as {"rules": "<name>"}', "/x-mockserver")
+            return None
+        return name
 
     def _parameters(self, owner: JsonObject, pointer: str) -> dict[tuple[str, str], Parameter]:
         parameters: dict[tuple[str, str], Parameter] = {}
@@ -441,8 +463,8 @@ class _Reader:
             schema=compiled,
             types=kinds,
             is_list="array" in kinds,
-            names_account=raw.get("x-account") is True,
             default=schema.get("default"),
+            extensions={key: value for key, value in raw.items() if key.startswith("x-")},
         )
 
     def _body(self, raw: JsonObject, pointer: str) -> RequestBody | None:
@@ -590,6 +612,9 @@ class _Reader:
     def _has_gap(self, pointer: str) -> bool:
         """Whether something is missing at a place or below it."""
         return any(gap.startswith(f"{pointer}/") for gap in self._gaps)
+
+    def _warning(self, message: str, pointer: str) -> None:
+        self._warnings.append(Problem(message, pointer, self._file))
 
     def _problem(self, message: str, pointer: str) -> None:
         problem = Problem(message, pointer, self._file)

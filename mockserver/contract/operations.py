@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
@@ -15,11 +15,29 @@ Place = Literal["query", "path", "header", "cookie"]
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityScheme:
+    """One way in which a request can say who makes it (OpenAPI 3.1.1, section 4.8.27).
+
+    `kind` is `apiKey`, `oauth2`, `openIdConnect` or `mutualTLS`, or the HTTP authentication scheme in lower
+    case (`basic`, `bearer`); `place` and `parameter` say where the credential stands.
+    """
+
+    name: str
+    kind: str
+    place: Literal["header", "query", "cookie"]
+    parameter: str
+
+
+# All of these schemes together let a request in.
+Requirement: TypeAlias = tuple[SecurityScheme, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of an operation.
 
     `types` are the JSON types that its text can stand for; `is_list` means that it may be repeated;
-    `names_account` marks the one whose value is the account that is acted on (`x-account`).
+    `extensions` are its members that begin with `x-`.
     """
 
     name: str
@@ -28,8 +46,8 @@ class Parameter:
     schema: CompiledSchema
     types: frozenset[str]
     is_list: bool
-    names_account: bool
     default: Json
+    extensions: Mapping[str, Json]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +90,8 @@ class Operation:
     """A method on a path template, with all that the contract says about it.
 
     `header_parameters` are those of `parameters` that stand in headers, cookies among them. `statuses` are
-    the documented ones that are numbers, ascending; `success_statuses` those of them that are 2xx, (200,)
-    where the contract has only a range or a default; `account_parameter` names the parameter that names the
-    account.
+    the documented ones that are numbers, ascending; `success_statuses` those that it succeeds with. Each of
+    `security` lets a request in by itself.
     """
 
     id: str
@@ -86,10 +103,14 @@ class Operation:
     body: RequestBody | None
     envelopes: Mapping[str, Envelope]
     permission: str | None
-    requires_credential: bool
-    account_parameter: str | None
+    security: tuple[Requirement, ...]
     statuses: tuple[int, ...]
     success_statuses: tuple[int, ...]
+
+    @property
+    def requires_credential(self) -> bool:
+        """Whether no requirement lets a request in that brings no credential."""
+        return bool(self.security) and all(self.security)
 
     def envelope(self, status: int) -> Envelope | None:
         """The envelope that documents a status: its own, its range's (`4XX`), or the default one."""
@@ -120,7 +141,8 @@ class Contract:
     """A loaded contract.
 
     `prefix` is the path of its server URL (`/v1`); `document` the whole as one OpenAPI document without
-    outside references; `warnings` what was wrong with it without making it unusable.
+    outside references; `warnings` what was wrong with it without making it unusable; `rules` the name of the
+    rules that it asks for (`x-mockserver`), None where it names none.
     """
 
     title: str
@@ -133,6 +155,8 @@ class Contract:
     schemas: SchemaRegistry
     assumptions: tuple[Assumption, ...]
     warnings: tuple[Problem, ...]
+    security_schemes: Mapping[str, SecurityScheme]
+    rules: str | None
 
     def find_nearest(self, method: str, path: str) -> Operation | None:
         """The operation whose method and path look most like these; for hints only."""

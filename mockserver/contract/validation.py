@@ -11,6 +11,7 @@ from mockserver.contract import Parameter
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.exceptions import MalformedJson
+from mockserver.http_fields import read_media_type
 from mockserver.json_codec import escape_pointer, loads
 from mockserver.redaction import redact
 from mockserver.types import Json, JsonObject
@@ -107,14 +108,6 @@ def _convert(text: str, types: frozenset[str]) -> Json:
     return text
 
 
-# Possessive, so that no header takes long to be refused.
-_MEDIA_TYPE = re.compile(
-    r"\s*+([\w!#$&^.+-]++/[\w!#$&^.+-]++)\s*+"
-    r"((?:;\s*+[\w!#$&^.+-]++=(?:[^\s;\",]++|\"[^\"]*+\")\s*+)*+);?\s*+"
-)
-_PARAMETER = re.compile(r";\s*+([\w!#$&^.+-]++)=([^\s;\",]++|\"[^\"]*+\")")
-
-
 def find_media_type(body: RequestBody, content_type: str | None) -> CompiledSchema | Violation:
     """The schema for a Content-Type header (RFC 9110, section 8.3), or the violation that it is.
 
@@ -125,11 +118,10 @@ def find_media_type(body: RequestBody, content_type: str | None) -> CompiledSche
     schema = body.schemas.get(content_type)
     if schema is not None:
         return schema
-    match = _MEDIA_TYPE.fullmatch(content_type)
-    if match:
-        schema = body.schemas.get(match.group(1).lower()) or _find_range(body.schemas, match.group(1).lower())
-        parameters = {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(match.group(2))}
-        if schema is not None and parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8"):
+    sent = read_media_type(content_type)
+    if sent is not None:
+        schema = body.schemas.get(sent.essence) or _find_range(body.schemas, sent.essence)
+        if schema is not None and sent.parameters.get("charset", "utf-8").lower() in ("utf-8", "utf8"):
             return schema
         if schema is not None:
             return Violation("header", "/content-type", "enum", "charset must be utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mockserver.contract import Contract
 from mockserver.control.requests import describe_request, find_call
 from mockserver.control.routing import (
     MAX_WAIT_SECONDS,
@@ -16,6 +17,7 @@ from mockserver.control.routing import (
     Stream,
     refuse_unanswerable,
 )
+from mockserver.engine.rules import Rules
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
 from mockserver.journal.call import Call
@@ -32,6 +34,8 @@ from mockserver.journal.verification import (
 )
 from mockserver.redaction import redact
 from mockserver.scripting.reading import Reading, drop_nulls
+from mockserver.security.credential import Sent
+from mockserver.security.schemes import Shown
 from mockserver.types import Json
 
 
@@ -69,9 +73,30 @@ def get_call(call: ControlCall) -> ControlAnswer:
         return ControlAnswer(200, found.to_json())
     if name not in FORMATS:
         raise BadRequest(f"format={name[:100]!r} must be one of json, {', '.join(FORMATS)}")
-    server = Server(call.origin, call.engine.contract.prefix)
+    server = describe_server(call.engine.contract, call.engine.rules, call.origin)
     text = FORMATS[name].write(found, server)
     return ControlAnswer(200, text=f"{text.rstrip()}\n", media_type=FORMATS[name].media_type)
+
+
+def describe_server(contract: Contract, rules: Rules, origin: str) -> Server:
+    """A server, to those who write calls that can be made again."""
+    operations = contract.operations
+
+    def show_credential(recorded: Call, namespace: str) -> tuple[Shown, ...]:
+        return rules.show_credential(operations.get(recorded.operation or ""), namespace, recorded.credential)
+
+    def is_usual(recorded: Call) -> bool:
+        operation = operations.get(recorded.operation or "")
+        shown = rules.show_credential(operation, recorded.namespace)
+        headers = tuple((item.name.lower().encode("latin-1"), item.value.encode("latin-1")) for item in shown)
+        usual, credential = rules.read_credential(Sent(headers, {}), operation), recorded.credential
+        return (usual.kind, usual.mode, usual.is_issued) == (
+            credential.kind,
+            credential.mode,
+            credential.is_issued,
+        )
+
+    return Server(origin, contract.prefix, show_credential, is_usual)
 
 
 def get_har(call: ControlCall) -> Listing:

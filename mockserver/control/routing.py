@@ -24,10 +24,10 @@ from mockserver.exceptions import (
     Unanswerable,
     UnknownItem,
 )
+from mockserver.http_fields import read_query
 from mockserver.journal.call import Call
 from mockserver.json_codec import loads
 from mockserver.redaction import redact
-from mockserver.request.line import read_query
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace

@@ -138,11 +138,8 @@ def post_token(call: ControlCall) -> ControlAnswer:
     name = given.get("ns") or call.namespace.name
     now_seconds = call.engine.namespaces.get(name).clock.now_millis() // 1000
     starts = given.get("notBeforeSeconds")
-    claims = {
-        claim: given[member]
-        for member, claim in (("audience", "aud"), ("accountId", "account_id"))
-        if member in given
-    }
+    claims = {"aud": given["audience"]} if "audience" in given else {}
+    claims |= call.engine.rules.write_claims(account=given.get("accountId"), is_live=False)
     token = call.engine.tokens.sign(
         permissions=given.get("permissions"),
         namespace=name if name != DEFAULT_NAMESPACE else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from mockserver.catalogue import list_errors, list_faults
 from mockserver.contract import Assumption
 from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
 from mockserver.coverage import (
@@ -15,6 +14,7 @@ from mockserver.coverage import (
     write_markdown,
     write_text,
 )
+from mockserver.engine.catalogue import Catalogue, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
 from mockserver.types import JsonObject
@@ -76,7 +76,9 @@ def coverage(call: ControlCall) -> ControlAnswer:
     too. `format` is json, text, markdown or html.
     """
     engine = call.engine
-    document = report_coverage(engine.contract, engine.variants, *count_calls(call))
+    document = report_coverage(
+        engine.contract, engine.rules.credential_kinds, engine.variants, *count_calls(call)
+    )
     match call.option("format"):
         case None | "json":
             return ControlAnswer(200, document)
@@ -109,14 +111,26 @@ def errors(call: ControlCall) -> ControlAnswer:
     """`GET /errors`: every documented error and every fault, and how to provoke it."""
     engine = call.engine
     operation = call.operation()
-    entries = list_errors(engine.contract, engine.fixtures, call.origin, operation=operation)
+    catalogue = Catalogue(engine.contract, engine.rules, engine.fixtures.stubs)
+    entries = catalogue.list_errors(call.origin, operation=operation)
     first = operation or next(iter(engine.contract.operations))
     return ControlAnswer(
         200, {"errors": [entry.to_json() for entry in entries], "faults": list_faults(first)}
     )
 
 
+def credential(call: ControlCall) -> ControlAnswer:
+    """`GET /credential`: a credential that the API lets in and that names this namespace.
+
+    `scheme` is a security scheme of the contract; without it the first counts. The text is what stands behind
+    the scheme's name in Authorization, or the key itself.
+    """
+    text = call.engine.rules.write_credential(call.namespace.name, call.option("scheme"))
+    return ControlAnswer(200, {"credential": text})
+
+
 ROUTES: tuple[Route, ...] = (
+    Route("GET", "/credential", credential),
     Route("GET", "/health", health, is_locked=False),
     Route("GET", "/version", version),
     Route("POST", "/reset", reset),

@@ -27,17 +27,18 @@ DIMENSIONS: Mapping[str, str] = {
 
 def report_coverage(
     contract: Contract,
+    kinds: tuple[str, ...],
     variants: VariantBook,
     counts: Mapping[CountKey, int],
     touched: Mapping[Facet, int],
 ) -> JsonObject:
     """What calls touched, by operation: every item that the contract documents, with its hits, 0 too.
 
-    `counts` and `touched` are a journal's. What was answered without being documented (`created`, `stub`,
-    the status of a breaking answer) stands in the same lists, and its name in `beyond`: it counts for
-    nothing.
+    `kinds` are those of credentials; `counts` and `touched` are a journal's. What was answered without being
+    documented (`created`, `stub`, the status of a breaking answer) stands in the same lists, and its name in
+    `beyond`: it counts for nothing.
     """
-    facets = FacetReader(contract)
+    facets = FacetReader(contract, kinds)
     operations = [
         _report_operation(operation, facets, variants, counts, touched)
         for operation in contract.operations.values()

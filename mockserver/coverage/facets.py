@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
 from mockserver.engine.situation import CarryOut, Decision, Example, Literal, Refusal
+from mockserver.http_fields import read_cookies
 from mockserver.journal.call import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
-from mockserver.request.head import read_cookies
 from mockserver.request.inspection import Inspection, Reading
 from mockserver.variants.places import expand, list_named
 
 _MAX_USUAL = 200
-CREDENTIAL_KINDS = ("jwt", "secret", "publishable", "none", "malformed")
 
 
 class OperationFacets:
     """All that a call can touch of one operation. Each facet is made once, and shared by all calls."""
 
-    def __init__(self, operation: Operation, contract: Contract) -> None:
+    def __init__(self, operation: Operation, contract: Contract, kinds: tuple[str, ...]) -> None:
         def facet(kind: str, name: str) -> Facet:
             return Facet(operation.id, kind, name)
 
@@ -33,8 +32,8 @@ class OperationFacets:
         # An error that was scripted with a body is the one whose example it is.
         self.bodies = {(status, dumps(value)): self.reasons[name] for status, name, value in errors}
         self.defaults = {status: self.reasons[name] for status, name, _ in reversed(errors)}
-        kinds = CREDENTIAL_KINDS if operation.requires_credential else ()
-        self.credentials = {kind: facet("credential", kind) for kind in kinds}
+        asked = kinds if operation.requires_credential else ()
+        self.credentials = {kind: facet("credential", kind) for kind in asked}
         self.body = {name: facet("member", f"body {name}") for name in _list_members(operation, contract)}
         self.query = _list_parameters(operation, "query")
         self.path = tuple(_list_parameters(operation, "path").values())
@@ -117,17 +116,18 @@ def _list_members(operation: Operation, contract: Contract) -> list[str]:
 
 
 class FacetReader:
-    """Reads what calls touch of the operations of one contract."""
+    """Reads what calls touch of the operations of one contract, whose credentials are of these `kinds`."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, kinds: tuple[str, ...]) -> None:
         self._contract = contract
+        self._kinds = kinds
         self._known: dict[str, OperationFacets] = {}
 
     def of(self, operation: Operation) -> OperationFacets:
         """All that a call can touch of an operation."""
         known = self._known.get(operation.id)
         if known is None:
-            known = self._known[operation.id] = OperationFacets(operation, self._contract)
+            known = self._known[operation.id] = OperationFacets(operation, self._contract, self._kinds)
         return known
 
     def read(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
 from mockserver.clocks import real_millis
 from mockserver.contract import Contract
-from mockserver.engine.deciders import decide
-from mockserver.engine.identity import identify
+from mockserver.engine.deciders import decide, list_deciders
 from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
-from mockserver.engine.situation import CARRY_OUT, Behaviour, CarryOut, Decision, Example, Outcome, Situation
+from mockserver.engine.rules import Rules
+from mockserver.engine.situation import CARRY_OUT, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.exceptions import StoreUnavailable, Superseded
 from mockserver.journal.call import Call, Facet, State
@@ -117,39 +117,37 @@ class FacetReading(Protocol):
 class Engine:
     """Answers requests by a contract.
 
-    `behaviours` are what operations do beyond their schemas, by operationId; `facets` reads what a call
-    touched of the contract; `store` is where state is kept.
+    `rules` are what its API adds to the contract; `facets` reads what a call touched of it; `store` is where
+    state is kept.
     """
 
     def __init__(
         self,
         contract: Contract,
+        rules: Rules,
         fixtures: Fixtures,
         settings: Settings,
-        behaviours: Mapping[str, Behaviour],
         facets: FacetReading,
         store: Store,
     ) -> None:
         self.contract = contract
+        self.rules = rules
         self.fixtures = fixtures
         self.settings = settings
-        self.behaviours = behaviours
         # What a guard refused before it could become a call, by reason.
         self.refusals: Counter[str] = Counter()
-        self.tokens = TokenAuthority(
-            settings.seed,
-            secret=settings.jwt_secret,
-            jwks=settings.jwks,
-            audience=settings.jwt_audience,
-        )
-        self.heads = HeadReader(contract, self.tokens)
-        self._inspector = Inspector(settings.json_depth, settings.json_number_length)
+        self.tokens = TokenAuthority.of(settings)
+        self.heads = HeadReader(contract, rules)
+        self._inspector = Inspector(self.heads.leaks, settings.json_depth, settings.json_number_length)
         self.store = store
+        usual = settings.success_status or rules.success_status
+        initial = settings.with_changes({"success_status": usual})
         self.namespaces = make_namespaces(
-            settings, fixtures, store=store, read_stub=self._read_stub, reveal=self._reveal,
+            initial, fixtures, store=store, read_stub=self._read_stub, reveal=self._reveal,
             on_reset=self._forget,
         )  # fmt: skip
-        self.renderer = Renderer(contract, fixtures, behaviours)
+        self.renderer = Renderer(contract, rules)
+        self._deciders = list_deciders(rules)
         self.variants = VariantBook(contract)
         self.facets = facets
 
@@ -164,7 +162,7 @@ class Engine:
 
     def _reveal(self, operation: str, namespace: Namespace, place: bytes) -> bytes | None:
         """The secret that an operation issued in a namespace, derived again; None where it cannot be."""
-        behaviour = self.behaviours.get(operation)
+        behaviour = self.rules.behaviours.get(operation)
         seed = namespace.seed.at(place)
         return None if behaviour is None else behaviour.find_secret(seed, namespace.name)
 
@@ -205,10 +203,11 @@ class Engine:
                 inspection,
                 head,
                 namespace,
-                identify(head.credential, namespace, now_millis),
+                self.rules.identify(head.credential, namespace, now_millis),
                 now_millis,
-                self.behaviours.get(operation.id) if operation is not None else None,
+                self.rules.behaviours.get(operation.id) if operation is not None else None,
                 self.variants,
+                self.rules,
             )
             number, call_id = namespace.next_call()
             key: bytes | None = None
@@ -217,7 +216,7 @@ class Engine:
             decision: Decision | None = None
             outcome: Outcome | None = None
             try:
-                decision = decide(situation)
+                decision = decide(situation, self._deciders)
                 if decision.stub is not None:
                     namespace.stubs.use(decision.stub)
                 if situation.principal.item_id is not None:
@@ -274,8 +273,7 @@ class Engine:
                     namespace.resources.land_answer(key, call_id)
             namespace.retries.note_call(call)
             namespace.journal.record(call)
-        if head.credential.mode == "live":
-            _warn_of_live(call)
+        _warn(head, call)
         return Exchange(call, response, namespace, waiting, key)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
@@ -309,8 +307,7 @@ class Engine:
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
-        if head.credential.mode == "live":
-            _warn_of_live(call)
+        _warn(head, call)
         return call
 
     def _carry_out(self, situation: Situation, status: int) -> Outcome:
@@ -407,11 +404,7 @@ def mock_failure(call_id: str) -> Response:
     )
 
 
-def _warn_of_live(call: Call) -> None:
-    logger.warning(
-        "LIVE CREDENTIAL %s arrived at the sandbox (call %d, %s). It was not kept, but it has left your "
-        "program: revoke it, and point this client at a test key.",
-        call.credential.display,
-        call.number,
-        call.reason,
-    )
+def _warn(head: Head, call: Call) -> None:
+    """Say in the log what must not be missed of a credential."""
+    if head.credential.alarm is not None:
+        logger.warning(head.credential.alarm, call.credential.display, call.number, call.reason)

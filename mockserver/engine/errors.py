@@ -1,47 +1,21 @@
-"""Errors as decisions: the status that an operation can refuse with, and what belongs to every error."""
+"""Errors: the parts that the rules of every API are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
+from typing import Any
 
-from mockserver.contract.validation import CallWarning
-from mockserver.engine.situation import Content, Decision, Literal, Refusal, Situation
-from mockserver.types import Headers, JsonObject
-
-CHALLENGE: Headers = ((b"www-authenticate", b"Bearer"),)
-
-
-def refuse(situation: Situation, refusal: Refusal) -> Decision | None:
-    """A decision to refuse, with a status that the operation documents; None if it documents none."""
-    operation = situation.head.operation
-    status = refusal.status
-    if operation is not None and operation.envelope(status) is None:
-        status = next((other for other in _KIN.get(status, ()) if operation.envelope(other)), 0)
-        if not status:
-            text = f"{operation.id} documents no status for {refusal.reason}; the rule is not applied"
-            situation.inspection.warnings.append(CallWarning("undocumented_status", text))
-            return None
-    return Decision(refusal.reason, status, replace(refusal, status=status), headers=refusal.headers)
+from mockserver.contract import Envelope
+from mockserver.engine.situation import Content, Literal, Refusal, Situation
+from mockserver.json_codec import read_pointer
+from mockserver.types import Headers, Json, JsonObject
 
 
-# Where a contract does not document a status, its nearest kin is answered instead.
-_KIN: Mapping[int, tuple[int, ...]] = {
-    400: (422,),
-    401: (403,),
-    403: (401,),
-    404: (400, 422),
-    409: (422, 400),
-    422: (400,),
-    429: (503,),
-}
-
-
-def error_headers(status: int) -> Headers:
+def error_headers(situation: Situation, status: int) -> Headers:
     """The headers that belong to an error whoever asked for it."""
     if status == 401:
-        return CHALLENGE
+        return situation.rules.challenges(situation.head.operation)
     return ((b"retry-after", b"1"),) if status == 429 else ()
 
 
@@ -49,12 +23,18 @@ def error_content(situation: Situation, status: int) -> Content:
     """The documented error of a status that was asked for without a body."""
     if status < 400:
         return Literal(b"")
-    return Refusal(status, situation.namespace.fixtures.default_reason(status), headers=error_headers(status))
+    reason = situation.rules.default_reason(status)
+    return Refusal(status, reason, headers=error_headers(situation, status))
+
+
+def phrase_of(status: int) -> str:
+    """`404` -> `Not Found`."""
+    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
 
 
 def write_gateway_page(status: int) -> bytes:
     """The page with which a gateway says that it could not reach what is behind it."""
-    phrase = HTTPStatus(status).phrase if status in set(HTTPStatus) else "Error"
+    phrase = phrase_of(status)
     return (
         f"<html>\r\n<head><title>{status} {phrase}</title></head>\r\n<body>\r\n"
         f"<center><h1>{status} {phrase}</h1></center>\r\n"
@@ -63,5 +43,57 @@ def write_gateway_page(status: int) -> bytes:
 
 
 def to_details(refusal: Refusal) -> JsonObject:
-    """`error.details` of a refusal."""
+    """The reason of a refusal, and what else is told of it."""
     return {"reason": refusal.reason, **refusal.details}
+
+
+# Members of a contract's own error body that say what happened, by what belongs into them.
+_STATUS_NAMES = ("status", "statusCode", "status_code", "code")
+_TEXT_NAMES = ("title", "error", "message", "msg", "detail", "description", "reason")
+
+
+def fill_error(value: Json, envelope: Envelope, refusal: Refusal, text: str) -> Json:
+    """An error body made from a schema, with what happened filled in wherever the schema lets it stand.
+
+    Integers named like a status get it, texts named like a message get `text`, and a list of violations is
+    filled where the schema has one in the form of FastAPI (`detail[].loc/msg/type`) or of RFC 9457
+    (`errors[].pointer/detail`).
+    """
+    if not isinstance(value, dict):
+        return value
+    for name, item in _proposals(value, refusal, text):
+        changed = value | {name: item}
+        if envelope.schema is None or envelope.schema.is_valid(changed):
+            value = changed
+    return value
+
+
+def _proposals(value: JsonObject, refusal: Refusal, text: str) -> Iterator[tuple[str, Json]]:
+    for name, item in value.items():
+        if name in _STATUS_NAMES and isinstance(item, int) and not isinstance(item, bool):
+            yield name, refusal.status
+        elif name in _TEXT_NAMES and isinstance(item, str):
+            yield name, text
+        elif isinstance(item, dict):
+            inner = dict(item)
+            inner.update(_proposals(item, refusal, text))
+            yield name, inner
+    for name, write in _LISTS.items():
+        violations = refusal.details.get("violations")
+        if violations and isinstance(value.get(name), list):
+            yield name, [write(violation) for violation in violations]
+
+
+def _as_fastapi(violation: Mapping[str, Any]) -> JsonObject:
+    way: list[Json] = [int(part) if part.isdecimal() else part for part in read_pointer(violation["pointer"])]
+    return {"loc": [violation["in"], *way], "msg": violation["message"], "type": violation["keyword"]}
+
+
+def _as_problem(violation: Mapping[str, Any]) -> JsonObject:
+    return {"pointer": f"#{violation['pointer']}", "detail": violation["message"]}
+
+
+_LISTS: Mapping[str, Callable[[Mapping[str, Any]], JsonObject]] = {
+    "detail": _as_fastapi,
+    "errors": _as_problem,
+}

@@ -12,8 +12,9 @@ from mockserver.contract import Contract, Envelope, Operation
 from mockserver.contract.inclusion import includes
 from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.contract.validation import CallWarning
-from mockserver.engine.errors import to_details
+from mockserver.engine.bodies import HTML_TYPE, write_value
 from mockserver.engine.requirements import rate_limit_fields
+from mockserver.engine.rules import Rules
 from mockserver.engine.situation import (
     Behaviour,
     CarryOut,
@@ -26,28 +27,23 @@ from mockserver.engine.situation import (
 )
 from mockserver.exceptions import MockFailure
 from mockserver.faults import Delay, Fault
-from mockserver.json_codec import dumps, loads
+from mockserver.json_codec import loads
 from mockserver.messages import PROMPT, Delivery, Response
 from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
-from mockserver.state.fixtures import Fixtures
 from mockserver.state.resources import StoredAnswer
 from mockserver.synthesis.values import make_value
-from mockserver.types import Headers, Json, JsonObject
+from mockserver.types import Headers, Json
 from mockserver.variants import Answer, Variant, keep, write_answer
-
-JSON_TYPE = (b"content-type", b"application/json")
-_HTML_TYPE = (b"content-type", b"text/html")
 
 
 class Renderer:
-    """Makes answers of one contract, whose operations do what `behaviours` say. Error texts come from the
-    fixtures."""
+    """Makes answers of one contract, by the rules of its API."""
 
-    def __init__(self, contract: Contract, fixtures: Fixtures, behaviours: Mapping[str, Behaviour]) -> None:
+    def __init__(self, contract: Contract, rules: Rules) -> None:
         self._contract = contract
-        self._fixtures = fixtures
-        self._proved = frozenset(_prove(contract, behaviours))
+        self._rules = rules
+        self._proved = frozenset(_prove(contract, rules.behaviours))
 
     def render(
         self,
@@ -152,7 +148,7 @@ class Renderer:
             is_page = (
                 decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
             )
-            return content.body, (_HTML_TYPE,) if is_page else ()
+            return content.body, (HTML_TYPE,) if is_page else ()
         if isinstance(content, StoredAnswer):
             return content.body, content.headers
         return self._example(content, decision.status, operation, situation)
@@ -167,24 +163,19 @@ class Renderer:
         # Where no error is documented a request goes on that breaks the contract: nothing is proved of that.
         is_proved = (operation.id, schema) in self._proved and not situation.inspection.violations
         if schema is None or is_proved or schema.is_valid(value):
-            return _write(envelope, value)
+            return write_value(envelope, value)
         found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
         raise MockFailure(f"the answer to {operation.id} breaks its schema: {found}")
 
     def _refusal(
         self, refusal: Refusal, operation: Operation | None, situation: Situation
     ) -> tuple[bytes, Headers]:
-        message = refusal.text or self._fixtures.error_text(refusal.status, refusal.reason)
-        value = error_envelope(refusal.status, message, to_details(refusal))
-        envelope = operation.envelope(refusal.status) if operation is not None else None
-        if envelope is not None:
-            if envelope.media_type is None:
-                return b"", refusal.headers
-            if envelope.schema is not None and not envelope.schema.is_valid(value):
-                # A contract with an error body of its own kind: its example, or a value of its schema.
-                body, headers = self._example(Example(), refusal.status, operation, situation)
-                return body, (*headers, *refusal.headers)
-        return dumps(value), (JSON_TYPE, *refusal.headers)
+        name = operation.id if operation else ""
+        seed = situation.namespace.seed.at("example", name, str(refusal.status))
+        body, headers = self._rules.write_error(
+            refusal, operation, lambda envelope: self.example(envelope, seed, Example())
+        )
+        return body, (*headers, *refusal.headers)
 
     def _example(
         self, wish: Example, status: int, operation: Operation | None, situation: Situation
@@ -195,7 +186,7 @@ class Renderer:
         base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
         name = operation.id if operation else ""
         value = self.example(envelope, base.at("example", name, str(status)), wish)
-        return _write(envelope, value)
+        return write_value(envelope, value)
 
     def example(self, envelope: Envelope, seed: Seed, wish: Example) -> Json:
         """An example of an envelope: the named one, the first one, or a value made from the schema."""
@@ -263,15 +254,6 @@ def _variant_fields(decision: Decision) -> Headers:
     return (*fields, (b"preference-applied", ", ".join(applied).encode("ascii")))
 
 
-def error_envelope(status: int, message: str, details: Mapping[str, Json]) -> JsonObject:
-    """The error envelope (reference page, Response Body of the eight errors)."""
-    return {
-        "message": message,
-        "success": False,
-        "error": {"code": status, "message": message, "details": details},
-    }
-
-
 def draw_delay(delay: Delay, seed: Seed) -> float:
     """Seconds to wait, drawn from the distribution by the seed alone."""
     if delay.kind == "fixed":
@@ -282,12 +264,6 @@ def draw_delay(delay: Delay, seed: Seed) -> float:
     # The inverse of the distribution function at a point inside (0, 1).
     normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
     return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
-
-
-def _write(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
-    """A body of an envelope, and the header that tells what it is."""
-    body = dumps(value) if envelope.is_json else str(value).encode("utf-8")
-    return body, envelope.content_type
 
 
 def _merge(headers: Headers, over: Headers) -> Headers:

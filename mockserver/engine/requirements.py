@@ -7,18 +7,8 @@ from functools import cache
 
 from mockserver.contract import Operation
 from mockserver.contract.validation import Violation
-from mockserver.engine.errors import CHALLENGE, refuse
-from mockserver.engine.situation import CARRY_OUT, Decider, Decision, Refusal, Situation
+from mockserver.engine.situation import CARRY_OUT, Decision, Refusal, Situation
 from mockserver.types import Headers
-
-
-def by_live_credential(situation: Situation) -> Decision | None:
-    """A live credential has no business here, before all else."""
-    if situation.head.credential.mode != "live" or situation.namespace.settings.allow_live:
-        return None
-    refusal = Refusal(401, "live_credential", headers=CHALLENGE)
-    # Also where the operation documents no 401: nothing may go on with a live credential.
-    return refuse(situation, refusal) or Decision(refusal.reason, 401, refusal, headers=refusal.headers)
 
 
 def by_operation(situation: Situation) -> Decision | None:
@@ -40,7 +30,10 @@ def by_credential(situation: Situation) -> Decision | None:
     if principal.refusal is None or operation is None or not operation.requires_credential:
         return None
     details = {"hint": principal.refusal_text} if principal.refusal_text else {}
-    return refuse(situation, Refusal(401, principal.refusal, details, headers=CHALLENGE))
+    return situation.rules.refuse(
+        situation,
+        Refusal(401, principal.refusal, details, headers=situation.rules.challenges(operation)),
+    )
 
 
 def by_rate_limit(situation: Situation) -> Decision | None:
@@ -54,7 +47,7 @@ def by_rate_limit(situation: Situation) -> Decision | None:
         return None
     headers = ((b"retry-after", str(seconds).encode("ascii")),)
     details = {"retry_after_seconds": seconds}
-    return refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
+    return situation.rules.refuse(situation, Refusal(429, "rate_limited", details, headers=headers))
 
 
 def rate_limit_fields(situation: Situation) -> Headers:
@@ -79,11 +72,24 @@ def bucket_key(situation: Situation) -> bytes:
     return situation.head.credential.digest + (operation.id if operation else "").encode("utf-8")
 
 
+def by_media_type(situation: Situation) -> Decision | None:
+    """415 for a body of a media type that the operation does not take (RFC 9110, section 15.5.16)."""
+    wrong = [
+        violation for violation in situation.inspection.violations if violation.pointer == "/content-type"
+    ]
+    if not wrong or wrong[0].place != "header":
+        return None
+    refusal = Refusal(415, "unsupported_media_type", {"hint": f"Content-Type {wrong[0].message}"})
+    return situation.rules.refuse(situation, refusal)
+
+
 def by_violations(situation: Situation) -> Decision | None:
     """400 for a body that is no JSON, 422 for everything else that breaks the contract, all at once."""
     inspection = situation.inspection
     if inspection.reading.malformed is not None:
-        return refuse(situation, Refusal(400, "malformed_json", {"hint": inspection.reading.malformed}))
+        return situation.rules.refuse(
+            situation, Refusal(400, "malformed_json", {"hint": inspection.reading.malformed})
+        )
     if (
         situation.head.idempotency_key is None
         and situation.namespace.settings.idempotency == "required"
@@ -95,42 +101,14 @@ def by_violations(situation: Situation) -> Decision | None:
     if not inspection.violations:
         return None
     violations = [violation.to_json() for violation in inspection.violations]
-    return refuse(situation, Refusal(422, "invalid_request", {"violations": violations}))
+    return situation.rules.refuse(situation, Refusal(422, "invalid_request", {"violations": violations}))
 
 
 def by_target(situation: Situation) -> Decision | None:
-    """404 for an account, or another thing that the request addresses, that this principal cannot see."""
-    account_id = situation.head.account_id
-    if account_id is not None and not sees_account(situation, account_id):
-        return refuse(situation, Refusal(404, "account_not_found"))
-    if situation.behaviour is not None:
-        missing = situation.behaviour.find_missing(situation)
-        if missing is not None:
-            return refuse(situation, missing)
-    return None
-
-
-def sees_account(situation: Situation, account_id: str) -> bool:
-    """Whether an account exists for this call: known if only known ones do, and of the credential's mode."""
-    mode = situation.namespace.fixtures.accounts.get(account_id)
-    if mode is None:
-        return not situation.namespace.settings.strict_accounts
-    return mode == (situation.head.credential.mode or "test")
-
-
-def by_permission(situation: Situation) -> Decision | None:
-    """403 for a credential that may not do this, or not to this account."""
-    head, principal = situation.head, situation.principal
-    operation = head.operation
-    if operation is None or not operation.requires_credential:
-        return None
-    if operation.permission is not None and not principal.grants.allows(operation.permission):
-        publishable = head.credential.kind == "publishable"
-        reason = "publishable_key" if publishable else "missing_permission"
-        return refuse(situation, Refusal(403, reason, {"permission": operation.permission}))
-    if head.account_id is not None and principal.account_id not in (None, head.account_id):
-        return refuse(situation, Refusal(403, "foreign_account"))
-    return None
+    """404 for a thing that the request addresses and that this principal cannot see."""
+    behaviour = situation.behaviour
+    missing = None if behaviour is None else behaviour.find_missing(situation)
+    return None if missing is None else situation.rules.refuse(situation, missing)
 
 
 def by_conflict(situation: Situation) -> Decision | None:
@@ -142,15 +120,15 @@ def by_conflict(situation: Situation) -> Decision | None:
         if answer is not None:
             if key in namespace.resources.in_flight:
                 text = "the first call with this key is still in flight"
-                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+                return situation.rules.refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             if answer.request != situation.inspection.reading.digest:
                 text = "this key was used for another request"
-                return refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
+                return situation.rules.refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))
     if situation.behaviour is not None:
         conflict = situation.behaviour.find_conflict(situation)
         if conflict is not None:
-            return refuse(situation, conflict)
+            return situation.rules.refuse(situation, conflict)
     return None
 
 
@@ -188,17 +166,7 @@ def choose_success(situation: Situation, operation: Operation) -> int:
     """The status of a success: the configured one where it is documented, else the lowest documented."""
     statuses = operation.success_statuses
     status = situation.namespace.success_status
-    if status is None:
+    if status == "alternate":
         done = situation.namespace.resources.successes.get(operation.id, 0)
         return statuses[-1 - done % len(statuses)]
     return status if status in statuses else statuses[0]
-
-
-REQUIREMENTS: tuple[Decider, ...] = (
-    by_operation,
-    by_credential,
-    by_violations,
-    by_target,
-    by_permission,
-    by_conflict,
-)

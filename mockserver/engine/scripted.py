@@ -9,7 +9,7 @@ from itertools import islice
 from mockserver.contract import Operation
 from mockserver.contract.validation import CallWarning
 from mockserver.engine.errors import error_content, error_headers, write_gateway_page
-from mockserver.engine.requirements import REQUIREMENTS, choose_success
+from mockserver.engine.requirements import by_rate_limit, choose_success
 from mockserver.engine.situation import (
     CARRY_OUT,
     CarryOut,
@@ -102,8 +102,9 @@ def _committing(situation: Situation, decision: Decision) -> Decision:
     obstacle = None
     if situation.head.operation is None:
         return replace(decision, commits=False, content=_without_operation(decision.content))
-    for decider in REQUIREMENTS:
-        obstacle = decider(situation)
+    for decider in situation.rules.requirements:
+        # What a script answers takes nothing out of a bucket.
+        obstacle = None if decider is by_rate_limit else decider(situation)
         if obstacle is not None:
             break
     if obstacle is None:
@@ -128,8 +129,7 @@ def by_preference(situation: Situation) -> Decision | None:
     operation = situation.head.operation
     problem = wish.problem or _find_problem(wish, operation)
     if problem is not None:
-        situation.inspection.warnings.append(CallWarning("preference_ignored", problem))
-        return None
+        return situation.rules.refuse_preference(situation, problem)
     if operation is None or (wish.code is None and wish.example is None and not wish.dynamic):
         return None
     status = wish.code or choose_success(situation, operation)
@@ -144,11 +144,15 @@ def by_preference(situation: Situation) -> Decision | None:
     )
     if wish.example is not None or wish.dynamic:
         content: Content = Example(wish.example, wish.dynamic, wish.seed)
-        return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+        return Decision(
+            "preferred", status, content, headers=error_headers(situation, status), preference=applied
+        )
     if 200 <= status < 300:
         return _committing(situation, Decision("preferred", status, CARRY_OUT, True, preference=applied))
     content = error_content(situation, status)
-    return Decision("preferred", status, content, headers=error_headers(status), preference=applied)
+    return Decision(
+        "preferred", status, content, headers=error_headers(situation, status), preference=applied
+    )
 
 
 def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from mockserver.engine.identity import Principal
 from mockserver.faults import Fault
 from mockserver.journal.call import make_subject
 from mockserver.messages import Request
@@ -19,6 +18,23 @@ from mockserver.state.namespace import Namespace
 from mockserver.state.resources import StoredAnswer
 from mockserver.types import Headers, Json, Schema
 from mockserver.variants import Variant, VariantBook
+
+if TYPE_CHECKING:
+    from mockserver.engine.rules import Rules
+
+
+@dataclass(slots=True)
+class Principal:
+    """Who makes a call, as far as every API knows that; an API's rules add what else they know.
+
+    `tenant` is whose data it sees, None for all; `refusal` the reason slug of a 401, with a text where the
+    reason alone says too little; `item_id` the item whose credential it is.
+    """
+
+    tenant: bytes | None = None
+    refusal: str | None = None
+    refusal_text: str | None = None
+    item_id: str | None = None
 
 
 @dataclass(slots=True)
@@ -100,6 +116,7 @@ class Situation:
     now_millis: int
     behaviour: Behaviour | None
     variants: VariantBook
+    rules: Rules
 
     def subject(self) -> Subject:
         """The request as it came, as patterns see it."""

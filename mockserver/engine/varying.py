@@ -5,8 +5,8 @@ from __future__ import annotations
 from mockserver.contract import Operation
 from mockserver.contract.validation import CallWarning
 from mockserver.engine.situation import Decision, Literal, Situation
+from mockserver.http_fields import accepts_gzip
 from mockserver.redaction import redact
-from mockserver.types import Headers
 from mockserver.variants import Variant, combine
 
 
@@ -78,13 +78,3 @@ def _next_variant(situation: Situation, operation: Operation, status: int) -> Va
         extra = book.extra_members(operation, status)
         variant = combine(variant, extra) if variant is not None and extra is not None else variant or extra
     return variant
-
-
-def accepts_gzip(headers: Headers) -> bool:
-    """Whether Accept-Encoding names gzip, and not with `q=0` (RFC 9110, section 12.5.3)."""
-    sent = next((value for name, value in headers if name == b"accept-encoding"), b"")
-    for item in sent.lower().split(b","):
-        coding, _, weight = item.partition(b";")
-        if coding.strip() in (b"gzip", b"x-gzip"):
-            return weight.replace(b" ", b"").rstrip(b"0.") != b"q="
-    return False

@@ -8,15 +8,9 @@ from typing import NamedTuple
 from mockserver.exports.curl import write_curl
 from mockserver.exports.har import wrap_har, write_har_entry
 from mockserver.exports.pytest_test import write_pytest
+from mockserver.exports.replay import Server
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps_pretty
-
-
-class Server(NamedTuple):
-    """Where a call can be made again: scheme, host and port, and the path of the contract's server URL."""
-
-    origin: str
-    prefix: str
 
 
 class Format(NamedTuple):
@@ -32,8 +26,8 @@ def _write_har(call: Call, server: Server) -> str:
 
 # By the name that `GET /calls/{id}?format=` takes.
 FORMATS: Mapping[str, Format] = {
-    "curl": Format(lambda call, server: write_curl(call, server.origin), "text/plain"),
-    "pytest": Format(lambda call, server: write_pytest(call, server.prefix), "text/x-python"),
+    "curl": Format(write_curl, "text/plain"),
+    "pytest": Format(write_pytest, "text/x-python"),
     "har": Format(_write_har, "application/json"),
 }
 

@@ -6,13 +6,15 @@ import shlex
 from base64 import b64encode
 from urllib.parse import urlsplit
 
-from mockserver.exports.replay import VARIABLE, kept_headers, make_stand_in, needs_secret, write_url
+from mockserver.exports.replay import VARIABLE, Server, kept_headers, write_url
 from mockserver.journal.call import Call
 
 
-def write_curl(call: Call, origin: str) -> str:
-    """One line for a POSIX shell that makes the same request again. `origin` is scheme, host and port."""
-    request, url = call.request, write_url(call, origin)
+def write_curl(call: Call, server: Server) -> str:
+    """One line for a POSIX shell that makes the same request again."""
+    credentials = server.show_credential(call, call.namespace)
+    origin = server.origin
+    request, url = call.request, write_url(call, origin, credentials)
     parts = ["curl", *_curl_method(request.method, has_body=bool(request.body))]
     if not request.path.startswith("/"):
         parts += ["--request-target", shlex.quote(url.removeprefix(origin))]
@@ -22,14 +24,13 @@ def write_curl(call: Call, origin: str) -> str:
     if "/." in urlsplit(url).path:
         parts.append("--path-as-is")
     parts.append(shlex.quote(url))
-    if needs_secret(call.credential):
-        parts.append(f'-H "Authorization: Bearer ${VARIABLE}"')
-    elif stand_in := make_stand_in(call.credential, call.namespace):
-        parts += ["-H", shlex.quote(f"Authorization: Bearer {stand_in}")]
-    headers = list(kept_headers(call))
+    headers = list(kept_headers(call, credentials))
     for name, value in headers:
-        # curl takes a header without a value away, unless a semicolon ends its name.
-        parts += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+        if VARIABLE in value:
+            parts.append(f'-H "{name}: {value}"')
+        else:
+            # curl takes a header without a value away, unless a semicolon ends its name.
+            parts += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
     if not request.body:
         return " ".join(parts)
     if not any(name == "Content-Type" for name, _ in headers):

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from mockserver.clocks import format_instant
 from mockserver.exports.replay import write_url
 from mockserver.faults import Fault
+from mockserver.http_fields import read_query
 from mockserver.journal.call import Call
-from mockserver.request.line import read_query
 from mockserver.types import Headers, Json, JsonObject
 from mockserver.version import VERSION
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mockserver.exports.replay import VARIABLE, kept_headers, make_stand_in, needs_secret
+from mockserver.exports.replay import VARIABLE, Server, kept_headers, write_url
 from mockserver.faults import Fault
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
-from mockserver.security.credential import Credential
+from mockserver.security.schemes import Shown
 from mockserver.settings import DEFAULT_NAMESPACE
 
 # Faults that a client sees as a broken connection, not as an answer.
 _BREAKING = frozenset(Fault) - {Fault.NOT_JSON}
 
 
-def write_pytest(call: Call, prefix: str) -> str:
+def write_pytest(call: Call, server: Server) -> str:
     """A test that makes the same request to the fixture `mockserver` and expects the same status.
 
-    `prefix` is the path of the contract's server URL. What a stub answered is scripted again.
+    What a stub answered is scripted again.
     """
-    credential = call.credential
+    # The path of the fixture's base URL names the namespace.
+    credentials = server.show_credential(call, DEFAULT_NAMESPACE)
     is_broken = call.fault in _BREAKING
     imports = ["http.client"]
-    imports += ["os"] if needs_secret(credential) else []
+    imports += ["os"] if any(VARIABLE in shown.value for shown in credentials) else []
     lines = ["", "", f"def test_call_{call.number}(mockserver):"]
     if call.stub is not None and call.operation is not None:
         lines.append(f"    mockserver.queue({_quote(call.operation)}, [{_write_outcome(call)}])")
@@ -33,14 +34,15 @@ def write_pytest(call: Call, prefix: str) -> str:
         f"    connection = http.client.HTTPConnection(base.netloc, timeout={timeout})",
         "    connection.request(",
         f"        {_quote(call.head.method)},",
-        f"        {_write_target(call, prefix)},",
+        f"        {_write_target(call, server.prefix, credentials)},",
     ]
     if call.body:
         lines.append(f"        body={call.body!r},")
-    headers = [f"            {_quote(name)}: {_quote(value)}," for name, value in _joined_headers(call)]
-    token = _write_token(credential)
-    if token is not None:
-        headers.insert(0, f'            "Authorization": {token},')
+    is_usual = server.is_usual(call)
+    headers = [
+        f"            {_quote(name)}: {_write_value(name, value, credentials, is_usual=is_usual)},"
+        for name, value in _joined_headers(call, credentials)
+    ]
     if headers:
         lines += ["        headers={", *headers, "        },"]
     lines.append("    )")
@@ -61,10 +63,10 @@ def write_pytest(call: Call, prefix: str) -> str:
     return "\n".join([*head, *lines, ""])
 
 
-def _joined_headers(call: Call) -> Iterable[tuple[str, str]]:
+def _joined_headers(call: Call, credentials: tuple[Shown, ...]) -> Iterable[tuple[str, str]]:
     """The kept headers, each name once (RFC 9110, section 5.3)."""
     joined: dict[str, str] = {}
-    for name, value in kept_headers(call):
+    for name, value in kept_headers(call, credentials):
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined.items()
 
@@ -82,19 +84,21 @@ def _write_outcome(call: Call) -> str:
     return dumps(answer | phase).decode("ascii")
 
 
-def _write_target(call: Call, prefix: str) -> str:
+def _write_target(call: Call, prefix: str, credentials: tuple[Shown, ...]) -> str:
     request = call.request
-    target = f"{request.path}{'?' if request.query else ''}{request.query}"
+    target = write_url(call, "", credentials)
+    target = target[target.index(request.path) :]
     if prefix and request.path.startswith(f"{prefix}/"):
         return f"base.path + {_quote(target.removeprefix(prefix))}"
     return f"base.path.removesuffix({_quote(prefix)}) + {_quote(target)}"
 
 
-def _write_token(credential: Credential) -> str | None:
-    if needs_secret(credential):
-        return f'"Bearer " + os.environ.get("{VARIABLE}", mockserver.secret_key)'
-    if credential.kind == "secret" and credential.mode == "test":
-        return '"Bearer " + mockserver.secret_key'
-    # The path of the fixture's base URL names the namespace.
-    stand_in = make_stand_in(credential, DEFAULT_NAMESPACE)
-    return None if stand_in is None else _quote(f"Bearer {stand_in}")
+def _write_value(name: str, value: str, credentials: tuple[Shown, ...], *, is_usual: bool) -> str:
+    """The value of a header; for a credential, an expression that gives one."""
+    if not any(shown.place == "header" and shown.name.title() == name for shown in credentials):
+        return _quote(value)
+    scheme, _, credential = value.rpartition(" ")
+    before = f"{_quote(f'{scheme} ')} + " if scheme else ""
+    if credential == VARIABLE:
+        return f'{before}os.environ.get("{VARIABLE[1:]}", mockserver.secret_key)'
+    return f"{before}mockserver.secret_key" if is_usual else _quote(value)

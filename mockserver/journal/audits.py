@@ -11,10 +11,10 @@ from collections import OrderedDict
 
 from mockserver.contract.validation import CallWarning
 from mockserver.exceptions import MalformedJson
+from mockserver.http_fields import read_query
 from mockserver.journal.call import Call, Retry
 from mockserver.journal.journal import Journal
 from mockserver.json_codec import dumps_canonical, loads_kept
-from mockserver.request.line import read_query
 from mockserver.types import MakeTable, make_plain_table
 
 # So many are remembered in a namespace: clients that were asked to wait, and writes that failed.

@@ -8,11 +8,11 @@ from mockserver.clocks import format_instant
 from mockserver.contract.validation import CallWarning, Violation
 from mockserver.exceptions import MalformedJson
 from mockserver.faults import Fault, Phase
+from mockserver.http_fields import read_query
 from mockserver.json_codec import loads_kept, trim
 from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes, redact_json
 from mockserver.request.head import ShownHead
-from mockserver.request.line import read_query
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.security.credential import Credential

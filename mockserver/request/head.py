@@ -10,13 +10,13 @@ from itertools import chain
 
 from mockserver.contract import Contract, Parameter
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
+from mockserver.http_fields import read_cookies
 from mockserver.messages import Request
 from mockserver.redaction import redact
 from mockserver.request.headers import HeaderFacts, HeaderReader
-from mockserver.request.leaks import find_foreign_key
+from mockserver.request.leaks import LeakWatch, find_foreign_key
 from mockserver.request.line import LineFacts, LineReader
-from mockserver.security.credential import Credential
-from mockserver.security.tokens import TokenAuthority
+from mockserver.security.credential import Credential, CredentialRules, Sent
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Headers, Json
 
@@ -72,19 +72,26 @@ class Head:
     """A request but for its body.
 
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
-    headers tell, and the rest what both tell together: `namespace` is the one that the call goes to;
-    `arguments` holds the valid parameters by name, converted and with defaults; `account_id` is the one of
-    them that the contract marks as the account; `shown` is what may be kept. Never changed, but for
-    `may_rest`: whether the head, and what is made of it, may be remembered.
+    headers tell, and the rest what both tell together: `credential` is who makes the request, `namespace` the
+    one that the call goes to; `arguments` holds the valid parameters by name, converted and with defaults;
+    `shown` is what may be kept. Never changed, but for `may_rest`: whether the head, and what is made of it,
+    may be remembered.
     """
 
     __slots__ = (
-        "account_id", "arguments", "credential", "facts", "headers", "idempotency_key", "line", "may_rest",
+        "arguments", "credential", "facts", "headers", "idempotency_key", "line", "may_rest",
         "method", "namespace", "operation", "path", "preferences", "query", "shown", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
-        self, method: str, path: str, query: str, headers: Headers, line: LineFacts, facts: HeaderFacts
+        self,
+        method: str,
+        path: str,
+        query: str,
+        headers: Headers,
+        line: LineFacts,
+        facts: HeaderFacts,
+        credential: Credential,
     ) -> None:
         self.method = method
         self.path = path
@@ -96,21 +103,16 @@ class Head:
         self.operation = line.operation
         self.preferences = facts.preferences
         self.idempotency_key = facts.idempotency_key
-        self.credential = credential = facts.credential
+        self.credential = credential
         self.namespace = line.namespace or credential.namespace or DEFAULT_NAMESPACE
         self.arguments: dict[str, Json] = line.arguments
         self.violations: list[Violation] = [*line.violations]
         self.warnings: list[CallWarning] = [*line.warnings]
-        account_id: Json = None
-        if self.operation is not None:
-            if self.operation.header_parameters:
-                self.arguments = {**self.arguments}
-                for parameter in self.operation.header_parameters:
-                    values = _read_header_parameter(parameter, headers)
-                    read_parameter(parameter, values, self.arguments, self.violations)
-            if self.operation.account_parameter is not None:
-                account_id = self.arguments.get(self.operation.account_parameter)
-        self.account_id = account_id if isinstance(account_id, str) else None
+        if self.operation is not None and self.operation.header_parameters:
+            self.arguments = {**self.arguments}
+            for parameter in self.operation.header_parameters:
+                values = _read_header_parameter(parameter, headers)
+                read_parameter(parameter, values, self.arguments, self.violations)
         self._warn()
         self.shown = ShownHead(
             line.shown_method,
@@ -124,7 +126,7 @@ class Head:
         )
 
     def __repr__(self) -> str:
-        return f"<Head {self.shown.method} {self.facts!r}>"
+        return f"<Head {self.shown.method} {self.credential!r}>"
 
     def _warn(self) -> None:
         """Note what is suspicious in line and headers together."""
@@ -145,11 +147,18 @@ class Head:
 
 
 class HeadReader:
-    """Reads the heads of calls to one contract, with the signatures of JWTs checked by `tokens`."""
+    """Reads the heads of calls to one contract, with their credentials by the rules of its API."""
 
-    def __init__(self, contract: Contract, tokens: TokenAuthority) -> None:
-        self.headers = HeaderReader(tokens)
-        self._lines = LineReader(contract)
+    def __init__(self, contract: Contract, rules: CredentialRules) -> None:
+        self._rules = rules
+        self.leaks = LeakWatch(rules.issued_mark)
+        self.headers = HeaderReader(rules.secret_headers, self.leaks)
+        self._lines = LineReader(contract, rules.secret_query)
+        # By operation and by Authorization, where that alone tells.
+        self._is_told_by_authorization = not (
+            rules.secret_headers or rules.secret_query or rules.reads_cookies
+        )
+        self._credentials: dict[tuple[str | None, tuple[bytes, ...]], Credential] = {}
         self._remembered: dict[tuple[LineFacts, HeaderFacts], Head] = {}
         # By the bytes that a head was read from; with it how long the body is that it announces.
         self._by_bytes: dict[bytes, tuple[Head, int]] = {}
@@ -162,7 +171,10 @@ class HeadReader:
         line, facts = self._lines.read(method, path, query), self.headers.read(headers)
         head = self._remembered.get((line, facts))
         if head is None:
-            head = Head(method, path, query, headers, line, facts)
+            credential = self._read_credential(line, facts, headers)
+            if credential.is_cacheable:
+                self.headers.remember(headers, facts)
+            head = Head(method, path, query, headers, line, facts, credential)
             # As it is now: somebody may have forgotten them meanwhile.
             head.may_rest = line.may_rest and facts.may_rest
             if head.may_rest:
@@ -170,6 +182,18 @@ class HeadReader:
                     self._forget_heads()
                 self._remembered[line, facts] = head
         return head
+
+    def _read_credential(self, line: LineFacts, facts: HeaderFacts, headers: Headers) -> Credential:
+        operation = line.operation
+        key = None if operation is None else operation.id, facts.authorizations
+        credential = self._credentials.get(key)
+        if credential is None:
+            credential = self._rules.read_credential(Sent(headers, line.query), operation)
+            if credential.is_cacheable and facts.authorizations and self._is_told_by_authorization:
+                if len(self._credentials) >= MAX_REMEMBERED:
+                    self._credentials.clear()
+                self._credentials[key] = credential
+        return credential
 
     def remember(self, raw: bytes, head: Head, body_length: int) -> None:
         """Remember the bytes that a head was read from, and how long the body is that it announces."""
@@ -185,6 +209,7 @@ class HeadReader:
     def forget(self) -> None:
         """Forget every head and all that headers told, credentials above all."""
         self._forget_heads()
+        self._credentials.clear()
         self.headers.forget()
 
     def _forget_heads(self) -> None:
@@ -200,14 +225,3 @@ def _read_header_parameter(parameter: Parameter, headers: Headers) -> list[str] 
         name = parameter.name.encode("latin-1", "replace")
         return [value.decode("latin-1") for header, value in headers if header == name] or None
     return read_cookies(headers).get(parameter.name)
-
-
-def read_cookies(headers: Headers) -> dict[str, list[str]]:
-    """The cookies of a request by name (RFC 6265, section 5.4)."""
-    cookies: dict[str, list[str]] = {}
-    for header, value in headers:
-        if header == b"cookie":
-            for pair in value.decode("latin-1").split(";"):
-                name, _, text = pair.strip().partition("=")
-                cookies.setdefault(name, []).append(text)
-    return cookies

@@ -14,7 +14,7 @@ from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
 from mockserver.redaction import redact, redact_bytes
 from mockserver.request.head import Head
-from mockserver.request.leaks import find_leaks
+from mockserver.request.leaks import LeakWatch
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 # So many requests are remembered, with bodies of so many bytes at most.
@@ -105,7 +105,13 @@ class Inspection:
 class Inspector:
     """Reads requests against their operations, equal ones once: a client that tries again sends the same."""
 
-    def __init__(self, json_depth: int = MAX_DEPTH, json_number_length: int = MAX_NUMBER_LENGTH) -> None:
+    def __init__(
+        self,
+        leaks: LeakWatch,
+        json_depth: int = MAX_DEPTH,
+        json_number_length: int = MAX_NUMBER_LENGTH,
+    ) -> None:
+        self._leaks = leaks
         self._json_limits = json_depth, json_number_length
         self._remembered: dict[tuple[Head, bytes], Reading] = {}
 
@@ -135,7 +141,7 @@ class Inspector:
             self._read_body(reading, operation.body, data)
         if not reading.is_clean:
             # What was hidden there may be a key.
-            leaks = find_leaks(line.path, line.query, data, reading.full_body)
+            leaks = self._leaks.find(line.path, line.query, data, reading.full_body)
             reading.warnings += [CallWarning("leaked_key", text) for text in leaks]
         return reading
 

@@ -12,7 +12,7 @@ from itertools import islice
 
 from mockserver.json_codec import Way, write_pointer
 from mockserver.redaction import digest_secret, display, redact
-from mockserver.security.credential import ISSUED_MARK, Credential
+from mockserver.security.credential import Credential
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import UNSET, Headers, Json, UnsetType
 
@@ -20,33 +20,51 @@ from mockserver.types import UNSET, Headers, Json, UnsetType
 MAX_PLACES = 10
 _MAX_POINTER = 200
 
-_KEY = re.compile(rf"{ISSUED_MARK}[A-Za-z0-9_-]+")
-_MARK = ISSUED_MARK.encode("ascii")
 
+class LeakWatch:
+    """Looks for keys of the form that the sandbox issues: they begin with `mark`; None watches nothing."""
 
-def find_leaking_headers(headers: Headers) -> tuple[str, ...]:
-    """Each issued key that stands in another header than Authorization, told as a warning."""
-    if b"\n".join([value for _, value in headers]).find(_MARK) < 0:
-        return ()
-    texts = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
-    places = ((f"in the header {name}", text) for name, text in texts if name != "authorization")
-    return tuple(_tell(places))
+    def __init__(self, mark: str | None) -> None:
+        self._mark = mark
+        self._bytes = b"" if mark is None else mark.encode("ascii")
+        self._key = re.compile(rf"{re.escape(mark or '')}[A-Za-z0-9_-]+")
 
+    def find_in_headers(self, headers: Headers) -> tuple[str, ...]:
+        """Each issued key that stands in another header than Authorization, told as a warning."""
+        if self._mark is None or b"\n".join([value for _, value in headers]).find(self._bytes) < 0:
+            return ()
+        texts = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+        places = ((f"in the header {name}", text) for name, text in texts if name != "authorization")
+        return tuple(self._tell(places))
 
-def find_leaks(
-    path: str, query: Mapping[str, Sequence[str]], body: bytes, value: Json | UnsetType
-) -> Iterator[str]:
-    """Each issued key that stands in the URL or the body, told as a warning.
+    def find(
+        self, path: str, query: Mapping[str, Sequence[str]], body: bytes, value: Json | UnsetType
+    ) -> Iterator[str]:
+        """Each issued key that stands in the URL or the body, told as a warning.
 
-    `query` is decoded; `value` is the body as JSON, UNSET if it is none.
-    """
-    yield from _tell([("in the path", path)])
-    for name, values in query.items():
-        yield from _tell((f"in the query parameter {redact(name)}", text) for text in (name, *values))
-    if _MARK in body or b"\\" in body:
-        texts = [(None, body.decode("utf-8", "replace"))] if value is UNSET else _walk(value, None)
-        # A body can have many texts, each under a long pointer: one is written only where there is a key.
-        yield from _tell((_place(way), text) for way, text in texts if ISSUED_MARK in text)
+        `query` is decoded; `value` is the body as JSON, UNSET if it is none.
+        """
+        mark = self._mark
+        if mark is None:
+            return
+        yield from self._tell([("in the path", path)])
+        for name, values in query.items():
+            yield from self._tell(
+                (f"in the query parameter {redact(name)}", text) for text in (name, *values)
+            )
+        if self._bytes in body or b"\\" in body:
+            texts = [(None, body.decode("utf-8", "replace"))] if value is UNSET else _walk(value, None)
+            # A body can have many texts, each under a long pointer: one is written only where there is a key.
+            yield from self._tell((_place(way), text) for way, text in texts if mark in text)
+
+    def _tell(self, places: Iterable[tuple[str, str]]) -> Iterator[str]:
+        found = (
+            f"the issued key {display(key, digest_secret(key))} stands {place}; "
+            "it belongs in Authorization alone"
+            for place, text in places
+            for key in self._key.findall(text)
+        )
+        return islice(found, MAX_PLACES)
 
 
 def find_foreign_key(credential: Credential, namespace: str) -> Iterator[str]:
@@ -55,15 +73,6 @@ def find_foreign_key(credential: Credential, namespace: str) -> Iterator[str]:
     if home != namespace:
         key = credential.display
         yield f"the issued key {key} belongs to the namespace {home!r}, this call to {namespace!r}"
-
-
-def _tell(places: Iterable[tuple[str, str]]) -> Iterator[str]:
-    found = (
-        f"the issued key {display(key, digest_secret(key))} stands {place}; it belongs in Authorization alone"
-        for place, text in places
-        for key in _KEY.findall(text)
-    )
-    return islice(found, MAX_PLACES)
 
 
 def _place(way: Way) -> str:

@@ -8,12 +8,12 @@ is remembered.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 from mockserver.contract import Contract, Operation, PathItem
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.json_codec import dumps_canonical
-from mockserver.redaction import redact
+from mockserver.redaction import hide, redact
 from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import Json
@@ -23,7 +23,8 @@ MAX_REMEMBERED = 1_024
 MAX_REMEMBERED_LENGTH = 1_024
 
 _NAMED_PATH = re.compile(rf"/~({NAMESPACE_NAME.pattern})(?=/|$)")
-_TOKEN_NAMES = frozenset({"access_token", "api_key", "apikey", "token", "authorization"})
+# Names under which people send credentials in URLs, without their underscores.
+_TOKEN_NAMES = frozenset({"accesstoken", "apikey", "token", "authorization"})
 
 
 class LineFacts:
@@ -43,20 +44,26 @@ class LineFacts:
         "shown_query", "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
-    def __init__(self, contract: Contract, method: str, path: str, query: str) -> None:
+    def __init__(
+        self, contract: Contract, secrets: frozenset[str], method: str, path: str, query: str
+    ) -> None:
         self.namespace, self.path = _split_namespace(path)
         self.query = read_query(query)
         self.shown_method, self.shown_path, self.shown_query = (
             redact(method),
             redact(self.path),
-            redact(query),
+            _hide_values(redact(query), secrets) if secrets else redact(query),
         )
         self.is_clean = self.shown_path is self.path and self.shown_query is query
         self.may_rest = False
         self.arguments: dict[str, Json] = {}
         self.violations: list[Violation] = []
         self.warnings: list[CallWarning] = []
-        if self.query and (self.shown_query is not query or not _TOKEN_NAMES.isdisjoint(self.query)):
+        if (
+            self.query
+            and secrets.isdisjoint(self.query)
+            and (self.shown_query is not query or _names_token(self.query))
+        ):
             # Never taken as a credential, and URLs end in logs that nobody watches.
             text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
             self.warnings.append(CallWarning("credential_in_query", text))
@@ -109,10 +116,11 @@ class LineFacts:
 
 
 class LineReader:
-    """Reads the request lines of calls to one contract."""
+    """Reads the request lines of calls to one contract. `secrets` are the query parameters that hold one."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, secrets: frozenset[str]) -> None:
         self._contract = contract
+        self._secrets = secrets
         self._remembered: dict[tuple[str, str, str], LineFacts] = {}
 
     def __repr__(self) -> str:
@@ -123,9 +131,9 @@ class LineReader:
         key = (method, path, query)
         facts = self._remembered.get(key)
         if facts is None:
-            facts = LineFacts(self._contract, method, path, query)
+            facts = LineFacts(self._contract, self._secrets, method, path, query)
             is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
-            is_open = facts.is_clean and facts.shown_method is method and _TOKEN_NAMES.isdisjoint(facts.query)
+            is_open = facts.is_clean and facts.shown_method is method and not _names_token(facts.query)
             if is_short and is_open:
                 if len(self._remembered) >= MAX_REMEMBERED:
                     self._remembered.clear()
@@ -139,6 +147,24 @@ def find_other_path(contract: Contract, path: str) -> str | None:
     other = path[:-1] if path.endswith("/") else f"{path}/"
     found, same = contract.paths.find(other), contract.paths.find(path)
     return other if found is not None and same is not None and found[0] is same[0] else None
+
+
+def _names_token(query: dict[str, list[str]]) -> bool:
+    return any(name.replace("_", "").lower() in _TOKEN_NAMES for name in query)
+
+
+def _hide_values(query: str, secrets: frozenset[str]) -> str:
+    """A query string with the values of these parameters hidden; the same object if there are none."""
+    if secrets.isdisjoint(read_query(query)):
+        return query
+
+    def hide_value(pair: str) -> str:
+        name, _, value = pair.partition("=")
+        if not value or unquote_plus(name) not in secrets:
+            return pair
+        return f"{name}={quote(hide(unquote_plus(value)), safe='[]')}"
+
+    return "&".join(map(hide_value, query.split("&")))
 
 
 def _split_namespace(path: str) -> tuple[str | None, str]:

@@ -8,16 +8,19 @@ configured key.
 from __future__ import annotations
 
 import base64
+import binascii
+import re
 import warnings
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mockserver.contract.documents import read_document
-from mockserver.exceptions import Problem, SettingsError
-from mockserver.json_codec import dumps_canonical
+from mockserver.exceptions import MalformedJson, Problem, SettingsError
+from mockserver.json_codec import dumps_canonical, loads
 from mockserver.redaction import fingerprint
 from mockserver.seeds import Seed
+from mockserver.settings import NAMESPACE_NAME, Settings
 from mockserver.types import Json, JsonObject
 
 if TYPE_CHECKING:
@@ -52,6 +55,13 @@ class TokenAuthority:
         self._audience = audience
         self._key_id = KEY_ID_PREFIX + fingerprint(self._seed.at("kid").digest())
         self._keys = _read_keys(secret, jwks)
+
+    @classmethod
+    def of(cls, settings: Settings) -> TokenAuthority:
+        """The authority that the options describe."""
+        return cls(
+            settings.seed, secret=settings.jwt_secret, jwks=settings.jwks, audience=settings.jwt_audience
+        )
 
     def __repr__(self) -> str:
         return f"<TokenAuthority {self._key_id}, {len(self._keys)} configured keys>"
@@ -175,6 +185,47 @@ class TokenAuthority:
 
         parameters: KeyParameters = {"kid": self._key_id, "use": "sig", "alg": "ES256"}
         return ECKey.import_key(self._private_key.public_key(), parameters)
+
+
+_JWT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Jwt(NamedTuple):
+    """A token in the form of RFC 7519: its header, its claims (None where they are no JSON object), and the
+    part that is signed, which is what it is: signatures of one and the same text may differ (ECDSA)."""
+
+    header: JsonObject
+    claims: JsonObject | None
+    signed: str
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace that its claim `ns` names."""
+        name = self.claims.get("ns") if self.claims else None
+        return name if isinstance(name, str) and NAMESPACE_NAME.fullmatch(name) else None
+
+
+def read_jwt(token: str) -> Jwt | None:
+    """The parts of a JWT; None for any other text. Its first segment must be an object that has `alg`."""
+    if not _JWT.fullmatch(token):
+        return None
+    header = _read_segment(token.partition(".")[0])
+    if header is None or "alg" not in header:
+        return None
+    signed, _, _ = token.rpartition(".")
+    return Jwt(header, _read_segment(signed.partition(".")[2]), signed)
+
+
+def _read_segment(segment: str) -> JsonObject | None:
+    """A base64url segment that holds a JSON object (RFC 7515, section 2), else None."""
+    if not _BASE64URL.fullmatch(segment):
+        return None
+    try:
+        value, _ = loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    except (binascii.Error, MalformedJson):
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _encode(data: bytes) -> str:

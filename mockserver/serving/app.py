@@ -37,7 +37,7 @@ class App:
     def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
         self.engine = engine
         self.control = Control(engine)
-        self.guard = Guard(engine.settings, engine.fixtures, engine.refusals)
+        self.guard = Guard(engine.settings, engine.rules, engine.refusals)
         self._on_call = on_call
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)

@@ -1,46 +1,127 @@
-"""Building: contract, fixtures and an API's own rules become an engine. The one place that knows a vendor."""
+"""Building: contract, rules and fixtures become an engine. The one place that knows a vendor."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TypeVar, cast
 
-from mockserver.catalogue import find_unmakeable
 from mockserver.contract import Contract, load_contract
 from mockserver.coverage import FacetReader
 from mockserver.engine.engine import Engine
-from mockserver.engine.situation import Behaviour
+from mockserver.engine.plain import PlainRules
+from mockserver.engine.rules import Rules, RulesMaker
+from mockserver.exceptions import ContractError, FixtureError, InvalidInput, Problem, SettingsError
+from mockserver.redaction import hide_keys_of
+from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.settings import Settings
-from mockserver.state.fixtures import Fixtures, load_fixtures
+from mockserver.state.fixtures import Fixtures, load_stubs
 from mockserver.stores import Store, make_store
-from mockserver.vendors.hsrcpay import BEHAVIOURS
+from mockserver.suggestions import suggest
+from mockserver.synthesis.requests import find_unmakeable
+from mockserver.vendors.hsrcpay import HsrcpayRules
 
 logger = logging.getLogger("mockserver")
 
+Result = TypeVar("Result")
+
+# By the name that a contract gives at its root: "x-mockserver": {"rules": "hsrcpay"}.
+RULES: Mapping[str, RulesMaker] = {"plain": PlainRules, "hsrcpay": HsrcpayRules}
+for _maker in RULES.values():
+    # A secret stays hidden, whichever part of the process shows it.
+    hide_keys_of(_maker.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What a server is built from, loaded and checked. `warnings` name what is left out, or cannot be
+    answered."""
+
+    contract: Contract
+    rules: Rules
+    fixtures: Fixtures
+    warnings: tuple[Problem, ...]
+
+
+def load_sources(settings: Settings) -> Sources:
+    """Load contract, rules and fixtures. Raises ContractError, SettingsError (`--rules`) and FixtureError,
+    each with every problem."""
+    contract = load_contract(settings.contract)
+    maker = find_rules(contract, settings)
+    hide_keys_of(maker.shape)
+    folder = settings.fixtures or maker.fixtures
+    problems: list[Problem] = []
+    if folder is not None and not folder.is_dir():
+        raise FixtureError([Problem("is no folder", file=str(folder))])
+
+    def collect(load: Callable[[], Result]) -> Result | None:
+        try:
+            return load()
+        except InvalidInput as error:
+            problems.extend(error.problems)
+            return None
+
+    rules = collect(lambda: maker(contract, settings, folder))
+    loaded, files = None, NO_FILES
+    if folder is not None:
+        files = Files(folder / "__files")
+        # The packaged stubs are for the packaged contract: another need not document the same.
+        is_lenient = settings.fixtures is None
+        loaded = collect(lambda: load_stubs(folder, contract, files, is_lenient=is_lenient))
+    stubs, left_out = loaded or ((), ())
+    if problems or rules is None:
+        raise FixtureError(problems)
+    unmakeable = (
+        Problem(problem.message, problem.pointer, settings.contract.name)
+        for problem in find_unmakeable(contract)
+    )
+    return Sources(
+        contract,
+        rules,
+        Fixtures(stubs, rules.items, files),
+        (*contract.warnings, *left_out, *unmakeable),
+    )
+
+
+def find_rules(contract: Contract, settings: Settings) -> RulesMaker:
+    """The rules of a contract: those of `--rules`, else those that it names, else plain ones.
+
+    Raises SettingsError for an import string that leads nowhere, ContractError for a name that is not known.
+    """
+    if settings.rules is not None:
+        module, _, name = settings.rules.partition(":")
+        try:
+            return cast(RulesMaker, getattr(import_module(module), name))
+        except (ImportError, AttributeError) as error:
+            raise SettingsError([Problem(f"cannot be imported: {error}", "/rules")]) from None
+    if contract.rules is None:
+        return PlainRules
+    if contract.rules in RULES:
+        return RULES[contract.rules]
+    hint = f"{suggest(contract.rules, RULES)}; rules of your own are named by --rules module:name"
+    text = f"{contract.rules!r} are no rules that this server knows; {hint}"
+    raise ContractError([Problem(text, "/x-mockserver/rules", settings.contract.name)])
+
 
 def build_engine(settings: Settings) -> Engine:
-    """Load contract and fixtures into an engine. Raises ContractError and FixtureError.
+    """Load everything into an engine. What is left out, or cannot be answered, is logged.
 
-    Answers of which none can be made are logged: a call would only find out one by one.
+    Raises as `load_sources` does.
     """
-    contract = load_contract(settings.contract)
-    fixtures = load_fixtures(settings.fixtures, contract)
-    for problem in find_unmakeable(contract):
-        logger.warning("%s%s", settings.contract.name, problem)
-    return assemble(contract, fixtures, settings)
+    sources = load_sources(settings)
+    for warning in sources.warnings:
+        logger.warning("%s", warning)
+    return assemble(sources.contract, sources.rules, sources.fixtures, settings)
 
 
 def assemble(
-    contract: Contract,
-    fixtures: Fixtures,
-    settings: Settings,
-    behaviours: Mapping[str, Behaviour] = BEHAVIOURS,
-    store: Store | None = None,
+    contract: Contract, rules: Rules, fixtures: Fixtures, settings: Settings, store: Store | None = None
 ) -> Engine:
     """The engine of what was loaded already, with everything that an engine is handed.
 
     `store` takes the place of that of the settings.
     """
-    return Engine(
-        contract, fixtures, settings, behaviours, FacetReader(contract), store or make_store(settings.store)
-    )
+    facets = FacetReader(contract, rules.credential_kinds)
+    return Engine(contract, rules, fixtures, settings, facets, store or make_store(settings.store))

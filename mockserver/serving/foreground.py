@@ -9,7 +9,7 @@ import sys
 from itertools import islice
 from typing import TextIO
 
-from mockserver.catalogue import curl_line, list_operations
+from mockserver.engine.catalogue import example_line
 from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps
 from mockserver.serving.app import create_app
@@ -81,9 +81,9 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
             f"Admin token  {made_token}  (Authorization: Bearer; made now, as the host is not loopback)"
         )
     lines.append("")
-    for operation in islice(list_operations(contract), _SHOWN):
+    for operation in islice(contract.operations.values(), _SHOWN):
         lines.append(f"# {operation.id}: {operation.summary}")
-        lines.append(curl_line(contract, operation, origin))
+        lines.append(example_line(contract, engine.rules, operation, origin))
     if len(contract.operations) > _SHOWN:
         lines.append(f"# and {len(contract.operations) - _SHOWN} more: {origin}/openapi.json")
     lines.append("")

@@ -18,14 +18,15 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from mockserver.control.routing import CONTROL_HEADERS, refuse
-from mockserver.engine.rendering import JSON_TYPE, error_envelope
+from mockserver.engine.bodies import JSON_TYPE
+from mockserver.engine.rules import Rules
+from mockserver.engine.situation import Refusal
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
 from mockserver.request.headers import HeaderFacts
 from mockserver.settings import Settings
-from mockserver.state.fixtures import Fixtures
 from mockserver.types import Headers
 
 # RFC 9110, section 7.2; a port may be empty (RFC 3986, section 3.2.3).
@@ -59,8 +60,8 @@ class Guard:
     reach the server, one made now. None where it asks for none.
     """
 
-    def __init__(self, settings: Settings, fixtures: Fixtures, refusals: Counter[str]) -> None:
-        self._fixtures = fixtures
+    def __init__(self, settings: Settings, rules: Rules, refusals: Counter[str]) -> None:
+        self._rules = rules
         self._host = settings.host.lower()
         self._allowed = frozenset(host.lower() for host in settings.allowed_host)
         self._is_open = not _is_loopback(self._host)
@@ -168,9 +169,9 @@ class Guard:
         if is_control:
             body = dumps(refuse(error.status, error.hint).value)
             return Response(error.status, (JSON_TYPE, *CONTROL_HEADERS, *extra), body, closes=closes)
-        text = self._fixtures.error_text(error.status, error.reason)
-        value = error_envelope(error.status, text, {"reason": error.reason, "hint": error.hint})
-        return Response(error.status, (JSON_TYPE, *extra), dumps(value), closes=closes)
+        refusal = Refusal(error.status, error.reason, {"hint": error.hint})
+        body, headers = self._rules.write_error(refusal, None, lambda envelope: None)
+        return Response(error.status, (*headers, *extra), body, closes=closes)
 
     def cors_headers(self, origin: bytes | None) -> Headers:
         """The headers that let a browser page of a listed origin read an answer of the API (Fetch, CORS)."""

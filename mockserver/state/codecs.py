@@ -54,7 +54,7 @@ TURNS: Codec[tuple[str, int], int] = Codec(list, tuple, _same, _same)
 def _write_item(item: Item) -> Json:
     return [
         item.value,
-        item.account_id,
+        item.owner,
         _to_hex(item.tenant),
         _to_hex(item.credential),
         _to_hex(item.holder),
@@ -64,10 +64,10 @@ def _write_item(item: Item) -> Json:
 
 
 def _read_item(row: Json) -> Item:
-    value, account_id, tenant, credential, holder, use, is_deleted = row
+    value, owner, tenant, credential, holder, use, is_deleted = row
     return Item(
         value,
-        account_id,
+        owner,
         _from_hex(tenant),
         _from_hex(credential),
         _from_hex(holder),
@@ -273,6 +273,7 @@ def _write_head(head: ShownHead) -> Json:
             credential.problem,
             credential.problem_text,
             credential.is_issued,
+            credential.schemes,
         ],
     ]
 
@@ -280,7 +281,9 @@ def _write_head(head: ShownHead) -> Json:
 def _read_head(row: Json) -> ShownHead:
     method, path, query, headers, operation, path_parameters, other_path, shown = row
     kind, mode, display, digest, *rest = shown
+    *rest, schemes = rest
     credential = Credential(kind, mode, display, bytes.fromhex(digest), *rest)
+    credential.schemes = tuple(schemes)
     return ShownHead(
         method, path, query, _read_headers(headers), operation, path_parameters, credential, other_path
     )

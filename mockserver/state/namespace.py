@@ -17,7 +17,7 @@ from mockserver.scripting.stubs import StubBook
 from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
 from mockserver.state.fixtures import Fixtures
-from mockserver.state.resources import Item, Resources
+from mockserver.state.resources import Resources
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import make_plain_table
@@ -112,8 +112,7 @@ class Namespace:
         self.clock: Clock = read_clock(settings.clock)
         self.rate: RateLimit | None = settings.rate
         wanted = settings.success_status
-        # None lets the documented ones alternate.
-        self.success_status = None if wanted == "alternate" else int(wanted)
+        self.success_status: int | str | None = int(wanted) if wanted and wanted.isdecimal() else wanted
         self._note_variation()
         self.seed = Seed(settings.seed, self.name)
         self._call_ids = UuidSeries(self.seed.at("call"))
@@ -177,10 +176,8 @@ class Namespace:
         self.retries.clear()
 
     def _add_given(self) -> None:
-        """Put in the keys of the fixtures, which belong to their accounts at large."""
-        for key in self.fixtures.keys:
-            item = Item(key, key["account_id"], None, is_deleted=key["deleted"])
-            self.resources.given[key["id"]] = item
+        """Put in the items of the fixtures."""
+        self.resources.given.update(self.fixtures.items)
 
     def reset_stubs(self) -> None:
         """The stubs of the files and no others, unused; scenarios back at their start."""

@@ -32,12 +32,13 @@ class Use(NamedTuple):
 class Item:
     """Something that a call created, or that the fixtures brought.
 
-    `value` holds no secret. `tenant` is whose data it is; None means the account's at large. `credential` is
-    the digest of the secret that belongs to it now, if any, and `holder` whose data that secret sees.
+    `value` holds no secret. `owner` is what it belongs to, such as an account; `tenant` is whose data it is,
+    None means the owner's at large. `credential` is the digest of the secret that belongs to it now, if any,
+    and `holder` whose data that secret sees.
     """
 
     value: JsonObject
-    account_id: str
+    owner: str | None
     tenant: bytes | None
     credential: bytes | None = None
     holder: bytes | None = None
@@ -186,10 +187,10 @@ class Resources:
         if item is not None:
             self.put_item(item_id, replace(item, last_use=Use(now_millis, client)))
 
-    def visible_items(self, account_id: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
+    def visible_items(self, owner: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
         """The items of an account that a tenant sees, oldest first, deleted ones left out."""
         for id, item in chain(self.given.items(), self.items.items()):
-            if item.account_id == account_id and not item.is_deleted and sees(tenant, item):
+            if item.owner == owner and not item.is_deleted and sees(tenant, item):
                 yield id, item
 
     # Counts
@@ -267,5 +268,5 @@ _COPIED = (
 
 
 def sees(tenant: bytes | None, item: Item) -> bool:
-    """Whether a tenant sees an item: what is its own, and what is the account's at large."""
+    """Whether a tenant sees an item: what is its own, and what is its owner's at large."""
     return tenant is None or item.tenant is None or item.tenant == tenant

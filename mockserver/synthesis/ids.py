@@ -1,19 +1,8 @@
-"""Deterministic fake keys and ids. A person sees that they are fake, and secret scanners do not fire."""
+"""Ids that count."""
 
 from __future__ import annotations
 
 from mockserver.seeds import Seed
-
-
-def make_key(seed: Seed, namespace: str) -> tuple[str, str]:
-    """Id and secret of an API key: `key_mock_` and 24 base62 characters, `sk_test_mock_` and 32.
-
-    In a named namespace the secret begins with `sk_test_mock_ns-<name>_`.
-    """
-    # From one token, as digests are what takes time.
-    token = seed.token(24 + 32)
-    mark = "" if namespace == "default" else f"ns-{namespace}_"
-    return f"key_mock_{token[:24]}", f"sk_test_mock_{mark}{token[24:]}"
 
 
 class UuidSeries:

@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 
 from mockserver.cli.main import main
 from mockserver.engine.engine import Engine
-from mockserver.serving.building import assemble
+from mockserver.serving.building import build_engine
 from tests.doors import CREATE, FROZEN, UNSENT, Api, engine_api
 
 LIST = "/v1/api-keys/?account_id=acct_1"
@@ -82,7 +82,7 @@ def test_its_audience_is_that_of_the_environment_unless_one_is_given(engine: Eng
         for arguments in ([], ["--audience", "bank"])
     ]
     settings = engine.settings.with_changes({"jwt_audience": "shop"})
-    api = engine_api(assemble(engine.contract, engine.fixtures, settings, engine.behaviours))
+    api = engine_api(build_engine(settings))
     assert [api.send(key=token).outcome for token in tokens] == [(201, "created"), (401, "invalid_token")]
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from mockserver.contract import Contract, Operation, load_contract
 from mockserver.contract.schema_registry import SchemaViolation
+from mockserver.engine.plain import PlainRules
 from mockserver.exceptions import ContractError, Problem
 from mockserver.serving.building import assemble
 from mockserver.settings import Settings
@@ -68,7 +69,6 @@ def test_the_contract_of_the_package_is_sound(contract: Contract) -> None:
     assert (create.method, create.path, create.permission) == ("POST", "/api-keys/", "account:api:key:create")
     assert create.statuses == (200, 201, 400, 401, 403, 404, 409, 422, 429, 500)
     assert (create.success_statuses, create.requires_credential) == ((200, 201), True)
-    assert create.account_parameter == "account_id"
     assert create.body is not None
     assert sorted(create.body.members or ()) == ["expires_at", "metadata", "name", "permissions"]
     assert "$ref" not in json.dumps(contract.document).replace('"$ref": "#/', "")
@@ -126,7 +126,7 @@ def test_parameters_of_the_path_item_are_those_of_its_operations(tmp_path: Path)
     assert (found["id"].required, found["page"].required, found["x-trace"].required) == (True, True, False)
     assert (found["page"].default, set(found["page"].types)) == (None, {"integer"})
     assert found["x-trace"].is_list
-    assert only_operation(contract).account_parameter == "page"
+    assert found["page"].extensions == {"x-account": True}
 
 
 def test_an_envelope_is_found_by_status_range_or_default(tmp_path: Path) -> None:
@@ -183,12 +183,11 @@ def test_what_is_assumed_is_listed_with_its_source(tmp_path: Path) -> None:
         ([], False),
         ([{}], False),
         ([{"bearer": []}, {}], False),
-        ([{"key": []}], False),
-        ([{"basic": []}], False),
-        ([{"unknown": []}], False),
+        ([{"key": []}], True),
+        ([{"basic": []}], True),
     ],
 )
-def test_a_credential_is_required_if_no_alternative_goes_without_a_bearer_token(
+def test_a_credential_is_required_if_no_alternative_goes_without_one(
     tmp_path: Path, security: Any, is_required: bool
 ) -> None:
     schemes = {
@@ -307,7 +306,7 @@ def test_names_may_be_such_that_a_reference_must_encode_them(tmp_path: Path, nam
     contract = load(tmp_path, document, **{"s.json": {name: {"type": "boolean"}}})
     assert violations(contract, {"own": 1, "file": True}) == []
     assert [item.pointer for item in violations(contract, {"own": "x", "file": 1})] == ["/file", "/own"]
-    api = engine_api(assemble(contract, Fixtures({}, {}, (), {}, ()), Settings(), {}))
+    api = engine_api(assemble(contract, PlainRules(contract, Settings(), None), Fixtures(), Settings()))
     assert api.send("GET", "/a", json=UNSENT).status == 200
 
 

@@ -28,7 +28,7 @@ def parameter(
         schema=compile_schema(schema),
         types=types,
         is_list="array" in types,
-        names_account=False,
+        extensions={},
         default=schema.get("default"),
     )
 

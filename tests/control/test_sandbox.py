@@ -9,7 +9,7 @@ import pytest
 
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
-from mockserver.serving.building import assemble
+from mockserver.serving.building import build_engine
 from tests.desk import Desk
 from tests.doors import BODY, CREATE, FROZEN, KEY, UNSENT, Answer, make_jwt
 
@@ -216,7 +216,7 @@ def test_after_a_restore_the_same_requests_get_the_same_keys(desk: Desk) -> None
 
 
 def test_ids_of_snapshots_are_equal_from_run_to_run_and_never_used_twice(desk: Desk, engine: Engine) -> None:
-    other = Desk(assemble(engine.contract, engine.fixtures, engine.settings, engine.behaviours))
+    other = Desk(build_engine(engine.settings))
     ids = []
     for _ in range(3):
         status, value = desk.ask("POST", "/snapshots")

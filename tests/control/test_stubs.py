@@ -25,11 +25,10 @@ from mockserver.scripting.documents import (
     read_stub,
     write_settings,
 )
-from mockserver.serving.building import assemble
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
-from mockserver.state.fixtures import load_fixtures
+from mockserver.state.fixtures import load_stubs
 from mockserver.types import UNSET
-from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.desk import Desk
 from tests.doors import BODY, CREATE, FROZEN, KEY
 
@@ -428,7 +427,7 @@ def test_unmatched_stubs_are_those_that_answered_no_call_of_the_journal(desk: St
 
 
 def test_what_eviction_made_unknowable_is_409(engine: Engine) -> None:
-    few = assemble(engine.contract, engine.fixtures, Settings(clock=FROZEN, journal_limit=1), BEHAVIOURS)
+    few = build_engine(Settings(clock=FROZEN, journal_limit=1))
     desk = StubDesk(few)
     desk.ask("DELETE", "/mappings")
     desk.add(stub("used"))
@@ -466,8 +465,7 @@ def test_outcomes_of_a_file_are_used_up_in_order(engine: Engine, tmp_path: Path)
     (tmp_path / "stubs").mkdir()
     (tmp_path / "stubs" / "a.json").write_text(json.dumps({"mappings": mappings}))
     (tmp_path / "stubs" / "b.json").write_text(json.dumps(stub("third", **times)))
-    fixtures = load_fixtures(tmp_path, engine.contract)
-    desk = StubDesk(assemble(engine.contract, fixtures, Settings(clock=FROZEN), BEHAVIOURS))
+    desk = StubDesk(build_engine(Settings(clock=FROZEN, fixtures=tmp_path)))
     for _ in range(2):
         for _ in range(4):
             desk.call()
@@ -482,7 +480,7 @@ def test_an_id_belongs_to_one_stub_of_all_files(engine: Engine, tmp_path: Path) 
     for name in ("a.json", "b.json"):
         (tmp_path / "stubs" / name).write_text(json.dumps(stub("s", id="same")))
     with pytest.raises(FixtureError, match=r"b\.json: 'same' is the id of a stub in stubs/a\.json as well"):
-        load_fixtures(tmp_path, engine.contract)
+        load_stubs(tmp_path, engine.contract)
 
 
 # Scenarios

@@ -9,22 +9,21 @@ from typing import Any
 import pytest
 
 from mockserver.contract import Contract
-from mockserver.engine import deciders, requirements
+from mockserver.engine.deciders import list_deciders
 from mockserver.engine.engine import Engine
 from mockserver.engine.errors import to_details
 from mockserver.engine.situation import Refusal
-from mockserver.serving.building import assemble, build_engine
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
-from mockserver.state.fixtures import Fixtures
-from mockserver.vendors.hsrcpay import BEHAVIOURS
+from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.doors import BODY, CREATE, FROZEN, KEY, UNSENT, Api, engine_api, make_jwt
 from tests.judge import check
 
 PERMITTED = BODY | {"permissions": {"*": ["*"]}}
 
 
-def test_the_deciders_are_asked_in_the_order_of_the_design() -> None:
-    assert [decider.__name__ for decider in deciders.DECIDERS] == [
+def test_the_deciders_are_asked_in_the_order_of_the_design(rules: HsrcpayRules) -> None:
+    assert [decider.__name__ for decider in list_deciders(rules)] == [
         "by_live_credential",
         "by_stub",
         "by_preference",
@@ -32,13 +31,11 @@ def test_the_deciders_are_asked_in_the_order_of_the_design() -> None:
         "by_credential",
         "by_rate_limit",
         "by_violations",
+        "by_account",
         "by_target",
         "by_permission",
         "by_conflict",
-    ]
-    # What a scripted success must pass is the same, in the same order, without what scripts come before.
-    assert list(requirements.REQUIREMENTS) == [
-        decider for decider in deciders.DECIDERS[3:] if decider is not requirements.by_rate_limit
+        "by_contract",
     ]
 
 
@@ -56,6 +53,7 @@ def contract_with(tmp_path: Path, *statuses: int, **operation: Any) -> Api:
     }
     document = {
         "openapi": "3.1.0",
+        "x-mockserver": {"rules": "hsrcpay"},
         "info": {"title": "T", "version": "1"},
         "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "Bearer"}}},
         "paths": {
@@ -135,7 +133,7 @@ def test_a_range_and_a_default_document_every_status_in_them(tmp_path: Path) -> 
     assert api.send(url="/things", json={}, headers={"Prefer": "code=503"}).status == 200
 
 
-@pytest.mark.parametrize("security", [[], [{}], [{"bearer": []}, {}], [{"unknown": []}]], ids=str)
+@pytest.mark.parametrize("security", [[], [{}], [{"bearer": []}, {}]], ids=str)
 def test_where_no_bearer_is_asked_for_none_is_needed_and_none_is_judged(
     tmp_path: Path, security: list[Any]
 ) -> None:
@@ -283,9 +281,9 @@ def test_details_begin_with_the_reason() -> None:
     assert list(to_details(refusal).items()) == [("reason", "invalid_request"), ("violations", [])]
 
 
-def test_each_mode_has_its_own_view_of_accounts(contract: Contract, packaged_fixtures: Fixtures) -> None:
+def test_each_mode_has_its_own_view_of_accounts() -> None:
     settings = Settings(clock=FROZEN, allow_live=True)
-    api = engine_api(assemble(contract, packaged_fixtures, settings, BEHAVIOURS))
+    api = engine_api(build_engine(settings))
     live, main = (CREATE.replace("acct_1", name) for name in ("acct_live_main", "acct_test_main"))
     keys = {KEY: (404, 201), "sk_live_x": (201, 404), make_jwt({"livemode": True}): (201, 404)}
     for key, expected in keys.items():

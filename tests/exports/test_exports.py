@@ -14,13 +14,14 @@ from haralyzer import HarParser
 
 from mockserver.client.local import MockServer
 from mockserver.clocks import read_instant
-from mockserver.exports import wrap_har, write_har_entry
+from mockserver.control.calls import describe_server
+from mockserver.exports import Server, wrap_har, write_har_entry
 from mockserver.exports.curl import write_curl
 from mockserver.exports.pytest_test import write_pytest
-from mockserver.exports.replay import make_stand_in
 from mockserver.journal.call import Call
 from mockserver.messages import build_request
-from mockserver.security.credential import read_token
+from mockserver.vendors.hsrcpay import HsrcpayRules
+from mockserver.vendors.hsrcpay.credentials import read_token
 from tests.doors import BODY, CREATE, UNSENT, Api, engine_api, make_jwt, record_incomplete
 
 LIST = "/v1/api-keys/?account_id=acct_1"
@@ -43,6 +44,11 @@ def sandbox(running: MockServer) -> MockServer:
 @pytest.fixture
 def api(sandbox: MockServer) -> Api:
     return engine_api(sandbox._app.engine)
+
+
+def server_of(sandbox: MockServer) -> Server:
+    engine = sandbox._app.engine
+    return describe_server(engine.contract, engine.rules, sandbox.origin)
 
 
 def write_har(calls: Iterable[Call], sandbox: MockServer) -> Any:
@@ -106,7 +112,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 def test_a_line_for_curl_makes_the_same_call(sandbox: MockServer, api: Api, case: str) -> None:
     api.send(**REQUESTS[case])
     first = max((call for space in api.engine.namespaces for call in space.journal), key=lambda c: c.started)
-    line = write_curl(first, sandbox.origin)
+    line = write_curl(first, server_of(sandbox))
     assert "\n" not in line.replace("\\n", "")
     subprocess.run(["sh", "-c", f"{line} -s -o /dev/null"], check=True, timeout=20, capture_output=True)
     again = last_call(api, first.namespace)
@@ -118,7 +124,7 @@ def test_a_line_for_curl_makes_the_same_call(sandbox: MockServer, api: Api, case
 def test_a_pytest_test_makes_the_same_call(sandbox: MockServer, api: Api, case: str) -> None:
     api.send(**REQUESTS[case])
     first = max((call for space in api.engine.namespaces for call in space.journal), key=lambda c: c.started)
-    run_test(write_pytest(first, "/v1"), sandbox, first)
+    run_test(write_pytest(first, server_of(sandbox)), sandbox, first)
     again = last_call(api, "t9")
     expected, actual = meaning(first), meaning(again)
     assert actual[:5] == expected[:5]
@@ -134,7 +140,7 @@ def run_test(text: str, sandbox: MockServer, call: Call) -> None:
 
 def test_an_exported_test_fails_if_the_status_is_another(sandbox: MockServer, api: Api) -> None:
     api.send()
-    text = write_pytest(last_call(api), "/v1").replace("201", "200")
+    text = write_pytest(last_call(api), server_of(sandbox)).replace("201", "200")
     with pytest.raises(AssertionError):
         run_test(text, sandbox, last_call(api))
 
@@ -161,7 +167,7 @@ def test_what_a_stub_answered_is_scripted_again(
     api.script({"request": {}, "response": response, "metadata": {"mockserver": own}})
     api.send()
     first = last_call(api)
-    run_test(write_pytest(first, "/v1"), sandbox, first)
+    run_test(write_pytest(first, server_of(sandbox)), sandbox, first)
     again = last_call(api, "t9")
     assert (again.status, again.fault, again.phase) == (first.status, first.fault, first.phase)
 
@@ -169,8 +175,8 @@ def test_what_a_stub_answered_is_scripted_again(
 def test_a_call_without_an_answer_is_exported_as_well(sandbox: MockServer, api: Api) -> None:
     record_incomplete(api.engine, build_request("POST", CREATE, body=b"{}"))
     call = last_call(api)
-    run_test(write_pytest(call, "/v1"), sandbox, call)
-    assert write_curl(call, sandbox.origin).endswith("--data-raw '{}'")
+    run_test(write_pytest(call, server_of(sandbox)), sandbox, call)
+    assert write_curl(call, server_of(sandbox)).endswith("--data-raw '{}'")
 
 
 # Credentials.
@@ -186,9 +192,12 @@ def test_a_call_without_an_answer_is_exported_as_well(sandbox: MockServer, api: 
         ("pk_live_abc", "pk_live_"),
     ],
 )
-def test_a_stand_in_is_of_the_same_kind_mode_and_namespace(token: str, stand_in: str) -> None:
+def test_a_stand_in_is_of_the_same_kind_mode_and_namespace(
+    rules: HsrcpayRules, token: str, stand_in: str
+) -> None:
     credential = read_token(token)
-    made = make_stand_in(credential, credential.namespace or "default")
+    (shown,) = rules.show_credential(None, credential.namespace or "default", credential)
+    made = shown.value.removeprefix("Bearer ")
     assert made == f"{stand_in}{credential.fingerprint}"
     again = read_token(made)
     assert (again.kind, again.mode, again.namespace) == (
@@ -198,8 +207,10 @@ def test_a_stand_in_is_of_the_same_kind_mode_and_namespace(token: str, stand_in:
     )
 
 
-def test_another_secret_has_another_stand_in() -> None:
-    first, second = (make_stand_in(read_token(f"sk_test_{name}"), "default") for name in ("one", "two"))
+def test_another_secret_has_another_stand_in(rules: HsrcpayRules) -> None:
+    first, second = (
+        rules.show_credential(None, "default", read_token(f"sk_test_{name}")) for name in ("one", "two")
+    )
     assert first != second
 
 
@@ -208,8 +219,10 @@ def test_issued_keys_and_jwts_are_read_from_the_environment(sandbox: MockServer,
     for token in (key, make_jwt({"sub": "user"})):
         api.send("GET", LIST, json=UNSENT, key=token)
         call = last_call(api)
-        assert '-H "Authorization: Bearer $MOCKSERVER_CREDENTIAL"' in write_curl(call, sandbox.origin)
-        assert 'os.environ.get("MOCKSERVER_CREDENTIAL", mockserver.secret_key)' in write_pytest(call, "/v1")
+        assert '-H "Authorization: Bearer $MOCKSERVER_CREDENTIAL"' in write_curl(call, server_of(sandbox))
+        assert 'os.environ.get("MOCKSERVER_CREDENTIAL", mockserver.secret_key)' in write_pytest(
+            call, server_of(sandbox)
+        )
 
 
 def test_exports_show_no_secret(sandbox: MockServer, api: Api) -> None:
@@ -218,15 +231,15 @@ def test_exports_show_no_secret(sandbox: MockServer, api: Api) -> None:
     api.send("GET", f"{LIST}&key={key}", json=UNSENT, key=key, headers={"Referer": f"/{key}"})
     calls = list(api.engine.namespaces.default.journal)
     shown = [str(write_har(calls, sandbox))]
-    shown += [write_curl(call, sandbox.origin) for call in calls]
-    shown += [write_pytest(call, "/v1") for call in calls]
+    shown += [write_curl(call, server_of(sandbox)) for call in calls]
+    shown += [write_pytest(call, server_of(sandbox)) for call in calls]
     for secret_text in (secret, key, "opaque"):
         assert not any(secret_text in text for text in shown)
 
 
 def test_a_shell_reads_the_line_as_it_was_meant(sandbox: MockServer, api: Api) -> None:
     api.send(json={**BODY, "name": "'; rm -rf /; echo '"})
-    words = shlex.split(write_curl(last_call(api), sandbox.origin))
+    words = shlex.split(write_curl(last_call(api), server_of(sandbox)))
     assert words[:3] == ["curl", "-X", "POST"]
     assert words[-2] == "--data-raw"
     assert words[-1].encode() == last_call(api).request.body

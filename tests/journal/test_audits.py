@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from mockserver.exceptions import Unanswerable
 from mockserver.journal.audits import find_duplicates, find_retries
 from mockserver.journal.journal import Journal
 from mockserver.messages import build_request
-from mockserver.serving.building import assemble
+from mockserver.serving.building import assemble, build_engine
 from tests.doors import BODY, CREATE, KEY, UNSENT, Api, engine_api
 
 LIST = "/v1/api-keys/?account_id=acct_1"
@@ -248,7 +249,9 @@ def test_rotating_a_secret_twice_creates_nothing(api: Api) -> None:
 
 
 def test_without_a_behaviour_what_documents_201_creates(engine: Engine) -> None:
-    api = engine_api(assemble(engine.contract, engine.fixtures, engine.settings, {}))
+    rules = copy(engine.rules)
+    rules.behaviours = {}  # type: ignore[misc]
+    api = engine_api(assemble(engine.contract, rules, engine.fixtures, engine.settings))
     for method, url, body in (("POST", CREATE, BODY), ("POST", REGENERATE, UNSENT), ("GET", LIST, UNSENT)):
         for _ in range(2):
             assert api.send(method, url, json=body).reason == "answered"
@@ -267,7 +270,7 @@ def test_every_repetition_is_in_its_group(api: Api) -> None:
 @pytest.mark.parametrize("audit", [find_duplicates, find_retries])
 def test_what_eviction_made_unanswerable_is_not_answered(engine: Engine, audit: Any) -> None:
     settings = engine.settings.with_changes({"journal_limit": 2})
-    api = engine_api(assemble(engine.contract, engine.fixtures, settings, engine.behaviours))
+    api = engine_api(build_engine(settings))
     for _ in range(2):
         api.send()
     assert audit(journal_of(api)) is not None

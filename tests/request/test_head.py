@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract import Contract
 from mockserver.request import head as heads
 from mockserver.request.head import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, Head, HeadReader
-from mockserver.security.tokens import TokenAuthority
+from mockserver.serving.building import Sources
 from mockserver.types import Headers
 from tests.doors import CREATE
 
@@ -20,8 +19,8 @@ PATH, _, QUERY = CREATE.partition("?")
 
 
 @pytest.fixture
-def reader(contract: Contract) -> HeadReader:
-    return HeadReader(contract, TokenAuthority("seed"))
+def reader(sources: Sources) -> HeadReader:
+    return HeadReader(sources.contract, sources.rules)
 
 
 def read(reader: HeadReader, headers: Headers = PLAIN, path: str = PATH, query: str = QUERY) -> Head:
@@ -31,9 +30,7 @@ def read(reader: HeadReader, headers: Headers = PLAIN, path: str = PATH, query: 
 def test_line_and_headers_are_known_together(reader: HeadReader) -> None:
     head = read(reader, (*PLAIN, (b"idempotency-key", b"k")), f"/~t1{PATH}")
     assert head.operation is not None
-    assert (head.operation.id, head.account_id, head.arguments) == (
-        "createApiKey", "acct_1", {"account_id": "acct_1"},
-    )  # fmt: skip
+    assert (head.operation.id, head.arguments) == ("createApiKey", {"account_id": "acct_1"})
     assert (head.namespace, head.idempotency_key, head.preferences) == ("t1", "k", None)
     assert (head.violations, head.warnings) == ([], [])
     assert (head.shown.path, head.shown.operation) == (PATH, "createApiKey")

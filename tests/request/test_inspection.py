@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract import Contract
 from mockserver.contract.validation import CallWarning
+from mockserver.http_fields import read_cookies, read_query
 from mockserver.messages import build_request
-from mockserver.request.head import HeadReader, read_cookies
+from mockserver.request.head import HeadReader
 from mockserver.request.inspection import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, Inspection, Inspector
-from mockserver.request.line import read_query
-from mockserver.security.tokens import TokenAuthority
+from mockserver.request.leaks import LeakWatch
+from mockserver.serving.building import Sources
 from mockserver.types import UNSET
 from tests.doors import BODY, CREATE, make_jwt
 
 
 @pytest.fixture(scope="module")
-def heads(contract: Contract) -> HeadReader:
-    return HeadReader(contract, TokenAuthority("seed"))
+def heads(sources: Sources) -> HeadReader:
+    return HeadReader(sources.contract, sources.rules)
 
 
 def inspect(heads: HeadReader, method: str = "POST", url: str = CREATE, **more: Any) -> Inspection:
@@ -32,7 +32,7 @@ def inspect(heads: HeadReader, method: str = "POST", url: str = CREATE, **more: 
         more.setdefault("json", BODY)
     request = build_request(method, url, **more)
     head = heads.read(request.method, request.path, request.query, request.headers)
-    return Inspector().inspect(head, request.body, request.client)
+    return Inspector(LeakWatch(None)).inspect(head, request.body, request.client)
 
 
 def test_a_sound_request_is_known_whole(heads: HeadReader) -> None:
@@ -226,7 +226,7 @@ def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tup
 
 @pytest.mark.parametrize("body", [BODY, {"name": 1}, {**BODY, "colour": "red"}], ids=str)
 def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
-    first, second = inspect_twice(heads, Inspector(), json=body)
+    first, second = inspect_twice(heads, Inspector(LeakWatch(None)), json=body)
     assert first.reading is second.reading
     first.warnings.append(CallWarning("one", "call"))
     first.violations.clear()
@@ -246,14 +246,14 @@ def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
     ids=["secret", "long", "live", "cookie"],
 )
 def test_what_holds_a_secret_or_is_long_is_read_anew(heads: HeadReader, change: dict[str, Any]) -> None:
-    inspector = Inspector()
+    inspector = Inspector(LeakWatch(None))
     first, second = inspect_twice(heads, inspector, **change)
     assert first.reading is not second.reading
     assert "very_secret" not in repr((vars(inspector), first, first.reading))
 
 
 def test_so_many_requests_are_remembered_until_all_are_forgotten(heads: HeadReader) -> None:
-    inspector = Inspector()
+    inspector = Inspector(LeakWatch(None))
     for number in range(2 * MAX_REMEMBERED):
         inspect_twice(heads, inspector, json={**BODY, "name": str(number)})
         assert len(inspector._remembered) <= MAX_REMEMBERED

@@ -15,7 +15,7 @@ PATH, _, QUERY = CREATE.partition("?")
 
 
 def test_equal_lines_are_read_once(contract: Contract) -> None:
-    reader = LineReader(contract)
+    reader = LineReader(contract, frozenset())
     facts = reader.read("POST", PATH, QUERY)
     assert reader.read("POST", PATH, QUERY) is facts
     assert facts.operation is not None
@@ -41,7 +41,7 @@ def test_equal_lines_are_read_once(contract: Contract) -> None:
 def test_a_line_with_a_secret_or_a_long_one_is_not_remembered(
     contract: Contract, method: str, path: str, query: str
 ) -> None:
-    reader = LineReader(contract)
+    reader = LineReader(contract, frozenset())
     facts = reader.read(method, path, query)
     assert reader.read(method, path, query) is not facts
     shown = (facts.shown_method, facts.shown_path, facts.shown_query, repr(facts), repr(reader))
@@ -50,13 +50,13 @@ def test_a_line_with_a_secret_or_a_long_one_is_not_remembered(
 
 @pytest.mark.parametrize("written", ["sk_test_very_secret", "sk%5ftest%5fvery_secret"])
 def test_a_secret_in_the_path_is_known_and_not_shown(contract: Contract, written: str) -> None:
-    facts = LineReader(contract).read("DELETE", f"/v1/api-keys/{written}", "")
+    facts = LineReader(contract, frozenset()).read("DELETE", f"/v1/api-keys/{written}", "")
     assert facts.path_parameters == {"id": "sk_test_very_secret"}
     assert facts.shown_path_parameters == {"id": redact("sk_test_very_secret")}
 
 
 def test_so_many_lines_are_remembered_and_no_more(contract: Contract) -> None:
-    reader = LineReader(contract)
+    reader = LineReader(contract, frozenset())
     for number in range(3 * MAX_REMEMBERED):
         reader.read("GET", f"/v1/api-keys/{number}", "")
         assert len(reader._remembered) <= MAX_REMEMBERED
@@ -76,8 +76,8 @@ LINES = st.tuples(
 @settings(deadline=None)
 @given(st.lists(LINES, max_size=8))
 def test_what_is_remembered_is_what_is_read(contract: Contract, lines: list[tuple[str, str, str]]) -> None:
-    reader = LineReader(contract)
+    reader = LineReader(contract, frozenset())
     for line in (*lines, *lines):
-        found, fresh = reader.read(*line), LineFacts(contract, *line)
+        found, fresh = reader.read(*line), LineFacts(contract, frozenset(), *line)
         for name in set(LineFacts.__slots__) - {"may_rest"}:
             assert getattr(found, name) == getattr(fresh, name), name

@@ -99,7 +99,7 @@ def test_a_stub_for_seven_calls_answers_exactly_seven_of_64_connections(server: 
     statuses = call_at_once(server, lambda connection: create(connection, {})[0])
     assert statuses == {429: 7, 201: CONNECTIONS - 7}
     issued = server.engine.namespaces.default.resources.items.values()
-    assert sum(item.account_id == "acct_1" for item in issued) == CONNECTIONS - 7
+    assert sum(item.owner == "acct_1" for item in issued) == CONNECTIONS - 7
 
 
 def test_a_scenario_moves_once_for_each_of_64_connections(server: ServerThread) -> None:

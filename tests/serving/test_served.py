@@ -245,7 +245,7 @@ def test_a_client_runs_into_errors_as_the_catalogue_says(server: ServerThread) -
     lines = {
         (entry["operation"], entry["reason"]): entry["provoke"]["cause"]
         for entry in entries
-        if entry["provoke"]["cause"] is not None
+        if entry["provoke"]["cause"] is not None and entry["operation"] is not None
     }
     assert {operation for operation, reason in lines if reason == "rate_limited"} == {
         "createApiKey", "listApiKeys", "deleteApiKey", "regenerateManagedApiKey"
@@ -262,6 +262,24 @@ def test_a_client_runs_into_errors_as_the_catalogue_says(server: ServerThread) -
             if call.reason == reason
         ]
         assert call.operation == operation
+
+
+def test_a_client_runs_into_the_errors_of_no_operation_as_the_catalogue_says(server: ServerThread) -> None:
+    with socket_api(server) as api:
+        entries = control(api, "GET", "/errors").json["errors"]
+    lines = {
+        entry["reason"]: (entry["status"], entry["body"], entry["provoke"]["cause"])
+        for entry in entries
+        if entry["operation"] is None
+    }
+    assert {reason for reason, (_, _, line) in lines.items() if line} == {
+        "no_such_operation", "method_not_allowed", "bad_request", "forbidden_origin"
+    }  # fmt: skip
+    for reason, (status, body, line) in lines.items():
+        assert body["error"]["details"]["reason"] == reason
+        if line:
+            done = subprocess.run(["sh", "-ec", f"{line} -si"], check=True, timeout=20, capture_output=True)
+            assert done.stdout.startswith(f"HTTP/1.1 {status} ".encode()), line
 
 
 def test_what_the_control_api_lacks_is_said_in_its_own_shape(socket: Api) -> None:

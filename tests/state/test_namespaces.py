@@ -6,6 +6,7 @@ import pytest
 
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import UnknownItem
+from mockserver.serving.building import Sources
 from mockserver.state.fixtures import Fixtures
 from mockserver.state.namespaces import Namespaces
 from mockserver.state.waiting import Waiting
@@ -94,15 +95,15 @@ def test_an_issued_key_leads_to_the_namespace_that_issued_it(api: Api) -> None:
 # How many there may be.
 
 
-def test_the_least_recently_used_makes_room(packaged_fixtures: Fixtures) -> None:
-    namespaces = small(packaged_fixtures, 3)
+def test_the_least_recently_used_makes_room(sources: Sources) -> None:
+    namespaces = small(sources.fixtures, 3)
     for name in ("a", "b", "a", "c"):
         namespaces.get(name)
     assert names(namespaces) == ["a", "c", "default"]
 
 
-def test_one_that_somebody_waits_for_stays(packaged_fixtures: Fixtures) -> None:
-    namespaces = small(packaged_fixtures, 3)
+def test_one_that_somebody_waits_for_stays(sources: Sources) -> None:
+    namespaces = small(sources.fixtures, 3)
     namespaces.get("a").journal.listeners.add(lambda call: None)
     namespaces.get("b").waiting.add(Waiting(None))
     namespaces.get("c")
@@ -110,15 +111,15 @@ def test_one_that_somebody_waits_for_stays(packaged_fixtures: Fixtures) -> None:
     assert names(namespaces) == ["a", "b", "d", "default"]
 
 
-def test_a_name_that_comes_again_begins_anew(packaged_fixtures: Fixtures) -> None:
-    namespaces = small(packaged_fixtures, 2)
+def test_a_name_that_comes_again_begins_anew(sources: Sources) -> None:
+    namespaces = small(sources.fixtures, 2)
     first = namespaces.get("a")
     namespaces.get("b")
     assert namespaces.get("a") is not first
 
 
-def test_one_can_be_deleted_and_the_default_one_is_reset(packaged_fixtures: Fixtures) -> None:
-    namespaces = small(packaged_fixtures, 9)
+def test_one_can_be_deleted_and_the_default_one_is_reset(sources: Sources) -> None:
+    namespaces = small(sources.fixtures, 9)
     namespaces.get("a")
     namespaces.default.next_call()
     for name in ("a", "default"):

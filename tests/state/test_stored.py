@@ -11,12 +11,10 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract import Contract
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import StoreUnavailable
 from mockserver.messages import Request, build_request
-from mockserver.serving.building import assemble
-from mockserver.state.fixtures import Fixtures
+from mockserver.serving.building import Sources, assemble
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store
 from mockserver.stores.base import NEW, Version
@@ -30,16 +28,14 @@ OpenDesk = Callable[[], Desk]
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-def start(
-    request: pytest.FixtureRequest, contract: Contract, packaged_fixtures: Fixtures, tmp_path: Path
-) -> Iterator[OpenDesk]:
+def start(request: pytest.FixtureRequest, sources: Sources, tmp_path: Path) -> Iterator[OpenDesk]:
     """Starts one more server on the same store."""
     shared = MemoryStore(is_shared=True)
     engines: list[Engine] = []
 
     def start_one() -> Desk:
         store: Store = shared if request.param == "memory" else SqliteStore(tmp_path / "state.db")
-        engine = assemble(contract, packaged_fixtures, SETTINGS, store=store)
+        engine = assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=store)
         engine.namespaces.open()
         engines.append(engine)
         return Desk(engine)
@@ -355,9 +351,9 @@ class Unreliable:
 
 
 @pytest.fixture
-def unreliable(contract: Contract, packaged_fixtures: Fixtures) -> tuple[Unreliable, Desk]:
+def unreliable(sources: Sources) -> tuple[Unreliable, Desk]:
     store: Any = Unreliable()
-    return store, Desk(assemble(contract, packaged_fixtures, SETTINGS, store=store))
+    return store, Desk(assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=store))
 
 
 def test_while_the_store_is_away_nothing_happens(unreliable: tuple[Unreliable, Desk]) -> None:
@@ -433,9 +429,11 @@ def test_a_record_that_cannot_be_read_is_an_error_until_it_is_removed(
 # What is written.
 
 
-def test_no_secret_is_written(contract: Contract, packaged_fixtures: Fixtures, tmp_path: Path) -> None:
+def test_no_secret_is_written(sources: Sources, tmp_path: Path) -> None:
     path = tmp_path / "state.db"
-    desk = Desk(assemble(contract, packaged_fixtures, SETTINGS, store=SqliteStore(path)))
+    desk = Desk(
+        assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=SqliteStore(path))
+    )
     created = desk.api.send(key="sk_test_local_secret_of_a_caller", headers={"Idempotency-Key": "k"})
     desk.api.send("GET", LIST, json=UNSENT, key=created.key)
     desk.api.send("GET", f"{LIST}&note=sk_test_in_the_query_12345678", json=UNSENT)
@@ -453,12 +451,12 @@ def test_no_secret_is_written(contract: Contract, packaged_fixtures: Fixtures, t
         assert secret.encode() not in written
 
 
-def test_an_answer_of_another_seed_is_forgotten(contract: Contract, packaged_fixtures: Fixtures) -> None:
+def test_an_answer_of_another_seed_is_forgotten(sources: Sources) -> None:
     store = MemoryStore(is_shared=True)
-    first = Desk(assemble(contract, packaged_fixtures, SETTINGS, store=store))
+    first = Desk(assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=store))
     answer = first.api.send(headers={"Idempotency-Key": "k"})
     other = SETTINGS.with_changes({"seed": "another"})
-    second = Desk(assemble(contract, packaged_fixtures, other, store=store))
+    second = Desk(assemble(sources.contract, sources.rules, sources.fixtures, other, store=store))
     again = second.api.send(headers={"Idempotency-Key": "k"})
     assert (again.status, again.reason) == (201, "created")
     assert again.key != answer.key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mockserver.state.fixtures import Fixtures
+from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.doors import (
     CREATE,
     UNSENT,
@@ -39,10 +39,10 @@ def test_an_account_of_the_other_mode_is_404(api: Api) -> None:
 
 
 @pytest.mark.parametrize("status", ERROR_STATUSES)
-def test_acct_error_gives_that_documented_error(api: Api, status: int, packaged_fixtures: Fixtures) -> None:
+def test_acct_error_gives_that_documented_error(api: Api, status: int, rules: HsrcpayRules) -> None:
     answer = check(api.send(url=CREATE.replace("acct_1", f"acct_error_{status}")))
     assert answer.outcome == (status, "stub")
-    slug = next(iter(packaged_fixtures.errors[status]))
+    slug = next(iter(rules.knowledge.errors[status]))
     assert answer.json["error"]["details"] == {"reason": slug}
     assert api.calls()[-1]["stub"]["name"] == f"acct_error_{status}"
     assert (answer.header("retry-after") is not None) is (status == 429)

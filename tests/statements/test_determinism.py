@@ -18,10 +18,7 @@ from faker import Faker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract import Contract
-from mockserver.serving.building import assemble
-from mockserver.state.fixtures import Fixtures
-from mockserver.vendors.hsrcpay import BEHAVIOURS
+from mockserver.serving.building import build_engine
 from tests.doors import BODY, CREATE, SETTINGS, UNSENT, Api, engine_api
 from tests.strategies import json_values
 
@@ -29,11 +26,11 @@ MakeApi = Callable[..., Api]
 
 
 @pytest.fixture(scope="session")
-def make_api(contract: Contract, packaged_fixtures: Fixtures) -> MakeApi:
+def make_api() -> MakeApi:
     """Makes an API that nobody has called yet, with changed settings."""
 
     def make(**changes: Any) -> Api:
-        return engine_api(assemble(contract, packaged_fixtures, SETTINGS.with_changes(changes), BEHAVIOURS))
+        return engine_api(build_engine(SETTINGS.with_changes(changes)))
 
     return make
 

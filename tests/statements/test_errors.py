@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from mockserver.state.fixtures import Fixtures
+from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.doors import (
     UNSENT,
     Api,
@@ -15,10 +15,10 @@ from tests.judge import check
 
 
 def test_an_error_has_its_text_from_the_fixtures_and_its_reason_in_the_details(
-    api: Api, packaged_fixtures: Fixtures
+    api: Api, rules: HsrcpayRules
 ) -> None:
     answer = api.send(key=None)
-    text = packaged_fixtures.error_text(401, "missing_credential")
+    text = rules.knowledge.errors[401]["missing_credential"]
     assert answer.json == {
         "message": text,
         "success": False,
@@ -41,8 +41,8 @@ def test_the_rate_limit_is_429_with_retry_after(api: Api) -> None:
     assert api.send().status == 201
 
 
-def test_every_reason_that_an_answer_can_have_has_a_text(packaged_fixtures: Fixtures) -> None:
-    named = {(status, reason) for status, texts in packaged_fixtures.errors.items() for reason in texts}
+def test_every_reason_that_an_answer_can_have_has_a_text(rules: HsrcpayRules) -> None:
+    named = {(status, reason) for status, texts in rules.knowledge.errors.items() for reason in texts}
     assert named >= {
         (400, "malformed_json"), (401, "missing_credential"), (401, "malformed_credential"),
         (401, "invalid_token"), (401, "not_yet_valid"), (401, "expired_credential"),
@@ -68,7 +68,7 @@ class Broken:
 def test_a_fault_of_the_mock_itself_never_looks_like_the_api(
     api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(api.engine, "behaviours", {"createApiKey": Broken()})
+    monkeypatch.setattr(api.engine.rules, "behaviours", {"createApiKey": Broken()})
     with caplog.at_level(logging.ERROR, "mockserver"):
         answer = api.send()
     assert answer.outcome == (500, "mock_failure")

@@ -9,11 +9,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract import Contract
-from mockserver.serving.building import assemble
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
-from mockserver.state.fixtures import Fixtures
-from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.doors import (
     BODY,
     CREATE,
@@ -199,11 +196,9 @@ def test_a_jwt_of_the_built_in_provider_is_checked(api: Api) -> None:
     assert check(api.send(key=forged)).outcome == (401, "invalid_token")
 
 
-def test_a_signature_is_checked_once_a_secret_is_configured(
-    contract: Contract, packaged_fixtures: Fixtures
-) -> None:
+def test_a_signature_is_checked_once_a_secret_is_configured() -> None:
     settings = Settings(clock=FROZEN, jwt_secret="correct horse battery staple")
-    api = engine_api(assemble(contract, packaged_fixtures, settings, BEHAVIOURS))
+    api = engine_api(build_engine(settings))
     answer = check(api.send(key=make_jwt({}, header={"alg": "HS256"})))
     assert answer.outcome == (401, "invalid_token")
 

@@ -343,14 +343,14 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         engine.heads: ("read",),
         engine.heads.headers: ("read",),
         engine.renderer: ("render",),
-        engine_module: ("identify", "decide", "Call"),
+        engine_module: ("decide", "Call"),
     }.items():
         for name in names:
             watch(owner, name)
     markers = send_all(engine_api(engine))
     assert kinds >= {
-        "Call", "CarryOut", "Credential", "Decision", "Example", "Exchange", "Head", "HeaderFacts",
-        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Principal", "Reading", "Refusal",
+        "Call", "Caller", "CarryOut", "Credential", "Decision", "Example", "Exchange", "Head", "HeaderFacts",
+        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Reading", "Refusal",
         "Request", "Response", "ShownHead", "Situation", "StoredAnswer",
     }, kinds  # fmt: skip
     for namespace in engine.namespaces:

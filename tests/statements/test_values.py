@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from mockserver.contract import Contract
-from mockserver.serving.building import assemble
+from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
-from mockserver.state.fixtures import Fixtures
-from mockserver.vendors.hsrcpay import BEHAVIOURS
 from tests.doors import (
     BODY,
     CREATE,
@@ -21,10 +18,8 @@ from tests.doors import (
 )
 
 
-def test_the_same_request_gets_the_same_values_from_any_engine(
-    api: Api, contract: Contract, packaged_fixtures: Fixtures
-) -> None:
-    other = engine_api(assemble(contract, packaged_fixtures, Settings(clock=FROZEN), BEHAVIOURS))
+def test_the_same_request_gets_the_same_values_from_any_engine(api: Api) -> None:
+    other = engine_api(build_engine(Settings(clock=FROZEN)))
     assert [api.send().body for _ in range(3)] == [other.send().body for _ in range(3)]
 
 
@@ -69,10 +64,10 @@ def test_only_a_request_that_was_carried_out_counts_as_a_repetition(api: Api) ->
     assert api.send().key not in keys
 
 
-def test_seed_and_namespace_change_the_values(contract: Contract, packaged_fixtures: Fixtures) -> None:
+def test_seed_and_namespace_change_the_values() -> None:
     keys = set()
     for seed in ("one", "two"):
-        engine = assemble(contract, packaged_fixtures, Settings(clock=FROZEN, seed=seed), BEHAVIOURS)
+        engine = build_engine(Settings(clock=FROZEN, seed=seed))
         keys |= {engine_api(engine).send(url=f"{prefix}{CREATE}").key[-32:] for prefix in ("", "/~a", "/~b")}
     assert len(keys) == 6
 

@@ -1,20 +1,5 @@
-"""What HSRCPAY does beyond its schemas: one class per operation, registered by operationId."""
+"""HSRCPAY: everything that this package knows of one API beyond its schemas. One noun a file."""
 
-from __future__ import annotations
+from mockserver.vendors.hsrcpay.rules import HsrcpayRules
 
-from collections.abc import Mapping
-
-from mockserver.engine.situation import Behaviour
-from mockserver.vendors.hsrcpay.api_keys import (
-    CreateApiKey,
-    DeleteApiKey,
-    ListApiKeys,
-    RegenerateManagedApiKey,
-)
-
-BEHAVIOURS: Mapping[str, Behaviour] = {
-    "createApiKey": CreateApiKey(),
-    "listApiKeys": ListApiKeys(),
-    "regenerateManagedApiKey": RegenerateManagedApiKey(),
-    "deleteApiKey": DeleteApiKey(),
-}
+__all__ = ["HsrcpayRules"]

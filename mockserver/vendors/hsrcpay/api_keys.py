@@ -8,26 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import cast
 
 from mockserver.clocks import format_instant, read_instant
-from mockserver.engine.requirements import sees_account
 from mockserver.engine.situation import Outcome, Refusal, Situation
 from mockserver.redaction import digest_secret, display
 from mockserver.seeds import Seed
 from mockserver.state.resources import Item, sees
-from mockserver.synthesis.ids import make_key
 from mockserver.types import JsonObject, Schema
+from mockserver.vendors.hsrcpay.accounts import Accounts
+from mockserver.vendors.hsrcpay.credentials import Caller
+from mockserver.vendors.hsrcpay.keys import make_key
 
 
-class OfAccount:
+class AccountOperation:
     """An operation that addresses nothing but an account, and that nothing stands against."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
     def promise(self, request: Schema) -> Schema | None:
         """Answers are checked one by one."""
         return None
 
     def find_missing(self, situation: Situation) -> Refusal | None:
-        """The account is looked for by whoever decides."""
+        """The account is looked for before."""
         return None
 
     def find_conflict(self, situation: Situation) -> Refusal | None:
@@ -39,8 +44,11 @@ class OfAccount:
         return None
 
 
-class OfKey:
+class KeyOperation:
     """An operation on one key, named by the path parameter `id`."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self._accounts = accounts
 
     def promise(self, request: Schema) -> Schema | None:
         """Answers are checked one by one."""
@@ -48,7 +56,7 @@ class OfKey:
 
     def find_missing(self, situation: Situation) -> Refusal | None:
         """404 for a key that is unknown, deleted, of another tenant, or of an account out of reach."""
-        return Refusal(404, "api_key_not_found") if find_key(situation) is None else None
+        return Refusal(404, "api_key_not_found") if find_key(situation, self._accounts) is None else None
 
     def find_conflict(self, situation: Situation) -> Refusal | None:
         """No conflict is documented."""
@@ -59,7 +67,7 @@ class OfKey:
         return None
 
 
-class CreateApiKey(OfAccount):
+class CreateApiKey(AccountOperation):
     """`POST /api-keys/`: a new secret key, shown in this answer and nowhere else (reference page)."""
 
     def promise(self, request: Schema) -> Schema:
@@ -90,7 +98,7 @@ class CreateApiKey(OfAccount):
         """Issue the key: it can be used as a credential from now on."""
         body: JsonObject = situation.inspection.object()
         now = format_instant(situation.now_millis)
-        account_id = situation.head.account_id or ""
+        account_id = self._accounts.addressed_by(situation) or ""
         id, secret = make_key(seed, situation.namespace.name)
         digest = digest_secret(secret)
         key = _NEW_KEY.copy()
@@ -132,7 +140,7 @@ _NEW_KEY: JsonObject = {
 }
 
 
-class ListApiKeys(OfAccount):
+class ListApiKeys(AccountOperation):
     """`GET /api-keys/`: the keys of an account, one page at a time, oldest first (docs: listApiKeys)."""
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
@@ -141,7 +149,7 @@ class ListApiKeys(OfAccount):
         page, limit, managed = arguments.get("page", 1), arguments.get("limit", 10), arguments.get("managed")
         keys = [
             item
-            for item in visible_keys(situation, situation.head.account_id or "")
+            for item in visible_keys(situation, self._accounts.addressed_by(situation) or "")
             if managed in (None, item.value["managed"])
         ]
         # Numbers beyond 64 bits are Decimal, which does not divide as int does.
@@ -159,17 +167,17 @@ class ListApiKeys(OfAccount):
         return Outcome(value, "listed")
 
 
-class RegenerateManagedApiKey(OfKey):
+class RegenerateManagedApiKey(KeyOperation):
     """`POST /api-keys/{id}/regenerate`: a new secret for a managed key (docs: regenerateManagedApiKey)."""
 
     def find_conflict(self, situation: Situation) -> Refusal | None:
         """409 for a custom key: those are replaced by creating and deleting."""
-        item = find_key(situation)
+        item = find_key(situation, self._accounts)
         return Refusal(409, "conflict") if item is None or not item.value["managed"] else None
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """End the old secret and issue another, which sees the data of whoever asked for it."""
-        item = find_key(situation)
+        item = find_key(situation, self._accounts)
         assert item is not None, "find_missing was asked before"
         _, secret = make_key(seed, situation.namespace.name)
         digest = digest_secret(secret)
@@ -183,12 +191,12 @@ class RegenerateManagedApiKey(OfKey):
         return make_key(seed, namespace)[1].encode("ascii")
 
 
-class DeleteApiKey(OfKey):
+class DeleteApiKey(KeyOperation):
     """`DELETE /api-keys/{id}`: the key is gone from lists and no longer a credential (docs: deleteApiKey)."""
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """Delete softly: the item stays, marked."""
-        item = find_key(situation)
+        item = find_key(situation, self._accounts)
         assert item is not None, "find_missing was asked before"
         resources = situation.namespace.resources
         changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
@@ -228,14 +236,15 @@ def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:
     return (item for _, item in items if item.value.get("object") == "api_key")
 
 
-def find_key(situation: Situation) -> Item | None:
+def find_key(situation: Situation, accounts: Accounts) -> Item | None:
     """The key that the path names, if it is there for the principal."""
     item = situation.namespace.resources.find_item(situation.head.arguments["id"])
-    principal = situation.principal
+    caller = cast(Caller, situation.principal)
     if item is None or item.is_deleted or item.value.get("object") != "api_key":
         return None
-    is_reached = principal.account_id in (None, item.account_id) and sees_account(situation, item.account_id)
-    return item if is_reached and sees(principal.tenant, item) else None
+    owner = item.owner or ""
+    is_reached = caller.account_id in (None, owner) and accounts.sees(situation, owner)
+    return item if is_reached and sees(caller.tenant, item) else None
 
 
 def show(item: Item) -> JsonObject:

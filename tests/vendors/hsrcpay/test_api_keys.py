@@ -19,7 +19,6 @@ from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings, packaged_folder
-from mockserver.vendors.hsrcpay.api_keys import CreateApiKey
 from tests.strategies import json_values
 
 START = "2026-01-01T00:00:00.000Z"
@@ -507,7 +506,7 @@ CREATED = st.fixed_dictionaries(
 def test_every_new_key_is_as_it_was_promised(engine_of_all: Engine, body: dict[str, Any]) -> None:
     contract = engine_of_all.contract
     request = contract.schemas.resolve("#/components/schemas/create-api-key.request")
-    promised = compile_schema(CreateApiKey().promise(request))
+    promised = compile_schema(engine_of_all.rules.behaviours["createApiKey"].promise(request) or False)
     answer = Keys(engine_of_all).call("POST", "/v1/api-keys/?account_id=acct_1", MINE, body)
     assert answer.status == 201
     assert promised.violations(answer.json) == ()

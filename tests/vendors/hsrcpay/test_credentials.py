@@ -8,20 +8,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.security.credential import (
-    ALL_GRANTS,
-    Credential,
-    find_token,
-    read_claimed_permissions,
-    read_credential,
-    read_permission_map,
-    read_permissions,
-    read_several,
-    read_token,
-)
+from mockserver.security.credential import Credential, Sent, find_token
+from mockserver.security.grants import ALL_GRANTS, read_permissions
+from mockserver.security.tokens import TokenAuthority
+from mockserver.vendors.hsrcpay import credentials
+from mockserver.vendors.hsrcpay.credentials import read_token
+from mockserver.vendors.hsrcpay.permissions import read_claimed_permissions, read_permission_map
 from tests.doors import make_jwt, segment
 
 JWT = make_jwt({})
+TOKENS = TokenAuthority("seed")
+
+
+def read_credential(*authorizations: str) -> Credential:
+    headers = tuple((b"authorization", value.encode("latin-1")) for value in authorizations)
+    return credentials.read_credential(Sent(headers, {}), TOKENS, allow_live=False)
 
 
 def kind_and_mode(credential: Credential) -> tuple[str, str | None]:
@@ -107,13 +108,13 @@ def test_what_is_malformed_says_what_would_be_right(text: str) -> None:
 
 
 def test_several_headers_are_one_malformed_credential() -> None:
-    credential = read_several(["Bearer sk_test_a", "Bearer sk_test_b"])
+    credential = read_credential(*["Bearer sk_test_a", "Bearer sk_test_b"])
     assert (credential.kind, credential.problem) == ("malformed", "malformed_credential")
 
 
 @pytest.mark.parametrize("values", [["Bearer sk_test_a", "Bearer sk_live_b"], ["Bearer sk_live_b", "x"]])
 def test_a_live_credential_among_several_headers_is_still_a_live_one(values: list[str]) -> None:
-    assert kind_and_mode(read_several(values)) == ("secret", "live")
+    assert kind_and_mode(read_credential(*values)) == ("secret", "live")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,11 @@ def test_a_live_credential_among_several_headers_is_still_a_live_one(values: lis
 )
 def test_a_credential_names_its_namespace(token: str, namespace: str | None) -> None:
     assert read_token(token).namespace == namespace
+
+
+@pytest.mark.parametrize("token", ["sk_live_ns-a_x", make_jwt({"ns": "a", "livemode": True})])
+def test_a_live_credential_names_a_namespace_only_where_it_is_let_in(token: str) -> None:
+    assert (read_token(token).namespace, read_token(token, allow_live=True).namespace) == (None, "a")
 
 
 @pytest.mark.parametrize(

@@ -2,50 +2,65 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mockserver.contract import Contract
+from mockserver.engine.situation import Refusal
 from mockserver.exceptions import FixtureError
-from mockserver.security.credential import read_token
-from mockserver.state.fixtures import Fixtures, load_fixtures
-from tests.files import write_files
+from mockserver.serving.building import Sources, load_sources
+from mockserver.settings import Settings
+from mockserver.vendors.hsrcpay import HsrcpayRules
+from mockserver.vendors.hsrcpay.credentials import read_token
 
 CREDENTIAL = {"key": "sk_test_a", "permissions": {"account:api:key": ["create"]}}
 KEY = {"id": "key_1", "account_id": "acct_1", "name": "n", "permissions": {}}
 
 
-def problems_of(folder: Path, contract: Contract, files: dict[str, Any]) -> list[tuple[str, str, str]]:
+def write(folder: Path, files: dict[str, Any]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
+    return folder
+
+
+def load(folder: Path) -> tuple[HsrcpayRules, Sources]:
+    sources = load_sources(Settings(fixtures=folder))
+    assert isinstance(sources.rules, HsrcpayRules)
+    return sources.rules, sources
+
+
+def problems_of(folder: Path, files: dict[str, Any]) -> list[tuple[str, str, str]]:
     """File, pointer and message of each problem."""
     with pytest.raises(FixtureError) as error:
-        load_fixtures(write_files(folder, files), contract)
+        load(write(folder, files))
     return [
         (Path(problem.file or "").relative_to(folder).as_posix(), problem.pointer, problem.message)
         for problem in error.value.problems
     ]
 
 
-def test_the_fixtures_of_the_package_are_sound(packaged_fixtures: Fixtures) -> None:
-    known = packaged_fixtures.credentials
+def test_the_fixtures_of_the_package_are_sound(rules: HsrcpayRules, sources: Sources) -> None:
+    known = rules.knowledge.credentials
     assert known[read_token("sk_test_expired").digest].is_expired
     assert known[read_token("sk_test_revoked").digest].is_revoked
     assert known[read_token("sk_test_bound").digest].account_id == "acct_bound"
-    assert packaged_fixtures.accounts["acct_live_main"] == "live"
-    assert {stub.name for stub in packaged_fixtures.stubs} >= {"acct_error_400", "acct_error_500"}
-    assert all(key["managed"] for key in packaged_fixtures.keys)
+    assert rules.knowledge.accounts["acct_live_main"] == "live"
+    assert {stub.name for stub in sources.fixtures.stubs} >= {"acct_error_400", "acct_error_500"}
+    assert all(item.value["managed"] for item in sources.fixtures.items.values())
 
 
-def test_an_empty_folder_adds_nothing_but_the_error_texts(
-    tmp_path: Path, contract: Contract, packaged_fixtures: Fixtures
-) -> None:
-    fixtures = load_fixtures(tmp_path, contract)
-    assert (fixtures.credentials, fixtures.accounts, fixtures.keys, fixtures.stubs) == ({}, {}, (), ())
-    assert fixtures.errors == packaged_fixtures.errors
+def test_an_empty_folder_adds_nothing_but_the_error_texts(tmp_path: Path, rules: HsrcpayRules) -> None:
+    empty, sources = load(tmp_path)
+    known = empty.knowledge
+    assert (known.credentials, known.accounts, known.keys, sources.fixtures.stubs) == ({}, {}, (), ())
+    assert known.errors == rules.knowledge.errors
 
 
-def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None:
+def test_what_the_files_say_is_known(tmp_path: Path) -> None:
     files = {
         "credentials.json": {
             "credentials": [
@@ -63,34 +78,34 @@ def test_what_the_files_say_is_known(tmp_path: Path, contract: Contract) -> None
                 {"request": {"urlPath": "/a2"}, "response": {"status": 200}},
             ]
         },
-        "stubs/sub/deep/x.json": {"request": {"urlPath": "/x"}, "response": {"status": 200}},
-        "mappings/m.json": {"request": {"urlPath": "/m"}, "response": {"status": 200}, "persistent": True},
         "stubs/readme.txt": "no stub",
     }
-    fixtures = load_fixtures(write_files(tmp_path, files), contract)
-    known = fixtures.credentials[read_token("sk_test_a").digest]
+    rules, sources = load(write(tmp_path, files))
+    known = rules.knowledge.credentials[read_token("sk_test_a").digest]
     assert (known.account_id, known.is_expired, known.is_revoked) == ("acct_1", False, False)
     assert known.grants.allows("account:api:key:create")
-    assert fixtures.credentials[read_token("pk_test_b").digest].is_revoked
-    assert fixtures.accounts == {"a": "test", "b": "live"}
-    (key,) = fixtures.keys
+    assert rules.knowledge.credentials[read_token("pk_test_b").digest].is_revoked
+    assert rules.knowledge.accounts == {"a": "test", "b": "live"}
+    (key,) = rules.knowledge.keys
     assert key.items() >= {**KEY, "managed": True, "deleted": False, "status": "ACTIVE", "key": None}.items()
-    assert (fixtures.default_reason(404), fixtures.error_text(404, "gone")) == ("gone", "It is gone.")
-    assert (fixtures.default_reason(500), fixtures.error_text(500, "x")) == (
-        "error",
-        "The request failed with status 500.",
-    )
-    paths = [stub.document["request"]["urlPath"] for stub in fixtures.stubs]
-    assert paths == ["/a1", "/a2", "/b", "/x", "/m"]
-    again = load_fixtures(tmp_path, contract)
-    assert [stub.id for stub in again.stubs] == [stub.id for stub in fixtures.stubs]
-    assert len({stub.id for stub in fixtures.stubs}) == 5
+    assert (rules.default_reason(404), rules.default_reason(500)) == ("gone", "error")
+    messages = [text_of(rules, 404, "gone"), text_of(rules, 500, "x")]
+    assert messages == ["It is gone.", "The request failed with status 500."]
+    stubs = sources.fixtures.stubs
+    assert [stub.document["request"]["urlPath"] for stub in stubs] == ["/a1", "/a2", "/b"]
+    assert [stub.id for stub in load(tmp_path)[1].fixtures.stubs] == [stub.id for stub in stubs]
+    assert len({stub.id for stub in stubs}) == 3
 
 
-def test_the_texts_of_keys_are_not_kept(tmp_path: Path, contract: Contract) -> None:
+def text_of(rules: HsrcpayRules, status: int, reason: str) -> str:
+    body, _ = rules.write_error(Refusal(status, reason), None, lambda envelope: None)
+    return str(json.loads(body)["message"])
+
+
+def test_the_texts_of_keys_are_not_kept(tmp_path: Path) -> None:
     key = "sk_test_very_secret"
     files = {"credentials.json": {"credentials": [{"key": key, "permissions": {}}]}}
-    assert key not in repr(load_fixtures(write_files(tmp_path, files), contract))
+    assert key not in repr(load(write(tmp_path, files))[0].knowledge)
 
 
 FILES = {
@@ -162,9 +177,9 @@ BAD: dict[str, tuple[str, Any, list[tuple[str, str]]]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_mistake_is_refused_with_file_and_pointer(tmp_path: Path, contract: Contract, case: str) -> None:
+def test_a_mistake_is_refused_with_file_and_pointer(tmp_path: Path, case: str) -> None:
     file, items, expected = BAD[case]
-    found = problems_of(tmp_path, contract, {file: {FILES[file]: items}})
+    found = problems_of(tmp_path, {file: {FILES[file]: items}})
     assert found == [(file, *place) for place in expected]
     assert "CaNaRy" not in str(found)
 
@@ -192,9 +207,9 @@ def test_a_mistake_is_refused_with_file_and_pointer(tmp_path: Path, contract: Co
     ],
 )
 def test_each_file_is_json_of_its_form(
-    tmp_path: Path, contract: Contract, file: str, content: str, pointer: str, words: str
+    tmp_path: Path, file: str, content: str, pointer: str, words: str
 ) -> None:
-    found = problems_of(tmp_path, contract, {file: content})
+    found = problems_of(tmp_path, {file: content})
     assert (found[0][0], found[-1][1]) == (file, pointer) or pointer in {place for _, place, _ in found}
     assert any(words in message for _, _, message in found)
 
@@ -210,16 +225,12 @@ def test_each_file_is_json_of_its_form(
         ({"99": {"gone": "x"}}, "/99"),
     ],
 )
-def test_error_texts_stand_under_status_and_reason(
-    tmp_path: Path, contract: Contract, texts: Any, pointer: str
-) -> None:
-    found = problems_of(tmp_path, contract, {"errors.json": texts})
+def test_error_texts_stand_under_status_and_reason(tmp_path: Path, texts: Any, pointer: str) -> None:
+    found = problems_of(tmp_path, {"errors.json": texts})
     assert [(file, place) for file, place, _ in found] == [("errors.json", pointer)]
 
 
-def test_a_stub_that_breaks_the_contract_is_refused_with_file_and_pointer(
-    tmp_path: Path, contract: Contract
-) -> None:
+def test_a_stub_that_breaks_the_contract_is_refused_with_file_and_pointer(tmp_path: Path) -> None:
     def mapping(**response: Any) -> Any:
         return {"request": {"urlPath": "/v1/api-keys/", "method": "POST"}, "response": response}
 
@@ -228,7 +239,7 @@ def test_a_stub_that_breaks_the_contract_is_refused_with_file_and_pointer(
         "stubs/b.json": mapping(status=404, fault="NONE"),
         "stubs/c.json": "[",
     }
-    found = problems_of(tmp_path, contract, files)
+    found = problems_of(tmp_path, files)
     assert {file for file, _, _ in found} == set(files)
     pointers = {(file, pointer) for file, pointer, _ in found}
     assert ("stubs/a.json", "/mappings/0/response/jsonBody/data") in pointers
@@ -236,7 +247,7 @@ def test_a_stub_that_breaks_the_contract_is_refused_with_file_and_pointer(
     assert ("stubs/b.json", "/response/fault") in pointers
 
 
-def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path, contract: Contract) -> None:
+def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
     files = {
         "credentials.json": {"credentials": [{**CREDENTIAL, "key": "sk_live_x"}, {**CREDENTIAL, "key": "x"}]},
         "accounts.json": {"accounts": [{"mode": "x"}]},
@@ -244,14 +255,14 @@ def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path, contract: Contra
         "errors.json": "[",
         "stubs/a.json": "[",
     }  # fmt: skip
-    found = [file for file, _, _ in problems_of(tmp_path, contract, files)]
+    found = [file for file, _, _ in problems_of(tmp_path, files)]
     assert {file: found.count(file) for file in files} == {
         "credentials.json": 2, "accounts.json": 2, "keys.json": 4, "errors.json": 1, "stubs/a.json": 1,
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", ["none", "file.json"])
-def test_what_is_no_folder_is_refused(tmp_path: Path, contract: Contract, name: str) -> None:
+def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.json").write_text("{}", "utf-8")
     with pytest.raises(FixtureError, match=r": is no folder$"):
-        load_fixtures(tmp_path / name, contract)
+        load(tmp_path / name)

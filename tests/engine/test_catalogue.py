@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from mockserver.catalogue import find_unmakeable
 from mockserver.cli.main import main
 from mockserver.contract import load_contract
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
+from mockserver.synthesis.requests import find_unmakeable
 
 POINTER = "#/paths/~1things/get/responses/200/content/application~1json/schema"
 

@@ -1,0 +1,18 @@
+"""Bodies: a value becomes the bytes that its envelope documents."""
+
+from __future__ import annotations
+
+from mockserver.contract import Envelope
+from mockserver.json_codec import dumps
+from mockserver.types import Headers, Json
+
+JSON_TYPE = (b"content-type", b"application/json")
+HTML_TYPE = (b"content-type", b"text/html")
+
+
+def write_value(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
+    """A body of an envelope, and the header that tells what it is; nothing where it documents no body."""
+    if envelope.media_type is None:
+        return b"", ()
+    body = dumps(value) if envelope.is_json else str(value).encode("utf-8")
+    return body, envelope.content_type

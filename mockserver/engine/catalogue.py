@@ -1,0 +1,213 @@
+"""The catalogue: every error and fault, what it looks like, and how to provoke it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from mockserver.contract import Contract, Envelope, Operation
+from mockserver.engine.rules import Rules
+from mockserver.engine.situation import Refusal
+from mockserver.exceptions import MalformedJson
+from mockserver.faults import Fault
+from mockserver.json_codec import loads
+from mockserver.scripting.stubs import Stub
+from mockserver.seeds import Seed
+from mockserver.synthesis.layers import NoValue
+from mockserver.synthesis.requests import curl_line, example_url
+from mockserver.synthesis.values import make_value
+from mockserver.types import Json, JsonObject
+
+
+class Provocation(NamedTuple):
+    """Ways to get one error; what is None is not possible.
+
+    `prefer` is a request header; `curl` a shell line with it; `account` the value of an account parameter;
+    `queue` a body for `POST /__admin/queue`; `python` a line for a sandbox; `cause` a shell line that does
+    what a client could really do wrong.
+    """
+
+    curl: str | None
+    prefer: str | None
+    account: str | None
+    queue: JsonObject | None
+    python: str | None
+    cause: str | None
+
+
+class ErrorEntry(NamedTuple):
+    """One error, with its exact body. `operation` is None for those that belong to none."""
+
+    operation: str | None
+    status: int
+    reason: str
+    body: Json
+    provoke: Provocation
+
+    def to_json(self) -> JsonObject:
+        """The entry in the shape of `GET /__admin/errors`."""
+        return {
+            "operation": self.operation,
+            "status": self.status,
+            "reason": self.reason,
+            "body": self.body,
+            "provoke": self.provoke._asdict(),
+        }
+
+
+def example_line(contract: Contract, rules: Rules, operation: Operation, origin: str, *headers: str) -> str:
+    """A line for a shell that makes a request which succeeds, with a credential that is let in."""
+    return curl_line(
+        contract,
+        operation,
+        origin,
+        rules.example_arguments(operation),
+        credentials=rules.show_credential(operation, "default"),
+        headers=headers,
+    )
+
+
+class Catalogue:
+    """The errors of one contract, by the rules of its API. `stubs` are those of the fixtures."""
+
+    def __init__(self, contract: Contract, rules: Rules, stubs: tuple[Stub, ...]) -> None:
+        self._contract = contract
+        self._rules = rules
+        self._scripted = {stub.name for stub in stubs}
+
+    def list_errors(self, origin: str, *, operation: str | None = None) -> list[ErrorEntry]:
+        """Every documented error of every operation (or of one), by status, the default reason first; then,
+        unless one operation was asked for, those that belong to none."""
+        entries = [
+            entry
+            for item in self._contract.operations.values()
+            if operation in (None, item.id)
+            for entry in self._list_of(item, origin)
+        ]
+        return entries if operation is not None else [*entries, *self._list_of_none(origin)]
+
+    def _list_of(self, operation: Operation, origin: str) -> Iterator[ErrorEntry]:
+        for status, envelope in _documented_errors(operation):
+            for name, body in self._bodies(status, envelope):
+                yield self._entry(
+                    operation, status, name, body, origin, has_example=name in envelope.examples
+                )
+
+    def _bodies(self, status: int, envelope: Envelope) -> Iterator[tuple[str, Json]]:
+        """The bodies of an error by reason: its examples, else the one that is made."""
+        if envelope.examples:
+            yield from envelope.examples.items()
+            return
+        value: Json = None
+        if envelope.schema is not None:
+            schemas = self._contract.schemas
+            seed = Seed("catalogue", envelope.schema_pointer)
+            try:
+                schema = schemas.at(envelope.schema_pointer)
+                value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
+            except NoValue:
+                pass
+        yield self._rules.default_reason(status), value
+
+    def _entry(
+        self, operation: Operation, status: int, reason: str, body: Json, origin: str, *, has_example: bool
+    ) -> ErrorEntry:
+        rules = self._rules
+        prefer = f"code={status}, example={reason}" if has_example else f"code={status}"
+        is_default = not has_example or reason == rules.default_reason(status)
+        account = rules.find_account(operation, status) if is_default else None
+        outcome: JsonObject = {"status": status} if is_default else {"status": status, "body": body}
+        if is_default:
+            python = f'sandbox.fail_next({status}, operation="{operation.id}")'
+        else:
+            python = f'sandbox.queue("{operation.id}", [{outcome!r}])'
+        provoke = Provocation(
+            curl=example_line(self._contract, rules, operation, origin, f"Prefer: {prefer}"),
+            prefer=prefer,
+            account=account if account in self._scripted else None,
+            queue={"operation": operation.id, "outcomes": [outcome]},
+            python=python,
+            cause=rules.find_cause(operation, reason, origin),
+        )
+        return ErrorEntry(operation.id, status, reason, body, provoke)
+
+    def _list_of_none(self, origin: str) -> Iterator[ErrorEntry]:
+        """The errors that no operation documents: of paths and methods that the contract lacks, and of the
+        guard in front of everything."""
+        for status, reason, cause in _OF_NO_OPERATION:
+            body, _ = self._rules.write_error(Refusal(status, reason), None, lambda envelope: None)
+            try:
+                value, _ = loads(body)
+            except MalformedJson:
+                value = body.decode("utf-8", "replace")
+            line = self._wrong_method(origin) if reason == "method_not_allowed" else None
+            if cause is not None:
+                line = cause.format(origin=origin, prefix=self._contract.prefix)
+            yield ErrorEntry(None, status, reason, value, Provocation(line, None, None, None, None, line))
+
+    def _wrong_method(self, origin: str) -> str | None:
+        """A shell line with a method that the path of an operation does not have."""
+        for operation in self._contract.operations.values():
+            found = self._contract.paths.find(self._contract.prefix + operation.path)
+            for method in ("PATCH", "PUT", "DELETE", "POST") if found else ():
+                if found and method not in found[0].operations:
+                    url = example_url(self._contract, operation, self._rules.example_arguments(operation))
+                    return shlex.join(["curl", "-X", method, f"{origin}{url}"])
+        return None
+
+
+_OF_NO_OPERATION: tuple[tuple[int, str, str | None], ...] = (
+    (404, "no_such_operation", "curl {origin}{prefix}/no-such-path"),
+    (405, "method_not_allowed", None),
+    (400, "bad_request", "curl -H 'Host: elsewhere.example' {origin}{prefix}/"),
+    (403, "forbidden_origin", "curl -X POST -H 'Origin: https://elsewhere.example' {origin}/__admin/reset"),
+    (408, "request_timeout", None),
+    (413, "body_too_large", None),
+    (414, "uri_too_long", None),
+    (431, "headers_too_large", None),
+    (503, "overloaded", None),
+)
+
+
+def _documented_errors(operation: Operation) -> Iterator[tuple[int, Envelope]]:
+    """Each documented error status with its envelope; a range stands for its first status, the default one
+    for 500."""
+    found = [
+        # `4XX` is 400 here, `default` 500.
+        (500 if name == "default" else int(name.replace("X", "0")), name.isdecimal(), envelope)
+        for name, envelope in operation.envelopes.items()
+    ]
+    for status, _, envelope in sorted(found, key=lambda item: (item[0], not item[1])):
+        if status >= 400:
+            yield status, envelope
+
+
+FAULTS: Mapping[Fault, str] = {
+    Fault.EMPTY_RESPONSE: "The connection is closed without a byte.",
+    Fault.CONNECTION_RESET_BY_PEER: "The connection is reset (a real RST).",
+    Fault.MALFORMED_RESPONSE_CHUNK: "A status line and headers, then bytes that are no chunk, then the end.",
+    Fault.RANDOM_DATA_THEN_CLOSE: "Bytes that are no HTTP, then the end.",
+    Fault.TRUNCATED_BODY: "The true Content-Length, half of the body, then the end.",
+    Fault.WRONG_CONTENT_LENGTH: "The whole body, and seven bytes more announced.",
+    Fault.NOT_JSON: "A gateway's HTML page, with 502 unless the stub says otherwise.",
+    Fault.HANG: "No answer at all, until the client gives up.",
+}
+
+
+def list_faults(operation: str) -> list[JsonObject]:
+    """Every fault, what it does, and how to script it, before or after the operation took effect."""
+    return [
+        {
+            "fault": fault.value,
+            "what": what,
+            "provoke": {
+                "queue": {
+                    "operation": operation,
+                    "outcomes": [{"fault": fault.value, "phase": "after_commit"}],
+                },
+                "python": f'sandbox.queue("{operation}", [{{"fault": "{fault.value}"}}])',
+            },
+        }
+        for fault, what in FAULTS.items()
+    ]
