@@ -253,6 +253,10 @@ class Settings:
     host: str = _option("127.0.0.1", "Address to listen on.", _SERVER)
     port: int = _option(4020, "Port to listen on; 0 picks a free one and prints it.", _SERVER, NUMBER,
                         check=_between(0, 65535))  # fmt: skip
+    tls: bool = _option(False, "Serve HTTPS, with a certificate made for this run (extra `tls`).", _SERVER,
+                        FLAG)  # fmt: skip
+    tls_cert: Path | None = _option(None, "Serve HTTPS with this certificate, a PEM file.", _SERVER, PATH)
+    tls_key: Path | None = _option(None, "PEM file with the key of --tls-cert.", _SERVER, PATH)
     workers: int = _option(
         1, "Number of processes that answer; only 1, as the server keeps its state in memory.", _SERVER,
         NUMBER, check=_one_process,
@@ -335,6 +339,9 @@ class Settings:
     def __post_init__(self) -> None:
         found = ((name, option.find_problem(getattr(self, name))) for name, option in OPTIONS.items())
         problems = [Problem(text, pointer=f"/{name}") for name, text in found if text is not None]
+        if (self.tls_cert is None) != (self.tls_key is None):
+            given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
+            problems.append(Problem(f"is missing beside {given}", pointer=f"/{missing}"))
         if problems:
             raise SettingsError(problems)
 

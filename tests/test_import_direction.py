@@ -48,6 +48,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "requests": ("client.transports",),
     "rstr": ("synthesis",),
     "starlette": ("control.door",),
+    "trustme": ("serving.tls",),
     # requests takes its answers from urllib3.
     "urllib3": ("client.transports",),
     "uvicorn": ("serving.connection", "serving.delivery", "serving.uvicorn_server"),

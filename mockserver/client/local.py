@@ -23,6 +23,7 @@ from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
 from mockserver.serving.app import App, create_app
 from mockserver.serving.building import build_engine
+from mockserver.serving.tls import Tls, open_tls
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from mockserver.types import UNSET
@@ -31,9 +32,10 @@ from mockserver.types import UNSET
 class LocalDoor:
     """The control API of an application in this process: nothing is sent, nothing listens."""
 
-    def __init__(self, app: App, listen: Callable[[], object] | None = None) -> None:
-        """`listen` opens the port for whoever asks for the address; without it, there must be one already."""
+    def __init__(self, app: App, tls: Tls | None, listen: Callable[[], object] | None = None) -> None:
+        """`listen` opens the port for who asks for the address; without it, there must be one already."""
         self._app = app
+        self._tls = tls
         self._listen = listen
         self._process = os.getpid()
         self.thread: ServerThread | None = None
@@ -61,7 +63,7 @@ class LocalDoor:
     @property
     def ca_file(self) -> str | None:
         """The file of the authority that signed the certificate."""
-        return None
+        return None if self._tls is None else self._tls.ca_file
 
     def call(self, namespace: str, method: str, target: str, body: bytes, wait_seconds: float) -> Reply:
         """Carry out one control call, in this thread. Raises MockServerError in a process that was forked."""
@@ -138,6 +140,7 @@ class MockServer(Sandbox):
     def __init__(self, **settings: Unpack[ServerOptions]) -> None:
         self.settings = Settings(port=0).with_changes(settings)
         self._app = create_app(build_engine(self.settings))
+        self._tls = open_tls(self.settings)
         # What cannot be used is refused now.
         self._app.engine.store.open()
         self._starting = threading.Lock()
@@ -145,7 +148,7 @@ class MockServer(Sandbox):
         super().__init__(self._local)
 
     def _make_door(self) -> LocalDoor:
-        return LocalDoor(self._app)
+        return LocalDoor(self._app, self._tls)
 
     def __repr__(self) -> str:
         where = "not started" if self._local.thread is None else self._local.thread.origin
@@ -162,7 +165,7 @@ class MockServer(Sandbox):
         with self._starting:
             if self._local.thread is None:
                 _refuse_gevent()
-                self._local.thread = ServerThread(self.settings, app=self._app).start()
+                self._local.thread = ServerThread(self.settings, app=self._app, tls=self._tls).start()
                 self.settings = dataclasses.replace(self.settings, port=self._local.thread.port)
         return self
 
@@ -196,7 +199,7 @@ class ServerOnDemand(MockServer):
     """A MockServer that opens its port when somebody first asks for its address."""
 
     def _make_door(self) -> LocalDoor:
-        return LocalDoor(self._app, self.start)
+        return LocalDoor(self._app, self._tls, self.start)
 
 
 def _refuse_gevent() -> None:

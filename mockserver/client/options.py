@@ -25,6 +25,9 @@ class ServerOptions(NamespaceOptions, total=False):
 
     host: str
     port: int
+    tls: bool
+    tls_cert: str | PathLike[str] | None
+    tls_key: str | PathLike[str] | None
     workers: int
     store: str
     contract: str | PathLike[str]

@@ -179,7 +179,8 @@ class Coordinator:
             except MockServerError as error:
                 return {"error": f"the shared server did not start: {error}"}
             self._servers[key] = server
-        return {"url": server.origin, "admin_token": server.admin_token, "ca_file": None}
+        ca_file = None if server.tls is None else server.tls.ca_file
+        return {"url": server.origin, "admin_token": server.admin_token, "ca_file": ca_file}
 
     def _start(self, settings: JsonObject) -> ServerThread:
         from mockserver.serving.uvicorn_server import ServerThread

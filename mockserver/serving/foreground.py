@@ -16,7 +16,8 @@ from mockserver.serving.app import create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.guard import SPARE_FILES
 from mockserver.serving.logs import CallLog, set_up_logging
-from mockserver.serving.uvicorn_server import bind, run
+from mockserver.serving.tls import open_tls
+from mockserver.serving.uvicorn_server import bind, find_origin, run
 from mockserver.settings import Settings
 from mockserver.version import VERSION
 
@@ -29,10 +30,11 @@ def serve_forever(settings: Settings) -> None:
     set_up_logging(settings.log_level, settings.log_format)
     _allow_files(settings.connection_limit)
     engine = build_engine(settings)
+    tls = open_tls(settings)
     engine.namespaces.open()
     listener = bind(settings.host, settings.port)
-    host, port = listener.getsockname()[:2]
-    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    origin = find_origin(listener, tls)
+    ca_file = None if tls is None else tls.ca_file
     log = None
     if settings.log_level in ("debug", "info"):
         log = CallLog(sys.stdout, is_json=settings.log_format == "json")
@@ -46,7 +48,7 @@ def serve_forever(settings: Settings) -> None:
     gc.set_threshold(50_000, 20, 20)
     try:
         # Whoever reads the welcome may send the first request.
-        run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout))
+        run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout, ca_file=ca_file), tls)
     finally:
         engine.namespaces.close()
         if log is not None:
@@ -67,7 +69,9 @@ def _allow_files(connections: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
 
 
-def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
+def welcome(
+    engine: Engine, origin: str, made_token: str | None, stream: TextIO, *, ca_file: str | None = None
+) -> None:
     """Where it listens, what it answers, and how to try it."""
     contract = engine.contract
     lines = [
@@ -80,6 +84,8 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
         lines.append(
             f"Admin token  {made_token}  (Authorization: Bearer; made now, as the host is not loopback)"
         )
+    if ca_file is not None:
+        lines.append(f"Authority    {ca_file}  (curl --cacert, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS)")
     lines.append("")
     for operation in islice(contract.operations.values(), _SHOWN):
         lines.append(f"# {operation.id}: {operation.summary}")
@@ -90,11 +96,15 @@ def welcome(engine: Engine, origin: str, made_token: str | None, stream: TextIO)
     _print("\n".join(lines), stream)
 
 
-def welcome_machine(engine: Engine, origin: str, made_token: str | None, stream: TextIO) -> None:
+def welcome_machine(
+    engine: Engine, origin: str, made_token: str | None, stream: TextIO, *, ca_file: str | None = None
+) -> None:
     """The same for a program: one JSON line."""
     line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
     if made_token is not None:
         line["adminToken"] = made_token
+    if ca_file is not None:
+        line["caFile"] = ca_file
     _print(dumps(line).decode("ascii"), stream)
 
 

@@ -17,6 +17,7 @@ from mockserver.exceptions import MockFailure, SettingsError
 from mockserver.serving.app import App, OnCall, create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.connection import Connection, expire_all
+from mockserver.serving.tls import Tls, open_tls
 from mockserver.settings import Settings
 
 
@@ -46,7 +47,7 @@ SECONDS_TO_END = 1.0
 class Uvicorn(uvicorn.Server):
     """uvicorn, telling when it accepts connections, and ending what waits before it ends itself."""
 
-    def __init__(self, app: App, on_started: Callable[[], None]) -> None:
+    def __init__(self, app: App, on_started: Callable[[], None], tls: Tls | None = None) -> None:
         config = uvicorn.Config(
             app,
             http=Connection,
@@ -61,6 +62,7 @@ class Uvicorn(uvicorn.Server):
         super().__init__(config)
         self._mock = app
         self._on_started = on_started
+        self._tls = tls
         self._loop: asyncio.AbstractEventLoop | None = None
         self._awake = asyncio.Event()
 
@@ -86,6 +88,8 @@ class Uvicorn(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         with self.capture_signals():
             self.config.load()
+            if self._tls is not None:
+                self.config.ssl = self._tls.context
             self.lifespan = self.config.lifespan_class(self.config)
             await self.startup(sockets)
             await self.main_loop()
@@ -144,21 +148,36 @@ class Uvicorn(uvicorn.Server):
             task.cancel()
 
 
-def run(app: App, listener: socket.socket, on_started: Callable[[], None]) -> None:
+def run(app: App, listener: socket.socket, on_started: Callable[[], None], tls: Tls | None = None) -> None:
     """Serve in this thread until SIGINT, SIGTERM or SIGHUP, then return."""
-    Uvicorn(app, on_started).run(sockets=[listener])
+    Uvicorn(app, on_started, tls).run(sockets=[listener])
+
+
+def find_origin(listener: socket.socket, tls: Tls | None) -> str:
+    """Scheme, host and port of what listens."""
+    host, port = listener.getsockname()[:2]
+    return f"{'http' if tls is None else 'https'}://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 class ServerThread:
     """A server on a real port, in a thread of its own. It serves `app`, or one made from the settings."""
 
-    def __init__(self, settings: Settings, *, app: App | None = None, on_call: OnCall | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        app: App | None = None,
+        on_call: OnCall | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        """`tls` stands for the settings' own, for a server that starts again. Raises InvalidInput."""
+        self.tls = tls or open_tls(settings)
         self.app = app or create_app(build_engine(settings), on_call=on_call)
         self.engine = self.app.engine
         self._listener = bind(settings.host, settings.port)
         self.host, self.port = self._listener.getsockname()[:2]
         self._started = threading.Event()
-        self._server = Uvicorn(self.app, self._started.set)
+        self._server = Uvicorn(self.app, self._started.set, self.tls)
         self._thread = threading.Thread(target=self._run, name="mockserver", daemon=True)
 
     @property
@@ -169,8 +188,7 @@ class ServerThread:
     @property
     def origin(self) -> str:
         """Scheme, host and port."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return find_origin(self._listener, self.tls)
 
     def start(self) -> Self:
         """Start the thread; returns when connections are accepted. Raises SettingsError for a store that
