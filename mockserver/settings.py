@@ -339,9 +339,6 @@ class Settings:
     def __post_init__(self) -> None:
         found = ((name, option.find_problem(getattr(self, name))) for name, option in OPTIONS.items())
         problems = [Problem(text, pointer=f"/{name}") for name, text in found if text is not None]
-        if (self.tls_cert is None) != (self.tls_key is None):
-            given, missing = ("tls_cert", "tls_key") if self.tls_key is None else ("tls_key", "tls_cert")
-            problems.append(Problem(f"is missing beside {given}", pointer=f"/{missing}"))
         if problems:
             raise SettingsError(problems)
 

@@ -37,6 +37,9 @@ def open_tls(settings: Settings) -> Tls | None:
     certificate, key = settings.tls_cert, settings.tls_key
     if certificate is not None and key is not None:
         return Tls(_load(certificate, key))
+    if certificate is not None or key is not None:
+        given, missing = ("tls_cert", "tls_key") if key is None else ("tls_key", "tls_cert")
+        raise SettingsError([Problem(f"is missing beside {given}", f"/{missing}")])
     if not settings.tls:
         return None
     try:
