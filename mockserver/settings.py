@@ -150,14 +150,6 @@ def read_store(text: str) -> tuple[str, str]:
     raise ValueError(f"{shown} is not a store; use memory, sqlite:PATH, redis://HOST or rediss://HOST")
 
 
-def _one_process(value: int) -> None:
-    if value != 1:
-        raise ValueError(
-            f"{value} must be 1: what the server remembers is in the memory of its one process; "
-            "start several servers, each with its own --port, or give each test a namespace of one server"
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option: its name, its default, the sentence that explains it, and the group that it is listed in.
@@ -257,10 +249,8 @@ class Settings:
                         FLAG)  # fmt: skip
     tls_cert: Path | None = _option(None, "Serve HTTPS with this certificate, a PEM file.", _SERVER, PATH)
     tls_key: Path | None = _option(None, "PEM file with the key of --tls-cert.", _SERVER, PATH)
-    workers: int = _option(
-        1, "Number of processes that answer; only 1, as the server keeps its state in memory.", _SERVER,
-        NUMBER, check=_one_process,
-    )  # fmt: skip
+    workers: int = _option(1, "Number of processes that answer; they share the store.", _SERVER, NUMBER,
+                           check=_between(1, 64))  # fmt: skip
     store: str = _option(
         "memory", "Where state is kept: memory, sqlite:PATH, redis://HOST or rediss://HOST.", _SERVER,
         check=read_store, is_secret=True, shown_default="memory",

@@ -52,6 +52,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "tls_cert": (Path("cert.pem"), "cert.pem"),
     "tls_key": (Path("key.pem"), "key.pem"),
     "store": ("sqlite:a.db", "sqlite:a.db"),
+    "workers": (5, "5"),
     "log_level": ("debug", "debug"),
     "log_format": ("json", "json"),
     "variants": ("cycle", "cycle"),
@@ -73,7 +74,7 @@ def test_the_defaults_are_sound_and_each_option_is_explained() -> None:
         assert option.help.endswith("."), name
 
 
-@pytest.mark.parametrize("name", [name for name in OPTIONS if name != "workers"])
+@pytest.mark.parametrize("name", [*OPTIONS])
 def test_each_option_can_be_set_in_each_way(name: str) -> None:
     value, text = OTHER[name]
     assert getattr(Settings(), name) != value
@@ -87,6 +88,8 @@ def test_each_option_can_be_set_in_each_way(name: str) -> None:
     ("name", "value", "words"),
     [
         ("port", -1, "between 0 and 65535"),
+        ("workers", 0, "between 1 and 64"),
+        ("workers", 65, "between 1 and 64"),
         ("port", 65536, "between 0 and 65535"),
         ("port", "80", "whole number"),
         ("port", True, "whole number"),
@@ -121,18 +124,6 @@ def test_a_value_that_an_option_cannot_have_is_refused(name: str, value: Any, wo
     with pytest.raises(SettingsError) as error:
         Settings(**{name: value})
     assert words in problems_of(error)[f"/{name}"]
-
-
-@pytest.mark.parametrize("value", [0, 2, 8])
-def test_there_is_one_process_and_a_wish_for_more_is_told_what_to_do(value: int) -> None:
-    assert Settings(workers=1) == Settings()
-    with pytest.raises(SettingsError) as error:
-        Settings(workers=value)
-    assert problems_of(error) == {
-        "/workers": f"{value} must be 1: what the server remembers is in the memory of its one process; "
-        "start several servers, each with its own --port, or give each test a namespace of one server"
-    }
-    assert read_environment({"MOCKSERVER_WORKERS": str(value)}) == {"workers": value}
 
 
 def test_all_problems_come_at_once() -> None:

@@ -18,7 +18,7 @@ from mockserver.client.sandbox import Sandbox
 from mockserver.client.transports.local import LocalWire
 from mockserver.client.wires import Wire
 from mockserver.control import ControlAnswer, Question
-from mockserver.exceptions import MockServerError
+from mockserver.exceptions import MockServerError, Problem, SettingsError
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
 from mockserver.serving.app import App, create_app
@@ -139,6 +139,9 @@ class MockServer(Sandbox):
 
     def __init__(self, **settings: Unpack[ServerOptions]) -> None:
         self.settings = Settings(port=0).with_changes(settings)
+        if self.settings.workers != 1:
+            text = "must be 1 for a server in this process; `mockserver serve` can have more"
+            raise SettingsError([Problem(f"{self.settings.workers} {text}", "/workers")])
         self._app = create_app(build_engine(self.settings))
         self._tls = open_tls(self.settings)
         # What cannot be used is refused now.

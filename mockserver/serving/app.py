@@ -32,13 +32,13 @@ def create_app(engine: Engine, *, on_call: OnCall | None = None) -> App:
 
 
 class App:
-    """An ASGI 3 application."""
+    """An ASGI 3 application. `on_call` is told of each call once its answer is decided."""
 
     def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
         self.engine = engine
         self.control = Control(engine)
         self.guard = Guard(engine.settings, engine.rules, engine.refusals)
-        self._on_call = on_call
+        self.on_call = on_call
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
 
@@ -134,8 +134,8 @@ class App:
             exchange.defer = self.turns.defer
         if origin is not None:
             exchange.add_headers(self.guard.cors_headers(origin))
-        if self._on_call is not None:
-            self._on_call(exchange.call)
+        if self.on_call is not None:
+            self.on_call(exchange.call)
         return exchange
 
     def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
@@ -145,8 +145,8 @@ class App:
         except StoreUnavailable as error:
             logger.warning("a request that did not arrive whole is not recorded: %s", error)
             return
-        if self._on_call is not None:
-            self._on_call(call)
+        if self.on_call is not None:
+            self.on_call(call)
 
 
 def write_unavailable(error: StoreUnavailable) -> Response:

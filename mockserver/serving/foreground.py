@@ -6,6 +6,7 @@ import contextlib
 import gc
 import os
 import sys
+from collections.abc import Callable
 from itertools import islice
 from typing import TextIO
 
@@ -18,6 +19,7 @@ from mockserver.serving.guard import SPARE_FILES
 from mockserver.serving.logs import CallLog, set_up_logging
 from mockserver.serving.tls import open_tls
 from mockserver.serving.uvicorn_server import bind, find_origin, run
+from mockserver.serving.workers import Workers, share_state
 from mockserver.settings import Settings
 from mockserver.version import VERSION
 
@@ -29,16 +31,21 @@ def serve_forever(settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP, then return. Raises InvalidInput before anything is served."""
     set_up_logging(settings.log_level, settings.log_format)
     _allow_files(settings.connection_limit)
+    if settings.workers == 1:
+        _serve(settings)
+    else:
+        with share_state(settings) as shared:
+            _serve(shared, is_temporary=shared is not settings)
+
+
+def _serve(settings: Settings, *, is_temporary: bool = False) -> None:
     engine = build_engine(settings)
     tls = open_tls(settings)
     engine.namespaces.open()
     listener = bind(settings.host, settings.port)
     origin = find_origin(listener, tls)
     ca_file = None if tls is None else tls.ca_file
-    log = None
-    if settings.log_level in ("debug", "info"):
-        log = CallLog(sys.stdout, is_json=settings.log_format == "json")
-    app = create_app(engine, on_call=log)
+    app = create_app(engine)
     made_token = app.guard.admin_token if settings.admin_token is None else None
     greet = welcome if settings.log_format == "text" else welcome_machine
     # A process of our own: what was loaded stays, and calls leave no cycles behind, so the collector may
@@ -46,13 +53,34 @@ def serve_forever(settings: Settings) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
-    try:
+
+    def work(on_started: Callable[[], None]) -> None:
+        """What the one process does, or each worker."""
+        if settings.log_level in ("debug", "info"):
+            app.on_call = log = CallLog(sys.stdout, is_json=settings.log_format == "json")
+        else:
+            log = None
+        try:
+            engine.namespaces.open()
+            run(app, listener, on_started, tls)
+        finally:
+            engine.namespaces.close()
+            if log is not None:
+                log.close()
+
+    def greet_all() -> None:
         # Whoever reads the welcome may send the first request.
-        run(app, listener, lambda: greet(engine, origin, made_token, sys.stdout, ca_file=ca_file), tls)
+        temporary = settings.store if is_temporary else None
+        greet(engine, origin, made_token, sys.stdout, ca_file=ca_file, temporary=temporary)
+
+    try:
+        if settings.workers == 1:
+            work(greet_all)
+        else:
+            # What was opened to see whether it can be is not for several processes.
+            engine.namespaces.close()
+            Workers(settings.workers, work).run(greet_all)
     finally:
-        engine.namespaces.close()
-        if log is not None:
-            log.close()
         _let_go(sys.stdout)
 
 
@@ -70,9 +98,15 @@ def _allow_files(connections: int) -> None:
 
 
 def welcome(
-    engine: Engine, origin: str, made_token: str | None, stream: TextIO, *, ca_file: str | None = None
+    engine: Engine,
+    origin: str,
+    made_token: str | None,
+    stream: TextIO,
+    *,
+    ca_file: str | None = None,
+    temporary: str | None = None,
 ) -> None:
-    """Where it listens, what it answers, and how to try it."""
+    """Where it listens, what it answers, and how to try it. `temporary` is a store that ends with it."""
     contract = engine.contract
     lines = [
         f"mockserver {VERSION} answers for {contract.title}: {contract.server}",
@@ -86,6 +120,8 @@ def welcome(
         )
     if ca_file is not None:
         lines.append(f"Authority    {ca_file}  (curl --cacert, SSL_CERT_FILE, NODE_EXTRA_CA_CERTS)")
+    if temporary is not None:
+        lines.append(f"State        {temporary}  (shared by the workers, and deleted at the end)")
     lines.append("")
     for operation in islice(contract.operations.values(), _SHOWN):
         lines.append(f"# {operation.id}: {operation.summary}")
@@ -97,7 +133,13 @@ def welcome(
 
 
 def welcome_machine(
-    engine: Engine, origin: str, made_token: str | None, stream: TextIO, *, ca_file: str | None = None
+    engine: Engine,
+    origin: str,
+    made_token: str | None,
+    stream: TextIO,
+    *,
+    ca_file: str | None = None,
+    temporary: str | None = None,
 ) -> None:
     """The same for a program: one JSON line."""
     line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
@@ -105,6 +147,8 @@ def welcome_machine(
         line["adminToken"] = made_token
     if ca_file is not None:
         line["caFile"] = ca_file
+    if temporary is not None:
+        line["temporaryStore"] = temporary
     _print(dumps(line).decode("ascii"), stream)
 
 

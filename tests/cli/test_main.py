@@ -491,18 +491,6 @@ def test_the_help_of_serve_explains_each_option_and_its_variable() -> None:
         assert f"[MOCKSERVER_{name.upper()}]" in text
 
 
-@pytest.mark.parametrize(
-    ("arguments", "environment"), [(["--workers", "2"], {}), ([], {"MOCKSERVER_WORKERS": "2"})]
-)
-def test_more_processes_are_refused_with_what_to_do_instead(
-    arguments: list[str], environment: dict[str, str]
-) -> None:
-    result = run("serve", *arguments, environment=environment)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("mockserver: --workers: 2 must be 1: ")
-    assert "several servers" in result.stderr and "namespace" in result.stderr
-
-
 def test_an_unknown_command_is_refused() -> None:
     result = run("sevre")
     assert result.exit_code == 2

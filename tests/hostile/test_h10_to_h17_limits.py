@@ -465,7 +465,7 @@ def test_h17_a_log_line_stays_one_line_and_holds_no_escape() -> None:
     stream = io.StringIO()
     log = CallLog(stream, is_json=False)
     with target_with() as target:
-        target.server.app._on_call = log
+        target.server.app.on_call = log
         assert target.ask(http(body=body)).status == 422
         assert target.ask(http("GET", "/v1/%1b%5b31m%0d%0aINFO")).status == 404
     log.close()
