@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
 from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
-from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.faults import Delay, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
 from mockserver.messages import BODILESS
 from mockserver.redaction import redact, redact_json
@@ -31,20 +30,21 @@ from mockserver.scripting.bodies import (
     find_content_type,
     parse_json,
 )
+from mockserver.scripting.delays import MAX_DELAY_MILLISECONDS, read_delay, read_dribble
 from mockserver.scripting.judgement import judge
 from mockserver.scripting.matchers import RequestMatcher, read_request_pattern
+from mockserver.scripting.members import Members, show
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import ScenarioStep
 from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
 from mockserver.scripting.templates import Template, TemplateError
+from mockserver.scripting.webhooks import LISTENERS, read_webhooks
 from mockserver.suggestions import suggest
 from mockserver.types import Headers, Json, JsonObject
 
 # WireMock's name of its templates.
 TRANSFORMER = "response-template"
-MAX_DELAY_MILLISECONDS = 300_000
 MAX_TIMES = 1_000_000
-MAX_CHUNKS = 1_000
 
 
 def read_stub(
@@ -86,7 +86,7 @@ def read_stubs(
     reading = Reading(redact)
     if not isinstance(document, dict) or "mappings" not in document:
         return _finish(reading, file, [_read_stub(document, contract, pointer, new_id, reading, files)])
-    mappings = _Members(document, pointer, reading, "a list of stubs", ("mappings", "meta")).values
+    mappings = Members(document, pointer, reading, "a list of stubs", ("mappings", "meta")).values
     items = mappings.get("mappings")
     place = f"{pointer}/mappings"
     if not isinstance(items, list):
@@ -114,7 +114,7 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
     `offContract`, all as in a stub. Raises StubError with every problem.
     """
     reading = Reading(redact)
-    queue = _Members(_copy(document, "", None), "", reading, "a queue", ("operation", "outcomes"))
+    queue = Members(_copy(document, "", None), "", reading, "a queue", ("operation", "outcomes"))
     operation = _read_operation(queue, contract)
     if "operation" not in queue.values:
         queue.refuse("operation", f"is missing; known: {_join(contract.operations)}")
@@ -147,33 +147,12 @@ def read_settings(document: Json) -> Delay | None:
     copied = _copy(document, "", None)
     if isinstance(copied, dict) and isinstance(copied.get("settings"), dict) and len(copied) == 1:
         pointer, copied = "/settings", copied["settings"]
-    part = _Members(copied, pointer, reading, "the settings", _SETTINGS, _NO_SETTINGS)
+    part = Members(copied, pointer, reading, "the settings", _SETTINGS, _NO_SETTINGS)
     # Some clients send it always; as nothing is passed on to another server, both values are kept to.
     part.flag("proxyPassThrough")
-    delay = _read_delay(part, fixed="fixedDelay")
+    delay = read_delay(part, fixed="fixedDelay")
     _finish(reading, None, [])
     return delay
-
-
-def write_settings(delay: Delay | None) -> JsonObject:
-    """The settings that `read_settings` reads as this delay."""
-    if delay is None:
-        return {}
-    if delay.kind == "fixed":
-        return {"fixedDelay": _write_milliseconds(delay.fixed)}
-    if delay.kind == "uniform":
-        members = {"lower": delay.lower, "upper": delay.upper}
-        written = {name: _write_milliseconds(seconds) for name, seconds in members.items()}
-        return {"delayDistribution": {"type": "uniform", **written}}
-    distribution = {"type": "lognormal", "median": _write_milliseconds(delay.median), "sigma": delay.sigma}
-    if delay.maximum * 1000 < MAX_DELAY_MILLISECONDS:
-        distribution["maxValue"] = _write_milliseconds(delay.maximum)
-    return {"delayDistribution": distribution}
-
-
-def _write_milliseconds(seconds: float) -> int | float:
-    milliseconds = round(seconds * 1000, 6)
-    return int(milliseconds) if milliseconds.is_integer() else milliseconds
 
 
 def write_stub(stub: Stub) -> JsonObject:
@@ -210,7 +189,7 @@ def _read_stub(
     reading: Reading,
     files: Files,
 ) -> Stub | None:
-    mapping = _Members(document, pointer, reading, "a stub", _STUB_MEMBERS, _NO_STUB_MEMBERS)
+    mapping = Members(document, pointer, reading, "a stub", _STUB_MEMBERS, _NO_STUB_MEMBERS)
     given_id = _read_id(mapping)
     name = mapping.text("name")
     priority = mapping.whole("priority", 1)
@@ -221,6 +200,7 @@ def _read_stub(
     answer.values.pop("fromConfiguredStub", None)
     response = _read_response(answer, files)
     own = _read_own(mapping, contract)
+    webhooks = read_webhooks(mapping)
     if matcher is None:
         return None
     id = new_id() if given_id is None else given_id
@@ -240,6 +220,7 @@ def _read_stub(
         own.phase,
         own.hold,
         own.off_contract,
+        webhooks,
         {member: shown[member] for member in _STUB_MEMBERS if member in shown and member not in _IGNORED},
     )
     if own.is_sound:
@@ -247,7 +228,7 @@ def _read_stub(
     return stub
 
 
-def _read_id(mapping: _Members) -> str | None:
+def _read_id(mapping: Members) -> str | None:
     texts = {member: mapping.text(member) for member in ("id", "uuid")}
     # An empty one is what some clients write for none.
     given = {member: text for member, text in texts.items() if text}
@@ -259,7 +240,7 @@ def _read_id(mapping: _Members) -> str | None:
     return next(iter(given.values()), None)
 
 
-def _read_scenario(mapping: _Members) -> ScenarioStep | None:
+def _read_scenario(mapping: Members) -> ScenarioStep | None:
     name, required, moves_to = (mapping.text(member, is_filled=True) for member in _SCENARIO_MEMBERS)
     if "scenarioName" not in mapping.values:
         for member in _SCENARIO_MEMBERS:
@@ -268,7 +249,7 @@ def _read_scenario(mapping: _Members) -> ScenarioStep | None:
     return None if name is None else ScenarioStep(name, required, moves_to)
 
 
-def _read_matcher(mapping: _Members) -> RequestMatcher | None:
+def _read_matcher(mapping: Members) -> RequestMatcher | None:
     pattern = mapping.values.get("request", {})
     try:
         return read_request_pattern(pattern, pointer=f"{mapping.pointer}/request", redact=redact)
@@ -289,7 +270,7 @@ class _Own:
     is_sound: bool
 
 
-def _read_own(mapping: _Members, contract: Contract) -> _Own:
+def _read_own(mapping: Members, contract: Contract) -> _Own:
     metadata = mapping.values.get("metadata", {})
     if not isinstance(metadata, dict):
         mapping.refuse("metadata", f"'metadata' must be an object, not {name_kind(metadata)}")
@@ -298,7 +279,7 @@ def _read_own(mapping: _Members, contract: Contract) -> _Own:
     document = metadata.pop("mockserver", None)
     place = f"{mapping.pointer}/metadata/mockserver"
     given = {} if document is None else document
-    part = _Members(given, place, mapping.reading, "metadata.mockserver", _OWN_MEMBERS)
+    part = Members(given, place, mapping.reading, "metadata.mockserver", _OWN_MEMBERS)
     if document is not None:
         metadata["mockserver"] = part.values
     operation = _read_operation(part, contract)
@@ -313,7 +294,7 @@ def _read_own(mapping: _Members, contract: Contract) -> _Own:
     )
 
 
-def _read_operation(part: _Members, contract: Contract) -> str | None:
+def _read_operation(part: Members, contract: Contract) -> str | None:
     name = part.text("operation")
     if name is None or name in contract.operations:
         return name
@@ -330,7 +311,7 @@ def _join(operations: Collection[str]) -> str:
 # Reading the response.
 
 
-def _read_response(part: _Members, files: Files) -> ResponseDefinition:
+def _read_response(part: Members, files: Files) -> ResponseDefinition:
     status = part.whole("status", 200, 599)
     is_template = _read_transformers(part)
     headers = _read_headers(part)
@@ -351,8 +332,8 @@ def _read_response(part: _Members, files: Files) -> ResponseDefinition:
         _read_status_message(part),
         headers,
         body,
-        _read_delay(part),
-        _read_dribble(part),
+        read_delay(part),
+        read_dribble(part),
         None if fault is None else Fault(fault),
         template,
     )
@@ -366,7 +347,7 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
-def _read_transformers(part: _Members) -> bool:
+def _read_transformers(part: Members) -> bool:
     """Whether the answer is a template."""
     names = part.values.get("transformers", [])
     if not isinstance(names, list):
@@ -374,7 +355,7 @@ def _read_transformers(part: _Members) -> bool:
         return False
     for index, name in enumerate(names):
         if name is not None and name != TRANSFORMER:
-            text = f"{_show(name)} is no transformer; the one here is {TRANSFORMER!r}"
+            text = f"{show(name)} is no transformer; the one here is {TRANSFORMER!r}"
             part.reading.refuse(f"{part.pointer}/transformers/{index}", text)
     parameters = part.values.get("transformerParameters", {})
     if not isinstance(parameters, dict):
@@ -384,7 +365,7 @@ def _read_transformers(part: _Members) -> bool:
 
 
 def _read_template(
-    part: _Members, headers: Headers, member: str | None, body: bytes | None, has_content_type: bool
+    part: Members, headers: Headers, member: str | None, body: bytes | None, has_content_type: bool
 ) -> ResponseTemplate | None:
     """What of the answer is a template; None if nothing is."""
     lines: list[tuple[bytes, Template]] = []
@@ -410,7 +391,7 @@ def _read_template(
 Parsed = TypeVar("Parsed")
 
 
-def _parse(part: _Members, place: str, parse: Callable[[], Parsed]) -> Parsed | None:
+def _parse(part: Members, place: str, parse: Callable[[], Parsed]) -> Parsed | None:
     try:
         return parse()
     except TemplateError as error:
@@ -418,14 +399,14 @@ def _parse(part: _Members, place: str, parse: Callable[[], Parsed]) -> Parsed | 
         return None
 
 
-def _read_status_message(part: _Members) -> str | None:
+def _read_status_message(part: Members) -> str | None:
     text = part.text("statusMessage")
     if text is not None and not _FIELD_VALUE.fullmatch(text):
         part.refuse("statusMessage", _WRONG_VALUE)
     return text
 
 
-def _read_headers(part: _Members) -> Headers:
+def _read_headers(part: Members) -> Headers:
     headers = part.values.get("headers", {})
     if not isinstance(headers, dict):
         part.refuse("headers", f"'headers' must be an object of texts, not {name_kind(headers)}")
@@ -459,7 +440,7 @@ def _read_headers(part: _Members) -> Headers:
 _BODIES = ("body", "jsonBody", "base64Body", "bodyFileName")
 
 
-def _read_body(part: _Members, status: int | None, files: Files) -> tuple[str | None, bytes | None]:
+def _read_body(part: Members, status: int | None, files: Files) -> tuple[str | None, bytes | None]:
     """The one member that says what the body is, and its bytes; None where there is none.
 
     A JSON null is the `body` "null". A file whose name is a template has no bytes yet.
@@ -480,7 +461,7 @@ def _read_body(part: _Members, status: int | None, files: Files) -> tuple[str | 
     return member, body
 
 
-def _encode_body(part: _Members, member: str, files: Files) -> bytes | None:
+def _encode_body(part: Members, member: str, files: Files) -> bytes | None:
     value = part.values[member]
     if member == "jsonBody":
         return dumps(value)
@@ -500,58 +481,6 @@ def _encode_body(part: _Members, member: str, files: Files) -> bytes | None:
         return None
 
 
-def _read_delay(part: _Members, *, fixed: str = "fixedDelayMilliseconds") -> Delay | None:
-    milliseconds = part.whole(fixed, 0, MAX_DELAY_MILLISECONDS)
-    if "delayDistribution" not in part.values:
-        return None if milliseconds is None else Delay("fixed", fixed=milliseconds / 1000)
-    if fixed in part.values:
-        # WireMock waits for the sum of both, which hardly anybody means.
-        text = f"'delayDistribution' and {fixed!r} cannot be given together"
-        part.reading.refuse(part.pointer, text)
-    return _read_distribution(part)
-
-
-def _read_distribution(part: _Members) -> Delay | None:
-    document = part.values["delayDistribution"]
-    kind = document.get("type") if isinstance(document, dict) else None
-    limits = _DISTRIBUTIONS.get(kind, {}) if isinstance(kind, str) else {}
-    if isinstance(document, dict) and not limits:
-        kinds = ", ".join(map(repr, _DISTRIBUTIONS))
-        text = f"'type' must be one of {kinds}, not {_show(kind)}"
-        part.reading.refuse(f"{part.pointer}/delayDistribution/type", text)
-        return None
-    distribution = part.part("delayDistribution", "a delay distribution", ("type", *limits))
-    distribution.require(*(limits.keys() - {"maxValue"}))
-    numbers = {name: distribution.number(name, 0, high) for name, high in limits.items()}
-
-    def seconds(name: str, default: int = 0) -> float:
-        milliseconds = numbers[name]
-        return (default if milliseconds is None else milliseconds) / 1000
-
-    match kind:
-        case "fixed":
-            return Delay("fixed", fixed=seconds("milliseconds"))
-        case "uniform":
-            if None not in numbers.values() and seconds("upper") < seconds("lower"):
-                distribution.refuse("upper", f"must be at least 'lower', which is {numbers['lower']:g}")
-            return Delay("uniform", lower=seconds("lower"), upper=seconds("upper"))
-        case "lognormal":
-            maximum = seconds("maxValue", MAX_DELAY_MILLISECONDS)
-            sigma = numbers["sigma"] or 0.0
-            return Delay("lognormal", median=seconds("median"), sigma=sigma, maximum=maximum)
-    return None
-
-
-def _read_dribble(part: _Members) -> Dribble | None:
-    if "chunkedDribbleDelay" not in part.values:
-        return None
-    dribble = part.part("chunkedDribbleDelay", "a dribble", ("numberOfChunks", "totalDuration"))
-    dribble.require("numberOfChunks", "totalDuration")
-    chunks = dribble.whole("numberOfChunks", 1, MAX_CHUNKS)
-    milliseconds = dribble.whole("totalDuration", 0, MAX_DELAY_MILLISECONDS)
-    return None if chunks is None or milliseconds is None else Dribble(chunks, milliseconds / 1000)
-
-
 # Queues.
 
 
@@ -559,7 +488,7 @@ def _write_outcome(outcome: Json, operation: str | None, pointer: str, reading: 
     """The stub mapping that an outcome stands for. Its values are judged when that is read."""
     if isinstance(outcome, int) and not isinstance(outcome, bool):
         outcome = {"status": outcome}
-    part = _Members(outcome, pointer, reading, "an outcome", _OUTCOME_MEMBERS)
+    part = Members(outcome, pointer, reading, "an outcome", _OUTCOME_MEMBERS)
     values = part.values
     response: JsonObject = {
         member: values[member] for member in ("status", "headers", "fault") if member in values
@@ -587,106 +516,6 @@ def _find_in_outcome(pointer: str) -> str:
     )
 
 
-class _Members:
-    """One object of a document, read member by member; `values` are those that are known and not null.
-
-    `refused` says of members that are known elsewhere why they are none here. An empty list or object of
-    theirs asks for nothing and is let through: some clients write it always.
-    """
-
-    __slots__ = ("pointer", "reading", "values")
-
-    def __init__(
-        self,
-        document: Json,
-        pointer: str,
-        reading: Reading,
-        what: str,
-        known: Collection[str],
-        refused: Mapping[str, str] | None = None,
-    ) -> None:
-        self.pointer = pointer
-        self.reading = reading
-        self.values: JsonObject = {}
-        if not isinstance(document, dict):
-            reading.refuse(pointer, f"{what} must be an object, not {name_kind(document)}")
-            return
-        reasons = refused or {}
-        for name, value in document.items():
-            if value is None or (name in reasons and value in ([], {})):
-                continue
-            if name in known:
-                self.values[name] = value
-            elif name in reasons:
-                self.refuse(name, f"{name!r} {reasons[name]}")
-            else:
-                reading.refuse_unknown(f"{pointer}/{escape_pointer(name)}", name, known, f"member of {what}")
-
-    def refuse(self, name: str, message: str) -> None:
-        self.reading.refuse(f"{self.pointer}/{escape_pointer(name)}", message)
-
-    def part(
-        self, name: str, what: str, known: Collection[str], refused: Mapping[str, str] | None = None
-    ) -> _Members:
-        """The object `name`, empty if it is not there. Its nulls are gone from here, too."""
-        part = _Members(
-            self.values.get(name, {}), f"{self.pointer}/{name}", self.reading, what, known, refused
-        )
-        if name in self.values:
-            self.values[name] = part.values
-        return part
-
-    def text(self, name: str, *, is_filled: bool = False) -> str | None:
-        if name not in self.values:
-            return None
-        text = self.reading.text(self.values, name, self.pointer)
-        if text == "" and is_filled:
-            self.refuse(name, f"{name!r} must not be empty")
-        return text
-
-    def choice(self, name: str, known: Collection[str], what: str) -> str | None:
-        text = self.text(name)
-        if text is None or text in known:
-            return text
-        self.reading.refuse_unknown(f"{self.pointer}/{name}", text, known, what)
-        return None
-
-    def flag(self, name: str) -> bool:
-        return self.reading.flag(self.values, name, self.pointer)
-
-    def whole(self, name: str, low: int, high: int | None = None) -> int | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if type(value) is int and low <= value and (high is None or value <= high):
-            return value
-        limits = f"of at least {low}" if high is None else f"from {low} to {high}"
-        self.refuse(name, f"must be a whole number {limits}, not {_show(value)}")
-        return None
-
-    def number(self, name: str, low: int, high: int, what: str = "a number") -> float | None:
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            return float(value)
-        self.refuse(name, f"must be {what} from {low} to {high}, not {_show(value)}")
-        return None
-
-    def require(self, *names: str) -> None:
-        for name in sorted(names):
-            if name not in self.values:
-                self.refuse(name, f"{name!r} is missing")
-
-
-def _show(value: Json) -> str:
-    """What was given, for an error message."""
-    if isinstance(value, str):
-        return repr(redact(value)[:80])
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return str(value)[:80] if is_number else name_kind(value)
-
-
 _ID = re.compile(r"[\x20-\x7e]{1,100}")
 # RFC 9110, sections 5.6.2 and 5.5; a reason phrase is written like a value (RFC 9112, section 4).
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -707,17 +536,10 @@ _FRAMING = frozenset(
 )
 # The length of a 205 is 0 (RFC 9110, section 15.3.6).
 _EMPTY = (*BODILESS, 205)
-# The members of each distribution with their greatest value, milliseconds but for sigma: beyond that one a
-# draw is nothing or the maximum, hardly ever between.
-_DISTRIBUTIONS = {
-    "fixed": {"milliseconds": MAX_DELAY_MILLISECONDS},
-    "uniform": {"lower": MAX_DELAY_MILLISECONDS, "upper": MAX_DELAY_MILLISECONDS},
-    "lognormal": {"median": MAX_DELAY_MILLISECONDS, "sigma": 10, "maxValue": MAX_DELAY_MILLISECONDS},
-}
 _SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState")
 _STUB_MEMBERS = (
     "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent",
-    "insertionIndex", "metadata",
+    "insertionIndex", *LISTENERS, "metadata",
 )  # fmt: skip
 # WireMock writes them into its own files: every stub of a file stays here, in the order of the file.
 _IGNORED = ("persistent", "insertionIndex")
@@ -732,12 +554,9 @@ _RESPONSE_MEMBERS = (
 _OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
 _SETTINGS = ("fixedDelay", "delayDistribution", "proxyPassThrough")
 _NO_SETTINGS = {"extended": "is not offered: there are no extensions"}
-_NO_CALLS = "is not offered: nothing is called after an answer"
 _NO_PROXY = "is not offered: nothing is passed on to another server"
 _NO_STUB_MEMBERS = {
     **dict.fromkeys(_OWN_MEMBERS, "belongs into 'metadata', there into 'mockserver'"),
-    "postServeActions": _NO_CALLS,
-    "serveEventListeners": _NO_CALLS,
 }
 _NO_RESPONSE_MEMBERS = {
     "proxyBaseUrl": _NO_PROXY,

@@ -14,6 +14,7 @@ from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
 from mockserver.scripting.stub_index import BucketKey, StubIndex
 from mockserver.scripting.subjects import Subject
+from mockserver.scripting.webhooks import WebhookDefinition
 from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
 DEFAULT_PRIORITY = 5
@@ -54,6 +55,7 @@ class Stub:
     phase: Phase
     hold: bool
     off_contract: bool
+    webhooks: tuple[WebhookDefinition, ...]
     document: JsonObject = field(compare=False, repr=False)
 
 
