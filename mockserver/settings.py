@@ -296,6 +296,9 @@ class Settings:
     allowed_host: tuple[str, ...] = _option(
         (), "Further Host that requests may name; * allows any.", _BROWSERS, TEXTS
     )
+    webhook_host: tuple[str, ...] = _option(
+        (), "Host that webhooks of stubs may be sent to, beside loopback.", _BROWSERS, TEXTS
+    )
     cors_origin: tuple[str, ...] = _option(
         (), "Origin whose pages may call the API, and the control API, from a browser; * any, the API only.",
         _BROWSERS, TEXTS,

@@ -40,6 +40,7 @@ class ServerOptions(NamespaceOptions, total=False):
     admin_token: str | None
     journal_limit: int
     allowed_host: Sequence[str]
+    webhook_host: Sequence[str]
     cors_origin: Sequence[str]
     body_limit: int
     json_depth: int

@@ -5,7 +5,7 @@ Synchronous; HTTP (`door`) and in-process doors share it.
 
 from __future__ import annotations
 
-from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs, variants
+from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs, variants, webhooks
 from mockserver.control.routing import ControlAnswer, Listing, Question, Route, Router, Stream
 from mockserver.engine.engine import Engine
 
@@ -18,6 +18,7 @@ ROUTES: tuple[Route, ...] = (
     *server.ROUTES,
     *stubs.ROUTES,
     *variants.ROUTES,
+    *webhooks.ROUTES,
 )
 
 

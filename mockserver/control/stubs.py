@@ -12,12 +12,12 @@ from typing import NamedTuple
 from mockserver.control.routing import ControlAnswer, ControlCall, Route, refuse
 from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
 from mockserver.json_codec import escape_pointer
+from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import (
     read_queue,
     read_settings,
     read_stub,
     read_stubs,
-    write_settings,
     write_stub,
 )
 from mockserver.scripting.operators import read_content_pattern

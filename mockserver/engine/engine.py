@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from mockserver.engine.deciders import decide, list_deciders
 from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.rules import Rules
+from mockserver.engine.scripted import write_webhooks
 from mockserver.engine.situation import CARRY_OUT, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.exceptions import StoreUnavailable, Superseded
@@ -26,6 +27,7 @@ from mockserver.request.head import Head, HeadReader
 from mockserver.request.inspection import Inspection, Inspector
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.stubs import Stub
+from mockserver.scripting.webhooks import Webhook
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
@@ -41,6 +43,9 @@ from mockserver.variants import VariantBook
 logger = logging.getLogger("mockserver")
 
 
+SendWebhooks = Callable[[Sequence[Webhook]], None]
+
+
 class Exchange:
     """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish`.
 
@@ -48,16 +53,33 @@ class Exchange:
     None for all others.
     """
 
-    __slots__ = ("_is_finished", "_is_presumed", "_key", "call", "defer", "namespace", "response", "waiting")
+    __slots__ = (
+        "_is_finished",
+        "_is_presumed",
+        "_key",
+        "_send",
+        "call",
+        "defer",
+        "namespace",
+        "response",
+        "waiting",
+    )
 
     def __init__(
-        self, call: Call, response: Response, namespace: Namespace, waiting: Waiting | None, key: bytes | None
+        self,
+        call: Call,
+        response: Response,
+        namespace: Namespace,
+        waiting: Waiting | None,
+        key: bytes | None,
+        send: SendWebhooks,
     ) -> None:
         self.call = call
         self.response = response
         self.namespace = namespace
         self.waiting = waiting
         self._key = key
+        self._send = send
         self._is_finished = False
         # It was recorded as answered, which only a client that has left makes untrue.
         self._is_presumed = call.state != "in_flight"
@@ -76,6 +98,8 @@ class Exchange:
         if self._is_finished:
             return
         self._is_finished = True
+        if self.call.webhooks:
+            self._send(self.call.webhooks)
         if self._is_presumed and state == "answered":
             return
         if self.defer is None:
@@ -150,6 +174,8 @@ class Engine:
         self._deciders = list_deciders(rules)
         self.variants = VariantBook(contract)
         self.facets = facets
+        # Who delivers answers over a network says how these are sent; nobody does without one.
+        self.send_webhooks: SendWebhooks = lambda webhooks: None
 
     def _forget(self) -> None:
         """Forget what requests told: with them came the credentials of a namespace that is no more."""
@@ -158,7 +184,7 @@ class Engine:
 
     def _read_stub(self, document: JsonObject) -> Stub:
         """A stub as it was kept, with the id that it had."""
-        return read_stub(document, self.contract, new_id=str)
+        return read_stub(document, self.contract, new_id=str, files=self.fixtures.files)
 
     def _reveal(self, operation: str, namespace: Namespace, place: bytes) -> bytes | None:
         """The secret that an operation issued in a namespace, derived again; None where it cannot be."""
@@ -215,6 +241,7 @@ class Engine:
             reason = "mock_failure"
             decision: Decision | None = None
             outcome: Outcome | None = None
+            webhooks: tuple[Webhook, ...] = ()
             try:
                 decision = decide(situation, self._deciders)
                 if decision.stub is not None:
@@ -230,6 +257,8 @@ class Engine:
                 told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
                 response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
                 reason = told
+                if decision.stub is not None and decision.stub.webhooks:
+                    webhooks = write_webhooks(situation, decision.stub, call_id)
             except Exception as error:
                 # The mock's own fault: it must never look like an answer of the API.
                 logger.error(
@@ -262,6 +291,7 @@ class Engine:
                 None if outcome is None else outcome.secret,
                 _is_plain(inspection, decision, outcome, response),
             )
+            call.webhooks = webhooks
             waiting = None
             if delivery is not PROMPT and not delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
@@ -274,7 +304,8 @@ class Engine:
             namespace.retries.note_call(call)
             namespace.journal.record(call)
         _warn(head, call)
-        return Exchange(call, response, namespace, waiting, key)
+        namespace.webhooks.extend(call.webhooks)
+        return Exchange(call, response, namespace, waiting, key, self.send_webhooks)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided.

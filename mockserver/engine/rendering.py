@@ -3,10 +3,8 @@ proved when the contract is loaded, where it can be, and else it is checked for 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from statistics import NormalDist
 
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.contract.inclusion import includes
@@ -26,9 +24,10 @@ from mockserver.engine.situation import (
     Situation,
 )
 from mockserver.exceptions import MockFailure
-from mockserver.faults import Delay, Fault
+from mockserver.faults import Fault
 from mockserver.json_codec import loads
 from mockserver.messages import PROMPT, Delivery, Response
+from mockserver.scripting.delays import draw_delay
 from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
 from mockserver.state.resources import StoredAnswer
@@ -252,18 +251,6 @@ def _variant_fields(decision: Decision) -> Headers:
     if not applied:
         return fields
     return (*fields, (b"preference-applied", ", ".join(applied).encode("ascii")))
-
-
-def draw_delay(delay: Delay, seed: Seed) -> float:
-    """Seconds to wait, drawn from the distribution by the seed alone."""
-    if delay.kind == "fixed":
-        return delay.fixed
-    point = seed.fraction()
-    if delay.kind == "uniform":
-        return delay.lower + (delay.upper - delay.lower) * point
-    # The inverse of the distribution function at a point inside (0, 1).
-    normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
-    return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))
 
 
 def _merge(headers: Headers, over: Headers) -> Headers:

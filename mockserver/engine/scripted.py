@@ -20,10 +20,12 @@ from mockserver.engine.situation import (
     Situation,
 )
 from mockserver.faults import Fault, Phase
+from mockserver.scripting.delays import draw_delay
 from mockserver.scripting.judgement import find_body_breaches
 from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import ResponseDefinition, Stub
 from mockserver.scripting.templates import Context
+from mockserver.scripting.webhooks import Webhook, make_webhook
 from mockserver.state.resources import StoredAnswer
 
 
@@ -70,6 +72,18 @@ def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:
 
 # So many are told.
 _MAX_BREACHES = 5
+
+
+def write_webhooks(situation: Situation, stub: Stub, call_id: str) -> tuple[Webhook, ...]:
+    """What a stub sends after a call."""
+    webhooks = []
+    for index, definition in enumerate(stub.webhooks):
+        seed = situation.namespace.seed.at("webhook", call_id, str(index))
+        parameters = stub.response.template.parameters if stub.response.template else {}
+        context = Context(situation.shown_subject(), situation.now_millis, seed, dict(parameters))
+        seconds = 0.0 if definition.delay is None else draw_delay(definition.delay, seed.at("delay"))
+        webhooks.append(make_webhook(definition, context, call=call_id, stub=stub.id, delay_seconds=seconds))
+    return tuple(webhooks)
 
 
 def _scripted(situation: Situation, stub: Stub, response: ResponseDefinition) -> Decision:

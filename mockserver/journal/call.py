@@ -15,6 +15,7 @@ from mockserver.redaction import redact_bytes, redact_json
 from mockserver.request.head import ShownHead
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
+from mockserver.scripting.webhooks import Webhook
 from mockserver.security.credential import Credential
 from mockserver.types import Headers, Json, JsonObject
 
@@ -71,14 +72,14 @@ class Call:
     `stub` answered it. `clock_millis` is the time of the namespace; `tenant` whose data the call saw;
     `effect` what was carried out (`created`, `deleted` …), whatever was answered, None where nothing was;
     `facets` what the call touched of its operation; `variant` the name of the answer's; `retry` is noted by
-    `audits`.
+    `audits`; `webhooks` what was sent after it.
     """
 
     __slots__ = (
         "body", "body_truncated", "client", "clock_millis", "duration_millis", "effect", "era", "facets",
         "head", "id", "namespace", "number", "reason", "received_millis", "response_body",
         "response_headers", "response_truncated", "retry", "size", "started", "state", "status", "stub",
-        "tenant", "variant", "violations", "warnings",
+        "tenant", "variant", "violations", "warnings", "webhooks",
     )  # fmt: skip
 
     def __init__(
@@ -123,6 +124,7 @@ class Call:
         self.effect = effect
         self.facets = facets
         self.retry: Retry | None = None
+        self.webhooks: tuple[Webhook, ...] = ()
         self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
@@ -241,6 +243,7 @@ class Call:
             "durationMs": None if self.duration_millis is None else round(self.duration_millis, 3),
             **({"retry": self.retry.to_json()} if self.retry else {}),
             **({"variant": self.variant} if self.variant else {}),
+            **({"webhooks": [webhook.to_json() for webhook in self.webhooks]} if self.webhooks else {}),
         }
 
 

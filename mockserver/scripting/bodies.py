@@ -57,7 +57,7 @@ class Files:
 NO_FILES = Files(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ResponseTemplate:
     """What of an answer is written anew for each request. What is None, or no template, is not."""
 

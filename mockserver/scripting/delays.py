@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 from mockserver.faults import Delay, Dribble
 from mockserver.scripting.members import Members, show
+from mockserver.seeds import Seed
 from mockserver.types import JsonObject
 
 MAX_DELAY_MILLISECONDS = 300_000
@@ -91,3 +95,15 @@ def write_settings(delay: Delay | None) -> JsonObject:
 def _write_milliseconds(seconds: float) -> int | float:
     milliseconds = round(seconds * 1000, 6)
     return int(milliseconds) if milliseconds.is_integer() else milliseconds
+
+
+def draw_delay(delay: Delay, seed: Seed) -> float:
+    """Seconds to wait, drawn from the distribution by the seed alone."""
+    if delay.kind == "fixed":
+        return delay.fixed
+    point = seed.fraction()
+    if delay.kind == "uniform":
+        return delay.lower + (delay.upper - delay.lower) * point
+    # The inverse of the distribution function at a point inside (0, 1).
+    normal = NormalDist(math.log(max(delay.median, 1e-9)), max(delay.sigma, 1e-9))
+    return min(delay.maximum, math.exp(normal.inv_cdf(min(max(point, 1e-12), 1 - 1e-12))))

@@ -328,6 +328,9 @@ class _Parser:
             return _Path(("this", *steps[1:]), up)
         if not steps:
             return _Path(("this",), up)
+        if steps[0] == "originalRequest":
+            # As webhooks call it.
+            steps[0] = "request"
         if steps[0] == "request" and not up:
             if len(steps) == 1 or steps[1] not in _REQUEST:
                 given = ".".join(steps[:2])

@@ -157,8 +157,8 @@ State = Literal["pending", "delivered", "failed", "refused", "cancelled"]
 class Webhook:
     """One request that is sent, or was: a record of plain values. Only what follows `delay_seconds` changes.
 
-    `delivered` says that an answer came, whatever its `status`; `failed` that none did, `refused` that nothing
-    was sent, both with `error`; `cancelled` that a reset or the end of the server came first.
+    `delivered` says that an answer came, whatever its `status`; `failed` that none did, `refused` that
+    nothing was sent, both with `error`; `cancelled` that a reset or the end of the server came first.
     """
 
     id: str
@@ -214,9 +214,8 @@ def make_webhook(
     try:
         url = definition.url.render(writer)
         headers = _render_headers(definition.headers, writer)
-        body = (
-            definition.body if isinstance(definition.body, bytes) else definition.body.render(writer).encode()
-        )
+        given = definition.body
+        body = given if isinstance(given, bytes) else given.render(writer).encode("utf-8", "replace")
         error = find_problem(url)
     except OutputTooLong:
         error = "its template writes more than a request may hold"

@@ -18,6 +18,7 @@ from mockserver.messages import Response
 from mockserver.request.head import Head
 from mockserver.serving.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.serving.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
+from mockserver.serving.webhooks import WebhookSender
 from mockserver.stores.turns import Turns
 from mockserver.types import Headers
 
@@ -39,6 +40,8 @@ class App:
         self.control = Control(engine)
         self.guard = Guard(engine.settings, engine.rules, engine.refusals)
         self.on_call = on_call
+        self._webhooks = WebhookSender(engine.settings.webhook_host)
+        engine.send_webhooks = self._webhooks.send
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
 
@@ -46,6 +49,7 @@ class App:
         """Let go every answer that is held or delayed, end every stream, answer every question now."""
         for namespace in self.engine.namespaces.loaded:
             namespace.end_waits()
+        self._webhooks.stop()
         self._door.end_waits()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

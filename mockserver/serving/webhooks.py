@@ -1,4 +1,4 @@
-"""Sends webhooks: one after the other, when their time has come, to loopback and to the hosts that are allowed."""
+"""Sends webhooks: one after the other, each when it is due, to loopback and to the hosts that are allowed."""
 
 from __future__ import annotations
 

@@ -323,5 +323,6 @@ def _read_used_stub(text: str) -> Stub:
         Phase(phase),
         False,
         False,
+        (),
         document,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from mockserver.faults import Delay
 from mockserver.journal.audits import RetryWatch
 from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
 from mockserver.scripting.stubs import StubBook
+from mockserver.scripting.webhooks import Webhook
 from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
 from mockserver.state.fixtures import Fixtures
@@ -21,6 +22,9 @@ from mockserver.state.resources import Resources
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import make_plain_table
+
+# So many deliveries are remembered.
+MAX_WEBHOOKS = 1_000
 
 
 class VariantChoice(NamedTuple):
@@ -84,6 +88,8 @@ class Namespace:
         self.resources = Resources(self._make_table)
         self._add_given()
         self.waiting: set[Waiting] = set()
+        # Of this process; the newest of them.
+        self.webhooks: deque[Webhook] = deque(maxlen=MAX_WEBHOOKS)
         self.global_delay: Delay | None = None
         self._stub_number = 0
         self.variant: VariantChoice | None = None
@@ -168,6 +174,7 @@ class Namespace:
         self.variant = None
         self._apply(self._initial)
         self.end_waits()
+        self.webhooks.clear()
         self._on_reset()
 
     def forget_calls(self) -> None:
@@ -201,7 +208,9 @@ class Namespace:
         return len(held)
 
     def end_waits(self) -> None:
-        """Let go every answer that is held or delayed."""
+        """Let go every answer that is held or delayed, and send no webhook that is not sent yet."""
+        for webhook in tuple(self.webhooks):
+            webhook.cancel()
         for waiting in tuple(self.waiting):
             waiting.end()
 

@@ -19,7 +19,8 @@ from mockserver.clocks import Clock
 from mockserver.exceptions import InvalidInput, StoreUnavailable, UnknownItem
 from mockserver.journal.call import Call, State
 from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
-from mockserver.scripting.documents import read_settings, write_settings
+from mockserver.scripting.delays import write_settings
+from mockserver.scripting.documents import read_settings
 from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, Settings
 from mockserver.state import codecs
 from mockserver.state.codecs import CallCodec, ReadStub

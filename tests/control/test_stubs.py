@@ -19,11 +19,10 @@ from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
 from mockserver.scripting import stubs
 from mockserver.scripting.bodies import MAX_BODY_BYTES
+from mockserver.scripting.delays import MAX_DELAY_MILLISECONDS, write_settings
 from mockserver.scripting.documents import (
-    MAX_DELAY_MILLISECONDS,
     read_settings,
     read_stub,
-    write_settings,
 )
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings

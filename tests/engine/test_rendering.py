@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.engine.engine import Engine
-from mockserver.engine.rendering import draw_delay
 from mockserver.engine.situation import Outcome
 from mockserver.faults import Delay
 from mockserver.messages import build_request
+from mockserver.scripting.delays import draw_delay
 from mockserver.seeds import Seed
 from mockserver.serving.building import assemble, build_engine
 from mockserver.settings import Settings
