@@ -38,6 +38,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "jwks": (Path("keys.json"), "keys.json"),
     "jwt_audience": ("me", "me"),
     "allowed_host": (("a", "b"), "a, b"),
+    "webhook_host": (("a", "b"), "a, b"),
     "cors_origin": (("https://a",), "https://a"),
     "body_limit": (5, "5"),
     "header_limit": (5, "5"),

@@ -219,7 +219,6 @@ def test_every_problem_of_a_stub_is_found_at_once() -> None:
         ({"response": []}, "a response must be an object, not an array"),
         ({"response": {"stauts": 1}}, "'stauts' is no member of a response; did you mean 'status'?"),
         ({"response": {"proxyBaseUrl": "http://x"}}, "not offered: nothing is passed on"),
-        ({"serveEventListeners": [{}]}, "not offered: nothing is called"),
         (["stub"], "a stub must be an object, not an array"),
     ],
     ids=json.dumps,
