@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Protocol
 
 from mockserver.redaction import holds_hidden
 from mockserver.scripting.content_patterns import ContentPattern, ValuesPattern
-from mockserver.scripting.differences import Difference, Doubt
+from mockserver.scripting.differences import Difference, Doubt, judge
 from mockserver.scripting.subjects import Subject
+from mockserver.types import JsonObject
 
 # WireMock's weights (RequestPattern.java). All headers together count 1.0, and so does each other group.
 URL_WEIGHT = 10.0
@@ -101,6 +103,39 @@ class ValuesPart:
             return (Difference(self.place, self.pointer, "anything", None, None, Doubt.CUT),)
         values = self.find(subject).get(self.shown_name if view.is_kept else self.name, ())
         return self.pattern.differences(values, view, self.place, self.pointer)
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartPart:
+    """What is expected of one part of a multipart body, or with `is_for_all` of each of them."""
+
+    document: JsonObject
+    parts: tuple[Part, ...]
+    is_for_all: bool
+    weight: float
+
+    size: ClassVar = 1
+
+    def differences(self, subject: Subject) -> Iterable[Difference]:
+        found = subject.parts
+        verdict = self._judge(found)
+        if subject.view.is_kept and subject.is_cut:
+            doubt: Doubt | None = Doubt.CUT
+        elif verdict is True:
+            return ()
+        else:
+            doubt = verdict.doubt if isinstance(verdict, Difference) else None
+        return (Difference("body", "", "multipartPatterns", self.document, f"{len(found)} parts", doubt),)
+
+    def _judge(self, found: Sequence[Subject]) -> bool | Difference:
+        verdicts = [
+            judge(chain.from_iterable(part.differences(item) for part in self.parts)) for item in found
+        ]
+        decisive = not self.is_for_all
+        if decisive in verdicts or not found:
+            return decisive and bool(found)
+        doubtful = next((item for item in verdicts if isinstance(item, Difference)), None)
+        return (not decisive) if doubtful is None else doubtful
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,15 @@ from mockserver.regexes import compile_regex
 from mockserver.scripting.content_patterns import AnyValue, EqualPattern, ValuesPattern
 from mockserver.scripting.operators import read_content_pattern, read_values_pattern
 from mockserver.scripting.reading import Reading, name_kind
-from mockserver.scripting.request_parts import BodyPart, FindValues, MethodPart, Part, UrlPart, ValuesPart
+from mockserver.scripting.request_parts import (
+    BodyPart,
+    FindValues,
+    MethodPart,
+    MultipartPart,
+    Part,
+    UrlPart,
+    ValuesPart,
+)
 from mockserver.scripting.subjects import Subject, normal_path
 from mockserver.types import Json, JsonObject
 
@@ -43,6 +51,7 @@ def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> Reques
     groups = {member: _read_values(document, member, pointer, reading, url) for member in _GROUPS}
     credentials = _read_credentials(document, pointer, reading)
     body = _read_body(document, pointer, reading)
+    multipart = _read_multipart(document, pointer, reading)
     if reading.problems:
         return None
     parts: tuple[Part, ...] = (
@@ -51,9 +60,10 @@ def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> Reques
         *(part for group in groups.values() for part in group),
         *([credentials.part] if credentials else []),
         *body,
+        *multipart,
     )
     return RequestPattern(
-        _show(document, url, groups, credentials, body),
+        _show(document, url, groups, credentials, body, multipart),
         parts,
         methods,
         url.literal_path if url else None,
@@ -302,12 +312,65 @@ def _read_body(document: JsonObject, pointer: str, reading: Reading) -> list[Bod
     return [BodyPart(pattern, 1.0 / len(read)) for pattern in read if pattern is not None]
 
 
+def _read_multipart(document: JsonObject, pointer: str, reading: Reading) -> list[MultipartPart]:
+    patterns = document.get("multipartPatterns", [])
+    place = f"{pointer}/multipartPatterns"
+    if not isinstance(patterns, list):
+        kind = name_kind(patterns)
+        reading.refuse(place, f"'multipartPatterns' must be an array of patterns, not {kind}")
+        return []
+    given = [(index, item) for index, item in enumerate(patterns) if item is not None]
+    read = [_read_part(item, f"{place}/{index}", reading) for index, item in given]
+    return [
+        MultipartPart(shown, parts, is_for_all, 1.0 / len(given))
+        for shown, parts, is_for_all in (item for item in read if item is not None)
+    ]
+
+
+_PART_MEMBERS = ("name", "matchingType", "headers", "bodyPatterns")
+
+
+def _read_part(
+    item: Json, pointer: str, reading: Reading
+) -> tuple[JsonObject, tuple[Part, ...], bool] | None:
+    """What one of `multipartPatterns` says: what is shown of it, its parts, and whether it is for all."""
+    if not isinstance(item, dict):
+        reading.refuse(pointer, f"a pattern of a part must be an object, not {name_kind(item)}")
+        return None
+    for name in item:
+        if name not in _PART_MEMBERS:
+            place = f"{pointer}/{escape_pointer(name)}"
+            reading.refuse_unknown(place, name, _PART_MEMBERS, "member of a pattern of a part")
+    matching = item.get("matchingType", "ANY")
+    if matching not in ("ANY", "ALL"):
+        reading.refuse(f"{pointer}/matchingType", "'matchingType' must be 'ANY' or 'ALL'")
+    name_ = reading.text(item, "name", pointer) if "name" in item else None
+    headers = _read_values(item, "headers", pointer, reading, None)
+    body = _read_body(item, pointer, reading)
+    parts: list[Part] = [*headers, *body]
+    if name_ is not None:
+        find = attrgetter("part_name")
+        pattern = {"equalTo": name_}
+        read = read_content_pattern(pattern, f"{pointer}/name", reading)
+        if read is not None:
+            parts.append(ValuesPart("body", "name", "name", "/name", find, AnyValue(read), 1.0))
+    shown = dict(item)
+    if headers:
+        shown["headers"] = {
+            written: part.pattern.document for written, part in zip(item["headers"], headers, strict=False)
+        }
+    if body:
+        shown["bodyPatterns"] = [part.pattern.document for part in body]
+    return shown, tuple(parts), matching == "ALL"
+
+
 def _show(
     document: JsonObject,
     url: _Url | None,
     groups: Mapping[str, Sequence[ValuesPart]],
     credentials: _Credentials | None,
     body: Sequence[BodyPart],
+    multipart: Sequence[MultipartPart],
 ) -> JsonObject:
     """The document with every secret redacted, members in the order given."""
     shown = dict(document)
@@ -319,6 +382,8 @@ def _show(
             shown[member] = {name: part.pattern.document for name, part in names}
     if "bodyPatterns" in document:
         shown["bodyPatterns"] = [part.pattern.document for part in body]
+    if multipart:
+        shown["multipartPatterns"] = [part.document for part in multipart]
     if credentials is not None and credentials.is_hidden:
         # A password that must not be shown cannot be written as one; read again, the header does the same.
         del shown[credentials.member]
@@ -358,7 +423,7 @@ _URL_READERS = {
 }
 # WireMock's documentation shows both.
 _CREDENTIALS = ("basicAuth", "basicAuthCredentials")
-_MEMBERS = ("method", *_URL_READERS, *_GROUPS, *_CREDENTIALS, "bodyPatterns")
+_MEMBERS = ("method", *_URL_READERS, *_GROUPS, *_CREDENTIALS, "bodyPatterns", "multipartPatterns")
 _ONE_SERVER = "one server is mocked here, whatever name it is called by"
 # What WireMock knows beyond that, and why it is not here.
 _UNSUPPORTED = {
@@ -366,7 +431,6 @@ _UNSUPPORTED = {
     "host": _ONE_SERVER,
     "port": _ONE_SERVER,
     "clientIp": "callers are told apart by their namespace",
-    "multipartPatterns": "use 'bodyPatterns'",
     "customMatcher": "a pattern runs no code",
     "custom": "a pattern runs no code",
 }

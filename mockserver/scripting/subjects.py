@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
@@ -13,6 +14,8 @@ from mockserver.scripting.differences import Doubt
 from mockserver.types import UNSET, Json, UnsetType
 
 _FORM_TYPE = "application/x-www-form-urlencoded"
+# So many parts of a body are looked at.
+MAX_PARTS = 1_000
 # So many nodes all JSONPaths together may look at in one request: some hundredths of a second.
 MAX_NODES = 20_000
 
@@ -153,6 +156,24 @@ class Subject:
         return self._cookies
 
     @property
+    def part_name(self) -> dict[str, list[str]]:
+        """The name of a part of a multipart body, by its Content-Disposition (RFC 7578, section 4.2)."""
+        line = next(iter(self.headers.get("content-disposition", ())), "")
+        match = _PART_NAME.search(line)
+        return {} if match is None else {"name": [match.group(1) or match.group(2) or ""]}
+
+    @property
+    def parts(self) -> list[Subject]:
+        """The parts of a `multipart/…` body, each with its headers and its body; none for any other body."""
+        content_type = next(iter(self.headers.get("content-type", ())), "")
+        found = []
+        for headers, body in split_multipart(content_type, self.body)[:MAX_PARTS]:
+            part = Subject("", "", {}, headers, body, url="")
+            part.view = self.view
+            found.append(part)
+        return found
+
+    @property
     def form(self) -> dict[str, list[str]]:
         """The fields of an `application/x-www-form-urlencoded` body, decoded; empty for any other body."""
         if self._form is None:
@@ -160,6 +181,32 @@ class Subject:
             is_form = content_type.partition(";")[0].strip().lower() == _FORM_TYPE
             self._form = parse_qs(self.text, keep_blank_values=True) if is_form else {}
         return self._form
+
+
+_PART_NAME = re.compile(r"""[;\s]name=(?:"([^"]*)"|([^\s;"]*))""", re.IGNORECASE)
+_BOUNDARY = re.compile(r"""boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))""", re.IGNORECASE)
+
+
+def split_multipart(content_type: str, body: bytes) -> list[tuple[dict[str, list[str]], bytes]]:
+    """Headers and body of each part (RFC 2046, section 5.1); names of headers in lower case."""
+    match = _BOUNDARY.search(content_type)
+    if match is None or not content_type.strip().lower().startswith("multipart/"):
+        return []
+    mark = b"\r\n--" + (match.group(1) or match.group(2)).encode("latin-1", "replace")
+    parts: list[tuple[dict[str, list[str]], bytes]] = []
+    # What stands before the first mark belongs to nobody, nor what stands behind the last.
+    for piece in (b"\r\n" + body).split(mark)[1:]:
+        if piece.startswith(b"--"):
+            break
+        head, found, content = piece.lstrip(b" \t").removeprefix(b"\r\n").partition(b"\r\n\r\n")
+        headers: dict[str, list[str]] = {}
+        for line in head.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers.setdefault(name.strip().lower(), []).append(value.strip())
+        if found:
+            parts.append((headers, content))
+    return parts
 
 
 class TextContent:

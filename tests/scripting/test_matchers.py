@@ -235,6 +235,53 @@ def test_what_must_be_equal_is_known(
     )
 
 
+# Multipart bodies.
+
+UPLOAD = (
+    b'preamble\r\n--b\r\nContent-Disposition: form-data; name="title"\r\n\r\nA text\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.json"\r\n'
+    b'Content-Type: application/json\r\n\r\n{"id": 7}\r\n--b--\r\nepilogue'
+)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fits"),
+    [
+        ({"name": "title", "bodyPatterns": [{"equalTo": "A text"}]}, True),
+        ({"name": "title", "bodyPatterns": [{"equalTo": "Another"}]}, False),
+        ({"name": "file", "headers": {"Content-Type": {"contains": "json"}},
+          "bodyPatterns": [{"matchesJsonPath": {"expression": "$.id", "equalTo": "7"}}, None]}, True),
+        ({"headers": {"Content-Disposition": {"contains": 'filename="a.json"'}}}, True),
+        ({"name": "other"}, False),
+        ({"matchingType": "ALL", "headers": {"content-disposition": {"contains": "form-data"}}}, True),
+        ({"matchingType": "ALL", "bodyPatterns": [{"contains": "A"}]}, False),
+        ({"matchingType": "ANY", "bodyPatterns": [{"contains": "A"}]}, True),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_parts_of_a_multipart_body(pattern: Any, fits: bool) -> None:
+    matcher = read_request_pattern({"multipartPatterns": [pattern, None]})
+    headers = {"content-type": ['multipart/form-data; boundary="b"']}
+    assert matcher.matches(make_subject(headers=headers, body=UPLOAD)) is fits
+    assert not matcher.matches(make_subject(headers={"content-type": ["text/plain"]}, body=UPLOAD))
+    assert not matcher.matches(make_subject(headers=headers, body=b"--b"))
+    assert read_request_pattern(matcher.to_json()).to_json() == matcher.to_json()
+
+
+def test_a_secret_in_a_part_is_in_doubt_once_it_is_kept() -> None:
+    pattern = {"multipartPatterns": [{"matchingType": "ALL", "bodyPatterns": [{"contains": "A"}]}]}
+    matcher = read_request_pattern(pattern, redact=redact)
+    headers = {"content-type": ["multipart/form-data; boundary=b"]}
+    hidden = b"--b\r\nA: b\r\n\r\n" + redact("sk_test_4eC39HqLyjWDarjtT1zdp7dc").encode() + b"\r\n--b--"
+    subject = Subject("POST", "/", {}, headers, hidden, url="/", is_kept=True)
+    doubt = matcher.judge(subject)
+    assert isinstance(doubt, Difference)
+    assert doubt.doubt is Doubt.HIDDEN
+    cut = matcher.judge(Subject("POST", "/", {}, headers, hidden, url="/", is_kept=True, is_cut=True))
+    assert isinstance(cut, Difference)
+    assert cut.doubt is Doubt.CUT
+
+
 # Distance.
 
 
@@ -339,7 +386,12 @@ def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: st
         ({"host": {"equalTo": "a"}}, "/host", "not supported"),
         ({"port": 80}, "/port", "not supported"),
         ({"clientIp": {"equalTo": "127.0.0.1"}}, "/clientIp", "not supported"),
-        ({"multipartPatterns": []}, "/multipartPatterns", "'bodyPatterns'"),
+        ({"multipartPatterns": {}}, "/multipartPatterns", "must be an array"),
+        ({"multipartPatterns": [1]}, "/multipartPatterns/0", "must be an object"),
+        ({"multipartPatterns": [{"nme": "a"}]}, "/multipartPatterns/0/nme", "did you mean 'name'?"),
+        ({"multipartPatterns": [{"matchingType": "X"}]}, "/multipartPatterns/0/matchingType", "'ANY' or 'ALL'"),
+        ({"multipartPatterns": [{"name": 1}]}, "/multipartPatterns/0/name", "must be text"),
+        ({"multipartPatterns": [{"headers": {"a": {"x": 1}}}]}, "/multipartPatterns/0/headers/a/x", "known"),
         ({"customMatcher": {"name": "a"}}, "/customMatcher", "not supported"),
         ({"querryParameters": {}}, "/querryParameters", "did you mean 'queryParameters'?"),
         ({"~": 1}, "/~0", "known: basicAuth"),
