@@ -129,7 +129,10 @@ class App:
             if preflight is not None:
                 return preflight
         try:
+            body = self.guard.inflate(head, body)
             exchange = self.engine.answer(head, body, None if client is None else client[0])
+        except Refused as error:
+            return self.guard.refuse(error)
         except StoreUnavailable as error:
             return write_unavailable(error)
         except Exception as error:

@@ -13,7 +13,7 @@ import re
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -24,6 +24,7 @@ from mockserver.engine.situation import Refusal
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
+from mockserver.request.content_coding import CODINGS, TooMuch, inflate
 from mockserver.request.head import Head
 from mockserver.request.headers import HeaderFacts
 from mockserver.settings import Settings
@@ -79,7 +80,7 @@ class Guard:
         """Judge a request to the mocked API. Raises Refused."""
         facts = head.facts
         if not facts.is_admitted:
-            self._check_headers(head.headers, facts, self.body_limit)
+            self._check_headers(head.headers, facts, self.body_limit, CODINGS)
             facts.is_admitted = True
         self._check_target(raw_path, query)
 
@@ -88,7 +89,9 @@ class Guard:
             _check_encoding(raw_path, "path")
             _check_encoding(query.replace(b"+", b" "), "query")
 
-    def _check_headers(self, headers: Headers, facts: HeaderFacts, body_limit: int) -> None:
+    def _check_headers(
+        self, headers: Headers, facts: HeaderFacts, body_limit: int, codings: Collection[bytes] = ()
+    ) -> None:
         if len(facts.hosts) != 1:
             given = "missing" if not facts.hosts else "given more than once"
             raise Refused(400, "bad_request", f"the Host header is {given}")
@@ -98,8 +101,13 @@ class Guard:
                 raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
             if name == b"content-length" and value.isdigit() and int(value) > body_limit:
                 raise too_large(body_limit)
-            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity"):
-                raise Refused(400, "bad_request", "compressed bodies are not taken; send the body as it is")
+            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity", *codings):
+                hint = (
+                    "gzip and deflate are"
+                    if codings
+                    else "the control API takes bodies as they are, so none is"
+                )
+                raise Refused(400, "bad_request", f"this Content-Encoding is not taken; {hint}")
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 raise Refused(400, "bad_request", "the only Transfer-Encoding taken is chunked")
 
@@ -157,6 +165,19 @@ class Guard:
             return False
         # A name can be made to lead here by whoever owns it; an address cannot.
         return address.is_loopback or self._is_open
+
+    def inflate(self, head: Head, body: bytes) -> bytes:
+        """The body of a request, whatever coding it came in. Raises Refused."""
+        codings = [value for name, value in head.headers if name == b"content-encoding"]
+        coding = codings[0].strip().lower() if len(codings) == 1 else b""
+        if coding not in CODINGS:
+            return body
+        try:
+            return inflate(body, coding, self.body_limit)
+        except TooMuch as error:
+            raise Refused(413, "body_too_large", str(error)) from None
+        except ValueError as error:
+            raise Refused(400, "bad_request", str(error)) from None
 
     def refuse(self, error: Refused, *, is_control: bool = False) -> Response:
         """The answer for a refused request, in the shape of the side that it was sent to. Counts it."""
