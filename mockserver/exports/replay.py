@@ -19,8 +19,8 @@ __all__ = ["VARIABLE", "Server", "kept_headers", "write_url"]
 
 # What a client writes by itself, and what is written here by other means.
 _OWN_HEADERS = frozenset({
-    b"accept-encoding", b"authorization", b"connection", b"content-encoding", b"content-length", b"expect", b"host",
-    b"proxy-authorization", b"transfer-encoding", b"user-agent",
+    b"accept-encoding", b"authorization", b"connection", b"content-encoding", b"content-length", b"expect",
+    b"host", b"proxy-authorization", b"transfer-encoding", b"user-agent",
 })  # fmt: skip
 
 
