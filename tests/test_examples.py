@@ -80,3 +80,15 @@ def test_the_fragile_client_fails_on_exactly_the_answers_that_it_should() -> Non
     ]
     assert differences["absent-metadata"][0] == '-    "metadata": {'
     assert "mockserver_unknown" in str(reports)
+
+
+def test_they_run_from_the_folder_above_too() -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "null-expires_at", "examples"],
+        cwd=EXAMPLES.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout

@@ -1,0 +1,8 @@
+"""The examples import the clients beside them, wherever pytest is started and however it imports tests."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
