@@ -1,4 +1,4 @@
-"""A sandbox of the HSRCPAY payment API, run from its contract.
+"""A sandbox of an API, run from its contract.
 
     from mockserver import MockServer, connect
 

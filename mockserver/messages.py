@@ -48,7 +48,7 @@ def build_request(
 ) -> Request:
     """A Request from what a test writes.
 
-    `url` is path and query (`/v1/api-keys/?account_id=acct_1`); `json`, if given, becomes the body and sets
+    `url` is path and query (`/v1/keys/?page=1`); `json`, if given, becomes the body and sets
     `content-type: application/json` unless `headers` names one.
     """
     path, _, query = url.partition("?")

@@ -1,6 +1,6 @@
 """Secrets never rest: credentials and issued keys become a prefix and a fingerprint, wherever they stand.
 
-    key_test_4eC39HqLyjWDarjtT1zdp7dc   ->   key_test_[c3ab8ff13720]
+    key_4eC39HqLyjWDarjtT1zdp7dc   ->   key_[c3ab8ff13720]
 
 Equal secrets have equal fingerprints, so equality can still be asserted. Redacting twice changes nothing.
 JWTs are known by their form everywhere; keys by the shapes that the rules of APIs name.
@@ -28,7 +28,7 @@ _JWT_START = re.compile(rb"eyJ[A-Za-z0-9_\-]*+")
 _SPACED_START = re.compile(rb"e(?:yA|w[0ko])[JKNgi][A-Za-z0-9_\-]*+")
 _PAYLOAD = re.compile(rb"\.[A-Za-z0-9_\-]*+\.")
 _SPACED_HEADER = re.compile(rb"\{[ \t\r\n]+\"")
-# What is a key even behind a letter or a digit: nobody writes that as a word, as in `task_manager_2`.
+# What is a key even behind a letter or a digit: nobody writes that as a word, as in `desk_manager_2`.
 _RANDOM = re.compile(rb"(?=[A-Za-z]*[0-9]+[A-Za-z]+[0-9])(?=[a-z0-9]*[A-Z])(?=[A-Z0-9]*[a-z])[A-Za-z0-9]{20}")
 # One character of ASCII in a JSON text or a URL, however often it was escaped: \u0073, \\\\u0073, %73, %2573.
 _ESCAPED_ASCII = re.compile(rb"(?:(?<!\\)\\++u00|%(?:25)*)([2-7][0-9a-f])", re.IGNORECASE)
@@ -238,7 +238,7 @@ def redact_header(name: bytes, value: bytes) -> bytes:
 
 
 def redact_authorization(text: str) -> str:
-    """`Bearer key_test_…` -> `Bearer key_test_[c3ab8ff13720]`; the scheme stays only if it is a known one."""
+    """`Bearer key_…` -> `Bearer key_[c3ab8ff13720]`; the scheme stays only if it is a known one."""
     match = _CREDENTIAL.fullmatch(text)
     if match and match.group(2).lower() in _SCHEMES:
         return f"{match.group(2)} {hide(match.group(4).strip())}"

@@ -17,7 +17,7 @@ from mockserver.cli.token import token
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hsrcpay-mockserver", prog_name="mockserver")
 def main() -> None:
-    """A sandbox of the HSRCPAY payment API, run from its contract."""
+    """A sandbox of an API, run from its contract."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:

@@ -189,7 +189,7 @@ class Sandbox:
 
     @property
     def publishable_key(self) -> str:
-        """A key that may never create anything, where the API has such (HSRCPAY does)."""
+        """A key that may never create anything, where the API has such."""
         return self.credential("publishable")
 
     def jwt(

@@ -21,7 +21,7 @@ from mockserver.engine.situation import (
 )
 from mockserver.faults import Fault, Phase
 from mockserver.scripting.delays import draw_delay
-from mockserver.scripting.judgement import find_body_breaches
+from mockserver.scripting.judgement import find_body_breaches, stands_for
 from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import ResponseDefinition, Stub
 from mockserver.scripting.templates import Context
@@ -35,6 +35,8 @@ def by_stub(situation: Situation) -> Decision | None:
     operation = head.shown.operation
     subject = cache(situation.subject)
     for stub in namespace.stubs.candidates(head.line.stub_keys, subject):
+        if head.operation is not None and not stands_for(stub, head.operation):
+            continue
         accepted = namespace.stubs.accepts(stub, subject(), operation)
         if accepted is True:
             return _scripted(situation, stub, _write_out(situation, stub))

@@ -91,7 +91,7 @@ def _list_differences(title: str, nearest: Sequence[JsonObject]) -> list[str]:
 
 
 def show_call(call: JsonObject) -> str:
-    """A call in one line: `call 2  POST /v1/api-keys/?account_id=acct_1  createApiKey  201 created`."""
+    """A call in one line: `call 2  POST /v1/keys/?page=1  createKey  201 created`."""
     request, response = call["request"], call["response"]
     query = urlencode(request["query"], doseq=True, safe="[]:/,@")
     parts = (

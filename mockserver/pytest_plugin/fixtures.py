@@ -101,7 +101,7 @@ def _read_settings(node: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def mockserver(request: pytest.FixtureRequest, mockserver_opener: _Opener) -> Iterator[Sandbox]:
-    """A sandbox of the HSRCPAY API for this test alone, empty at its start: see `mockserver.Sandbox`."""
+    """A sandbox of the API for this test alone, empty at its start: see `mockserver.Sandbox`."""
     item = request.node
     sandbox = mockserver_opener.open(item.nodeid, _read_settings(item))
     _script(sandbox, read_marker(item))

@@ -22,15 +22,24 @@ def judge(stub: Stub, contract: Contract, *, pointer: str) -> list[Problem]:
 
     An answer that means to break it (`offContract`) is not judged, nor one with a fault, which announces
     itself, nor one that reaches no operation. A URL pattern reaches an operation if it fits a sample of its
-    path, so one that asks for a particular id may reach none.
+    path, so one that asks for a particular id may reach none. A stub for any path stands for the operations
+    that document its status, if there are any.
     """
     if stub.off_contract or stub.response.fault is not None:
         return []
+    reached = _find_reached(stub, contract)
     return [
         Problem(f'{operation.id}: {text}; if that is meant, say "offContract": true', pointer + place)
-        for operation in _find_reached(stub, contract)
+        for operation in [item for item in reached if stands_for(stub, item)] or reached
         for place, text in _find_breaches(stub, operation)
     ]
+
+
+def stands_for(stub: Stub, operation: Operation) -> bool:
+    """Whether a stub that fits a request may answer for its operation."""
+    is_bound = stub.operation is not None or stub.matcher.names_url or stub.off_contract
+    status = stub.response.status
+    return is_bound or status is None or operation.envelope(status) is not None
 
 
 def _find_reached(stub: Stub, contract: Contract) -> list[Operation]:

@@ -1,6 +1,6 @@
 """RequestMatcher: a WireMock request pattern, read once and matched often.
 
-    {"method": "POST", "urlPath": "/v1/api-keys/", "queryParameters": {"account_id": {"equalTo": "acct_1"}}}
+    {"method": "POST", "urlPath": "/v1/keys/", "queryParameters": {"page": {"equalTo": "1"}}}
 
 One function finds the differences between a pattern and a request; matching is the absence of any. What
 cannot be honoured here is refused when it is read, never ignored.
@@ -15,6 +15,7 @@ from mockserver.exceptions import StubError
 from mockserver.scripting.differences import Difference, judge, total_distance
 from mockserver.scripting.equalities import find_equalities
 from mockserver.scripting.reading import Reading, drop_nulls, keep, name_kind
+from mockserver.scripting.request_parts import UrlPart
 from mockserver.scripting.request_patterns import RequestPattern, read_pattern
 from mockserver.scripting.subjects import Subject
 from mockserver.types import Json, JsonObject
@@ -27,17 +28,21 @@ class RequestMatcher:
 
     For an index: `methods` in upper case, none for any; `literal_path`, to which the path must be equal
     in the spelling of `subjects.normal_path`, None if there is no such path; `literal_query`, a name and
-    the text that one of its values must be, or None; `equalities` what else must be equal. `weight` is what
-    its parts count together.
+    the text that one of its values must be, or None; `equalities` what else must be equal. `names_url` says
+    that not every path fits; `weight` is what its parts count together.
     """
 
-    __slots__ = ("_document", "_parts", "equalities", "literal_path", "literal_query", "methods", "weight")
+    __slots__ = (
+        "_document", "_parts", "equalities", "literal_path", "literal_query", "methods", "names_url",
+        "weight",
+    )  # fmt: skip
 
     def __init__(self, pattern: RequestPattern) -> None:
         self._document = pattern.document
         self._parts = pattern.parts
         self.weight = sum(part.weight for part in pattern.parts)
         self.methods = pattern.methods
+        self.names_url = any(isinstance(part, UrlPart) for part in pattern.parts)
         self.literal_path = pattern.literal_path
         self.literal_query = pattern.literal_query
         self.equalities = find_equalities(pattern.parts)

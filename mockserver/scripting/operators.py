@@ -1,6 +1,6 @@
 """Operators: how WireMock's content patterns are written (docs/request-matching), and what is read from them.
 
-    {"equalTo": "acct_1"}   {"matches": "acct_.*"}   {"not": {"contains": "x"}}   {"absent": true}
+    {"equalTo": "t-17"}   {"matches": "t-.*"}   {"not": {"contains": "x"}}   {"absent": true}
 
 A pattern has one operator and the members that belong to it. Where a value is not there, `anything`,
 `doesNotContain`, `doesNotMatch` and a `not` of what misses it fit, as in WireMock.

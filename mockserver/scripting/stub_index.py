@@ -3,7 +3,7 @@
 First by the request line: path, query, operation. Then, where stubs ask for headers or members of a JSON body
 that must be equal to something, by those:
 
-    /v1/api-keys/  POST   ->   (header x-tenant, json /account_id)   ->   (t-17, acct_1)   ->   stubs in order
+    /v1/keys/  POST   ->   (header x-tenant, json /owner)   ->   (t-17, o-1)   ->   stubs in order
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
 
 
 def format_call(call: Call, *, colour: bool) -> str:
-    """`12:00:01.123  201 created  POST /v1/api-keys/  createApiKey  sk_test_[…]  0.2 ms  …`."""
+    """`12:00:01.123  201 created  POST /v1/keys/  createKey  key_[…]  0.2 ms  …`."""
     moment = datetime.fromtimestamp(call.received_millis / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
     status = str(call.status) if call.status is not None else "---"
     if call.fault is not None:

@@ -3,7 +3,7 @@
 A transaction notes each change of a row. Undoing takes the changes back, the order of the rows included. What
 was changed, written as JSON, is the record of the transaction: applied to equal rows it gives equal rows.
 
-    [["buckets", "9f…", [5, 60, 1200, 0]], ["items", "key_mock_1"], ["scenarios"]]
+    [["buckets", "9f…", [5, 60, 1200, 0]], ["items", "key_1"], ["scenarios"]]
       put in or replaced                    taken out                table emptied
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 
 from mockserver.engine.situation import Refusal
 from mockserver.exceptions import FixtureError
-from mockserver.serving.building import Sources, load_sources
-from mockserver.settings import Settings
+from mockserver.serving.building import Sources, build_engine, load_sources
+from mockserver.settings import Settings, packaged_folder
 from mockserver.vendors.hsrcpay import HsrcpayRules
 from mockserver.vendors.hsrcpay.credentials import read_token
+from tests.doors import UNSENT, engine_api
 
 CREDENTIAL = {"key": "sk_test_a", "permissions": {"account:api:key": ["create"]}}
 KEY = {"id": "key_1", "account_id": "acct_1", "name": "n", "permissions": {}}
@@ -266,3 +268,39 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.json").write_text("{}", "utf-8")
     with pytest.raises(FixtureError, match=r": is no folder$"):
         load(tmp_path / name)
+
+
+# The packaged stubs beside a contract that is another
+
+
+def contract_with(folder: Path, responses: dict[str, Any]) -> Path:
+    """A copy of the packaged contract, with one operation more: `GET /webhooks/`."""
+    shutil.copytree(packaged_folder("schemas"), folder / "schemas")
+    path = folder / "schemas" / "openapi.json"
+    document = json.loads(path.read_text("utf-8"))
+    parameters = [{"name": "account_id", "in": "query", "x-account": True, "schema": {"type": "string"}}]
+    operation = {"operationId": "listWebhooks", "parameters": parameters, "responses": responses}
+    document["paths"]["/webhooks/"] = {"get": operation}
+    path.write_text(json.dumps(document), "utf-8")
+    return path
+
+
+def test_a_stub_for_any_path_stands_for_the_operations_that_document_its_status(tmp_path: Path) -> None:
+    contract = contract_with(tmp_path, {"200": {"description": ""}, "401": {"description": ""}})
+    api = engine_api(build_engine(Settings(contract=contract)))
+    assert api.send(url="/v1/api-keys/?account_id=acct_error_409").outcome == (409, "stub")
+    webhooks = "/v1/webhooks/?account_id="
+    assert api.send("GET", f"{webhooks}acct_error_401", json=UNSENT).outcome == (401, "stub")
+    assert api.send("GET", f"{webhooks}acct_error_409", json=UNSENT).outcome == (200, "answered")
+
+
+def test_what_is_left_out_of_the_packaged_stubs_is_named(tmp_path: Path) -> None:
+    contract = contract_with(tmp_path, {"200": {"description": ""}})
+    document = json.loads(contract.read_text("utf-8"))
+    document["paths"] = {"/webhooks/": document["paths"]["/webhooks/"]}
+    contract.write_text(json.dumps(document), "utf-8")
+    sources = load_sources(Settings(contract=contract))
+    assert sources.fixtures.stubs == ()
+    told = [warning.message for warning in sources.warnings if warning.file == "acct-errors.json"]
+    assert len(told) == 8
+    assert told[0].startswith("the stub acct_error_400 is left out: listWebhooks: 400 is not documented")
