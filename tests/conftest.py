@@ -14,6 +14,7 @@ from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.desk import Desk
 from tests.doors import SETTINGS, Api, engine_api, socket_api
+from tests.stores.servers import RedisServer, run_redis
 
 # Each run sees the same examples; `scripts/explore` looks for others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
@@ -80,3 +81,17 @@ def api(request: pytest.FixtureRequest) -> Iterator[Api]:
     else:
         with socket_api(request.getfixturevalue("server")) as api:
             yield api
+
+
+@pytest.fixture(scope="session")
+def redis_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with run_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(redis_of_the_run: RedisServer) -> RedisServer:
+    """A Redis server with nothing in it."""
+    with redis_of_the_run.client() as client:
+        client.flushall()
+    return redis_of_the_run

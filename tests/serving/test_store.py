@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from mockserver import MockServer
 from mockserver.exceptions import SettingsError
 from tests.doors import BODY
 from tests.serving.processes import LIST, serve
+from tests.stores.servers import RedisServer, run_redis
 
 
 def test_a_killed_server_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -84,3 +87,61 @@ def test_the_state_of_a_server_in_this_process_lasts_too(tmp_path: Path) -> None
 def test_a_server_in_this_process_is_one_process() -> None:
     with pytest.raises(SettingsError, match="must be 1 for a server in this process"):
         MockServer(workers=2)
+
+
+def test_replicas_on_one_redis_answer_as_one(redis_server: RedisServer) -> None:
+    with serve("--store", redis_server.url) as one, serve("--store", redis_server.url) as two:
+        servers = (one, two)
+        outcomes = [{"status": 500, "times": 3}]
+        queue = {"operation": "createApiKey", "outcomes": outcomes}
+        assert one.send(url="/__admin/queue", json_body=queue).status == 201
+
+        def create(number: int) -> int:
+            return servers[number % 2].send(json_body={**BODY, "name": f"key {number % 10}"}).status
+
+        with ThreadPoolExecutor(16) as pool:
+            statuses = Counter(pool.map(create, range(100)))
+        assert statuses == {500: 3, 201: 97}
+        answers = [server.send(Idempotency_Key="k") for server in (one, two, one)]
+        assert [answer.reason for answer in answers] == ["created", "replayed", "replayed"]
+        assert len({answer.body for answer in answers}) == 1
+        calls = [server.send("GET", "/__admin/calls").json for server in servers]
+        assert calls[0] == calls[1]
+        assert [call["number"] for call in calls[0]["calls"]] == list(range(1, 104))
+
+
+def test_a_held_answer_is_released_by_the_other_replica(redis_server: RedisServer) -> None:
+    with serve("--store", redis_server.url) as one, serve("--store", redis_server.url) as two:
+        stub = {
+            "request": {"urlPath": "/held"},
+            "response": {"status": 200, "body": "at last"},
+            "metadata": {"mockserver": {"hold": True}},
+        }
+        made = one.send(url="/__admin/mappings", json_body=stub).json
+        question = {"pattern": {"urlPath": "/held"}, "count": 1, "timeoutMillis": 20_000}
+        with ThreadPoolExecutor(2) as pool:
+            waiting = pool.submit(two.send, url="/__admin/requests/wait-for-count", json_body=question)
+            held = pool.submit(one.send, "GET", "/held")
+            assert waiting.result(30).status == 200
+            released = two.send(url=f"/__admin/mappings/{made['id']}/release", json_body={})
+            assert released.json == {"released": 1}
+            assert held.result(30).body == b"at last"
+
+
+def test_while_redis_is_away_calls_are_told_so_and_health_too(tmp_path: Path) -> None:
+    with run_redis(tmp_path) as redis, serve("--store", redis.url) as server:
+        assert server.send().status == 201
+        assert server.send("GET", "/__admin/health").json["store"] == {"kind": "redis", "ok": True}
+        redis.stop()
+        answer = server.send()
+        assert answer.outcome == (503, "store_unavailable")
+        assert answer.header("content-type") == "text/plain; charset=utf-8"
+        assert b"does not answer" in answer.body
+        health = server.send("GET", "/__admin/health")
+        assert health.status == 503
+        assert health.json["store"]["ok"] is False
+        assert server.send("GET", "/__admin/calls").status == 503
+        redis.start()
+        # It is empty, and the server goes on.
+        assert server.send().status == 201
+        assert server.send("GET", "/__admin/health").status == 200

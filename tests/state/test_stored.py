@@ -16,7 +16,7 @@ from mockserver.exceptions import StoreUnavailable
 from mockserver.messages import Request, build_request
 from mockserver.serving.building import Sources, assemble
 from mockserver.state.stored import StoredNamespace
-from mockserver.stores import MemoryStore, SqliteStore, Store
+from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
 from mockserver.types import UNSET
 from mockserver.version import VERSION
@@ -27,14 +27,17 @@ LIST = "/v1/api-keys/?account_id=acct_1"
 OpenDesk = Callable[[], Desk]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def start(request: pytest.FixtureRequest, sources: Sources, tmp_path: Path) -> Iterator[OpenDesk]:
     """Starts one more server on the same store."""
     shared = MemoryStore(is_shared=True)
+    url = request.getfixturevalue("redis_server").url if request.param == "redis" else ""
     engines: list[Engine] = []
 
     def start_one() -> Desk:
-        store: Store = shared if request.param == "memory" else SqliteStore(tmp_path / "state.db")
+        store: Store = shared
+        if request.param != "memory":
+            store = make_store(url or f"sqlite:{tmp_path / 'state.db'}")
         engine = assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=store)
         engine.namespaces.open()
         engines.append(engine)

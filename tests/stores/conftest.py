@@ -1,4 +1,4 @@
-"""Fixtures of the stores: one server for the run, and each kind of store with nothing in it."""
+"""Fixtures of the stores: each kind, with nothing in it."""
 
 from __future__ import annotations
 
@@ -11,23 +11,8 @@ from mockserver.stores.base import Store
 from mockserver.stores.memory import MemoryStore
 from mockserver.stores.redis import RedisStore
 from mockserver.stores.sqlite import SqliteStore
-from tests.stores.servers import RedisServer, run_redis
 
 OpenStore = Callable[[], Store]
-
-
-@pytest.fixture(scope="session")
-def redis_of_the_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with run_redis(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis_server(redis_of_the_run: RedisServer) -> RedisServer:
-    """A Redis server with nothing in it."""
-    with redis_of_the_run.client() as client:
-        client.flushall()
-    return redis_of_the_run
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis"])
