@@ -5,11 +5,23 @@ Synchronous; HTTP (`door`) and in-process doors share it.
 
 from __future__ import annotations
 
-from mockserver.control import audits, calls, namespaces, requests, sandbox, server, stubs, variants, webhooks
+from mockserver.control import (
+    audits,
+    calls,
+    namespaces,
+    pages,
+    requests,
+    sandbox,
+    server,
+    stubs,
+    variants,
+    webhooks,
+)
 from mockserver.control.routing import ControlAnswer, Listing, Question, Route, Router, Stream
 from mockserver.engine.engine import Engine
 
 ROUTES: tuple[Route, ...] = (
+    *pages.ROUTES,
     *audits.ROUTES,
     *calls.ROUTES,
     *namespaces.ROUTES,

@@ -26,6 +26,10 @@ def get_retries(call: ControlCall) -> ControlAnswer:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/audits/duplicates", get_duplicates),
-    Route("GET", "/audits/retry-after", get_retries),
-)
+    Route("GET", "/audits/duplicates", get_duplicates,
+          "Lists the creates that were carried out more than once with the same meaning.",
+          answers={200: "Duplicates"}),
+    Route("GET", "/audits/retry-after", get_retries,
+          "Says of each call after one that asked to wait how long its client waited.",
+          answers={200: "Retries"}),
+)  # fmt: skip

@@ -21,7 +21,8 @@ from mockserver.engine.rules import Rules
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
 from mockserver.journal.call import Call
-from mockserver.journal.filters import CallFilter, read_filter
+from mockserver.journal.filters import FILTERS, CallFilter, read_filter
+from mockserver.journal.near_misses import find_nearest_stubs
 from mockserver.journal.verification import (
     Failure,
     Tally,
@@ -32,7 +33,8 @@ from mockserver.journal.verification import (
     read_verification,
     unanswerable,
 )
-from mockserver.redaction import redact
+from mockserver.redaction import redact, redact_json
+from mockserver.scripting.documents import write_stub
 from mockserver.scripting.reading import Reading, drop_nulls
 from mockserver.security.credential import Sent
 from mockserver.security.schemes import Shown
@@ -97,6 +99,20 @@ def describe_server(contract: Contract, rules: Rules, origin: str) -> Server:
         )
 
     return Server(origin, contract.prefix, show_credential, is_usual)
+
+
+def get_near_misses(call: ControlCall) -> ControlAnswer:
+    """`GET /calls/{id}/near-misses`: the stubs nearest to a call, the nearest first."""
+    found = find_call(call)
+    near_misses = [
+        {
+            "stub": redact_json(write_stub(near.stub)),
+            "distance": near.distance,
+            "differences": [difference.to_json() for difference in near.differences],
+        }
+        for near in find_nearest_stubs(call.namespace.stubs, found.subject(), found.operation)
+    ]
+    return ControlAnswer(200, {"nearMisses": near_misses})
 
 
 def get_har(call: ControlCall) -> Listing:
@@ -208,11 +224,24 @@ def _wait(
     return Question(call.namespace, ask, give_up, seconds) if seconds else give_up()
 
 
+_FILTERS = (*FILTERS, "limit")
+
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/calls", list_calls),
-    Route("GET", "/calls/{id}", get_call),
-    Route("GET", "/har", get_har),
-    Route("GET", "/events", get_events),
-    Route("POST", "/verify", verify),
-    Route("POST", "/requests/wait-for-count", wait_for_count),
-)
+    Route("GET", "/calls", list_calls, "Lists the newest calls that fit, oldest first, with exact totals.",
+          query=_FILTERS, answers={200: "Calls"}),
+    Route("GET", "/calls/{id}", get_call, "Gives one call; with `format` what makes the same request again.",
+          query=("format",), answers={200: ("Call", "Har", "text/plain", "text/x-python")}),
+    Route("GET", "/calls/{id}/near-misses", get_near_misses,
+          "Lists the stubs nearest to a call, with every difference that kept them from answering it.",
+          answers={200: "NearStubs"}),
+    Route("GET", "/har", get_har, "Gives the calls as HAR 1.2.", query=_FILTERS, answers={200: "Har"}),
+    Route("GET", "/events", get_events,
+          "Sends each call from now on as a server-sent event; `Last-Event-ID` asks for those since.",
+          answers={200: "text/event-stream"}),
+    Route("POST", "/verify", verify,
+          "Says whether the journal holds what is expected, now or before a time is up.",
+          body="Verification", answers={200: "Verified"}),
+    Route("POST", "/requests/wait-for-count", wait_for_count,
+          "Waits for so many calls that fit a pattern; 408 when the time is up.",
+          body="WaitForCount", answers={200: "Waited", 408: "Waited"}),
+)  # fmt: skip

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from mockserver.control.routing import (
     CONTROL_HEADERS,
+    PAGE_HEADERS,
     ControlAnswer,
     Listing,
     Question,
@@ -53,7 +54,6 @@ class ControlDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self.answer(HttpRequest(scope, receive))
-        response.raw_headers.extend(CONTROL_HEADERS)
         await response(scope, receive, send)
 
     async def answer(self, request: HttpRequest) -> HttpResponse:
@@ -70,6 +70,7 @@ class ControlDoor:
                 body,
                 namespace=namespace,
                 origin=f"{request.url.scheme}://{request.url.netloc}",
+                accepts_html="text/html" in (request.headers.get("accept") or ""),
             ),
         )
         try:
@@ -82,8 +83,12 @@ class ControlDoor:
         if isinstance(answer, Stream):
             answer = self._resume(answer, request.headers.get("last-event-id"))
         if isinstance(answer, Stream):
+            if request.method == "HEAD":
+                return HttpResponse(media_type="text/event-stream")
             headers = {"cache-control": "no-store"}
-            return StreamingResponse(self._events(answer), 200, headers, "text/event-stream")
+            stream = StreamingResponse(self._events(answer), 200, headers, "text/event-stream")
+            stream.raw_headers.extend(CONTROL_HEADERS)
+            return stream
         return _respond(answer, is_pretty=is_pretty)
 
     async def _list(self, listing: Listing, *, is_pretty: bool) -> ControlAnswer:
@@ -227,4 +232,5 @@ def _respond(answer: ControlAnswer, *, is_pretty: bool) -> HttpResponse:
         content = dumps_pretty(answer.value) + b"\n" if is_pretty else dumps(answer.value)
     response = HttpResponse(content, answer.status, media_type=answer.media_type if content else None)
     response.raw_headers.extend(answer.headers)
+    response.raw_headers.extend(PAGE_HEADERS if answer.is_page else CONTROL_HEADERS)
     return response

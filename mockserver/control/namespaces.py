@@ -35,6 +35,8 @@ def delete_namespace(call: ControlCall) -> ControlAnswer:
 
 ROUTES: tuple[Route, ...] = (
     # Both take the locks of other namespaces: under one of their own, two of them could wait for each other.
-    Route("GET", "/namespaces", list_namespaces, is_locked=False),
-    Route("DELETE", "/namespaces/{name}", delete_namespace, is_locked=False),
-)
+    Route("GET", "/namespaces", list_namespaces, "Lists the namespaces, with what each holds.",
+          answers={200: "Namespaces"}, is_locked=False),
+    Route("DELETE", "/namespaces/{name}", delete_namespace, "Forgets a namespace; resets the default one.",
+          is_locked=False),
+)  # fmt: skip

@@ -37,22 +37,40 @@ from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
 MAX_WAIT_SECONDS = 300.0
 PREFIX = "/__admin"
 
-# Documents at the root, by namespace and control route.
+# Documents at the root, by namespace and control route, where neither contract nor a stub has the path.
 ROOT_DOCUMENTS = {
+    "/": (DEFAULT_NAMESPACE, "/"),
+    "/docs": (DEFAULT_NAMESPACE, "/contract/docs"),
+    "/favicon.ico": (DEFAULT_NAMESPACE, "/page/icon.svg"),
     "/openapi.json": (DEFAULT_NAMESPACE, "/contract"),
     "/.well-known/jwks.json": (DEFAULT_NAMESPACE, "/jwks"),
     "/.well-known/openid-configuration": (DEFAULT_NAMESPACE, "/discovery"),
 }
+
+# Those that only a browser looks for: any other method is a call of the mocked API.
+PAGES = frozenset({"/", "/docs", "/favicon.ico"})
 
 # No answer of the control API is a page, whatever was recorded (Fetch, `nosniff`; CSP Level 3).
 CONTROL_HEADERS: Headers = (
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'"),
 )
+# The page itself runs what this server has, and nothing else; nobody else may frame it.
+PAGE_HEADERS: Headers = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (
+        b"content-security-policy",
+        b"default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+)
 
 
 class ControlCall(NamedTuple):
-    """One control operation: the namespace that it is about and what was sent."""
+    """One control operation: the namespace that it is about and what was sent.
+
+    `origin` is scheme, host and port; `routes` are those that can be asked for.
+    """
 
     engine: Engine
     namespace: Namespace
@@ -60,10 +78,22 @@ class ControlCall(NamedTuple):
     query: Mapping[str, list[str]]
     body: Json | UnsetType
     origin: str
+    accepts_html: bool
+    routes: tuple[Route, ...]
 
     def __repr__(self) -> str:
         # Path, query and body can hold a secret.
         return f"<ControlCall in {self.namespace.name}>"
+
+    @property
+    def path_prefix(self) -> str:
+        """`/~name`, and nothing for the default namespace."""
+        return "" if self.namespace.name == DEFAULT_NAMESPACE else f"/~{self.namespace.name}"
+
+    @property
+    def base(self) -> str:
+        """The path that the routes stand below."""
+        return self.path_prefix + PREFIX
 
     def option(self, name: str) -> str | None:
         """The last value of a query parameter."""
@@ -112,13 +142,17 @@ class ControlCall(NamedTuple):
 
 
 class ControlAnswer(NamedTuple):
-    """What a control operation gives: a status and a JSON value, or a text of another media type."""
+    """What a control operation gives: a status and a JSON value, or a text of another media type.
+
+    `is_page` says that a browser may show it, with scripts and styles of this server.
+    """
 
     status: int
     value: Json | UnsetType = UNSET
     text: str | None = None
     media_type: str = "application/json"
     headers: Headers = ()
+    is_page: bool = False
 
     def __repr__(self) -> str:
         # A token that was just made is in the value.
@@ -169,12 +203,23 @@ Run = Callable[[ControlCall], ControlAnswer | Listing | Question | Stream]
 
 
 class Route(NamedTuple):
-    """One row of the table. `is_locked`: it runs as one step of the namespace, under its lock."""
+    """One row of the table.
+
+    `summary` is a sentence whose subject is the route. `query` names the parameters that it reads (see
+    `description.PARAMETERS`), `body` the shape that it takes (see `shapes.SHAPES`). `answers` has by status
+    what it gives: shapes, and media types of texts. `is_locked`: it runs as one step of the namespace, under
+    its lock; `is_public`: it holds nothing that the admin token protects.
+    """
 
     method: str
     path: str
     run: Run
+    summary: str
+    query: tuple[str, ...] = ()
+    body: str | None = None
+    answers: Mapping[int, str | tuple[str, ...]] = {200: "Done"}
     is_locked: bool = True
+    is_public: bool = False
 
 
 def refuse(status: int, text: str) -> ControlAnswer:
@@ -215,12 +260,20 @@ class Router:
 
     def __init__(self, engine: Engine, routes: Iterable[Route]) -> None:
         self._engine = engine
+        self._routes = tuple(routes)
         self._paths: PathTemplates[dict[str, Route]] = PathTemplates()
         table: dict[str, dict[str, Route]] = {}
-        for route in routes:
+        for route in self._routes:
             table.setdefault(route.path, {})[route.method] = route
         for path, methods in table.items():
+            if "GET" in methods:
+                methods["HEAD"] = methods["GET"]
             self._paths.add(path, methods)
+
+    def is_public(self, path: str) -> bool:
+        """Whether a path below `/__admin` leads to what the admin token does not protect."""
+        found = self._paths.find(path)
+        return found is not None and all(route.is_public for route in found[0].values())
 
     def answer(
         self,
@@ -231,9 +284,12 @@ class Router:
         *,
         namespace: str = DEFAULT_NAMESPACE,
         origin: str = "",
+        accepts_html: bool = False,
     ) -> ControlAnswer | Question | Stream:
         """Carry out one control call: as `begin`, but a listing is written at once."""
-        answer = self.begin(method, path, query, body, namespace=namespace, origin=origin)
+        answer = self.begin(
+            method, path, query, body, namespace=namespace, origin=origin, accepts_html=accepts_html
+        )
         return answer.finish() if isinstance(answer, Listing) else answer
 
     def begin(
@@ -245,10 +301,12 @@ class Router:
         *,
         namespace: str = DEFAULT_NAMESPACE,
         origin: str = "",
+        accepts_html: bool = False,
     ) -> ControlAnswer | Listing | Question | Stream:
         """Carry out one control call.
 
-        `path` is below `/__admin`, percent-encoded; `origin` is the scheme, host and port that links lead to.
+        `path` is below `/__admin`, percent-encoded; `origin` is the scheme, host and port that links lead to;
+        `accepts_html` says that a browser asks, which shows pages.
         Everything that a caller can do wrong is an answer, never an exception.
         """
         found = self._paths.find(path)
@@ -267,7 +325,9 @@ class Router:
             except MalformedJson as error:
                 return refuse_all(400, [Problem(f"the body is no JSON: {error}")])
         space = self._engine.namespaces.get(namespace)
-        call = ControlCall(self._engine, space, parameters, read_query(query), value, origin)
+        call = ControlCall(
+            self._engine, space, parameters, read_query(query), value, origin, accepts_html, self._routes
+        )
         try:
             return repeat(lambda: _run(route, call))
         except BadRequest as error:
@@ -285,13 +345,6 @@ class Router:
 def _run(route: Route, call: ControlCall) -> ControlAnswer | Listing | Question | Stream:
     with call.namespace.transaction() if route.is_locked else nullcontext():
         return route.run(call)
-
-
-def find_control(path: str) -> tuple[str, str] | None:
-    """Namespace and control route that a raw request path leads to; None where that is the mocked API's."""
-    if "__admin" in path:
-        return split_path(path)
-    return ROOT_DOCUMENTS.get(path)
 
 
 def split_path(path: str) -> tuple[str, str] | None:

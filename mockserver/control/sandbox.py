@@ -239,14 +239,26 @@ def _are_texts(values: list[Json]) -> bool:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/clock", get_clock),
-    Route("PUT", "/clock", put_clock),
-    Route("PATCH", "/settings", patch_settings),
-    Route("POST", "/snapshots", post_snapshot),
-    Route("POST", "/snapshots/{id}/restore", restore_snapshot),
+    Route("GET", "/clock", get_clock, "Tells the time in the namespace, and whether its clock stands still.",
+          answers={200: "Clock"}),
+    Route("PUT", "/clock", put_clock, "Freezes, shifts or advances the clock, or lets it run.",
+          body="ClockChange", answers={200: "Clock"}),
+    Route("PATCH", "/settings", patch_settings,
+          "Changes options of this namespace alone, until it is reset; answers with all of them.",
+          body="Settings", answers={200: "Settings"}),
+    Route("POST", "/snapshots", post_snapshot, "Keeps all that the namespace holds but its calls.",
+          answers={201: "Snapshot"}),
+    Route("POST", "/snapshots/{id}/restore", restore_snapshot,
+          "Restores what a snapshot holds, of this or another namespace."),
     # Without the lock of its own namespace: it may wait for that of another.
-    Route("PUT", "/namespaces/{name}", put_namespace, is_locked=False),
-    Route("POST", "/tokens", post_token),
-    Route("GET", "/jwks", get_jwks),
-    Route("GET", "/discovery", get_discovery),
-)
+    Route("PUT", "/namespaces/{name}", put_namespace, "Makes a namespace from a snapshot.",
+          body="FromSnapshot", answers={201: "NamespaceName"}, is_locked=False),
+    Route("POST", "/tokens", post_token, "Signs an access token for this namespace, or for that of `ns`.",
+          body="TokenRequest", answers={201: "Token"}),
+    Route("GET", "/jwks", get_jwks,
+          "Gives the public key of the built-in provider; also at `/.well-known/jwks.json` of the root.",
+          answers={200: "Jwks"}),
+    Route("GET", "/discovery", get_discovery,
+          "Gives the provider's discovery document; also at `/.well-known/openid-configuration` of the root.",
+          answers={200: "Discovery"}),
+)  # fmt: skip

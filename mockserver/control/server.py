@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from urllib.parse import quote
 
-from mockserver.contract import Assumption
+from mockserver.contract import Assumption, Operation
+from mockserver.control.metrics import MEDIA_TYPE, write_metrics
 from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
 from mockserver.coverage import (
     report_assumptions,
@@ -17,6 +19,7 @@ from mockserver.coverage import (
 from mockserver.engine.catalogue import Catalogue, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
+from mockserver.synthesis.requests import example_body, example_url, find_unmakeable
 from mockserver.types import JsonObject
 from mockserver.version import VERSION
 
@@ -41,6 +44,11 @@ def version(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"version": VERSION})
 
 
+def metrics(call: ControlCall) -> ControlAnswer:
+    """`GET /metrics`: the counters of the whole server as Prometheus text."""
+    return ControlAnswer(200, text=write_metrics(call.engine), media_type=MEDIA_TYPE)
+
+
 def reset(call: ControlCall) -> ControlAnswer:
     """`POST /reset`: everything of the namespace as at its start."""
     call.namespace.reset()
@@ -48,8 +56,56 @@ def reset(call: ControlCall) -> ControlAnswer:
 
 
 def contract(call: ControlCall) -> ControlAnswer:
-    """`GET /contract`: the contract as one OpenAPI document without outside references."""
-    return ControlAnswer(200, call.engine.contract.document)
+    """`GET /contract`: the contract as one OpenAPI document without outside references.
+
+    Its first server is this one, so that a client which imports it calls the sandbox.
+    """
+    contract = call.engine.contract
+    here = {"url": f"{call.origin}{call.path_prefix}{contract.prefix}", "description": "This mock server."}
+    return ControlAnswer(200, {**contract.document, "servers": [here, *contract.document.get("servers", ())]})
+
+
+def problems(call: ControlCall) -> ControlAnswer:
+    """`GET /problems`: what is wrong with the contract without making it unusable."""
+    contract = call.engine.contract
+    found = [
+        {"message": problem.message, "pointer": problem.pointer, "file": problem.file}
+        for problem in (*contract.warnings, *find_unmakeable(contract))
+    ]
+    return ControlAnswer(200, {"problems": found})
+
+
+def operations(call: ControlCall) -> ControlAnswer:
+    """`GET /operations`: every operation, with a request that succeeds in this namespace."""
+    contract = call.engine.contract
+    found = [
+        {
+            "id": operation.id,
+            "method": operation.method,
+            "path": contract.prefix + operation.path,
+            "summary": operation.summary,
+            "permission": operation.permission,
+            "statuses": list(operation.statuses),
+            "example": _example(call, operation),
+        }
+        for operation in contract.operations.values()
+    ]
+    return ControlAnswer(200, {"operations": found})
+
+
+def _example(call: ControlCall, operation: Operation) -> JsonObject:
+    """A request that succeeds, with a credential of this namespace."""
+    contract, rules = call.engine.contract, call.engine.rules
+    url = call.path_prefix + example_url(contract, operation, rules.example_arguments(operation))
+    headers = {"Content-Type": "application/json"} if operation.body is not None else {}
+    cookies: dict[str, str] = {}
+    for shown in rules.show_credential(operation, call.namespace.name):
+        if shown.place == "query":
+            url += f"{'&' if '?' in url else '?'}{quote(shown.name)}={quote(shown.value, safe='')}"
+        else:
+            (cookies if shown.place == "cookie" else headers)[shown.name] = shown.value
+    body = example_body(contract, operation)
+    return {"method": operation.method, "url": url, "headers": headers, "cookies": cookies, "body": body}
 
 
 def assumptions(call: ControlCall) -> ControlAnswer:
@@ -130,13 +186,30 @@ def credential(call: ControlCall) -> ControlAnswer:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/credential", credential),
-    Route("GET", "/health", health, is_locked=False),
-    Route("GET", "/version", version),
-    Route("POST", "/reset", reset),
-    Route("GET", "/contract", contract),
+    Route("GET", "/credential", credential,
+          "Gives a credential that the API lets in, and that names this namespace.",
+          query=("scheme",), answers={200: "Credential"}),
+    Route("GET", "/health", health,
+          "Says that the server lives, and how many requests it refused before they became calls, by reason.",
+          answers={200: "Health", 503: "Health"}, is_locked=False, is_public=True),
+    Route("GET", "/version", version, "Gives the version of the server.", answers={200: "Version"}),
+    Route("GET", "/metrics", metrics, "Gives the counters of the whole server as Prometheus text.",
+          answers={200: "text/plain"}, is_locked=False),
+    Route("POST", "/reset", reset, "Restores everything of the namespace as it was at its start."),
+    Route("GET", "/contract", contract,
+          "Gives the contract as one OpenAPI document; also at `/openapi.json` of the root.",
+          answers={200: "OpenAPI"}),
+    Route("GET", "/problems", problems, "Lists what is wrong with the contract without making it unusable.",
+          answers={200: "Problems"}),
+    Route("GET", "/operations", operations,
+          "Lists the operations, each with a request that succeeds in this namespace.",
+          answers={200: "Operations"}),
     # Both may take the locks of other namespaces: under one of their own, two could wait for each other.
-    Route("GET", "/assumptions", assumptions, is_locked=False),
-    Route("GET", "/coverage", coverage, is_locked=False),
-    Route("GET", "/errors", errors),
-)
+    Route("GET", "/assumptions", assumptions, "Lists what of the contract is inferred or invented.",
+          query=("run", "all"), answers={200: "Assumptions"}, is_locked=False),
+    Route("GET", "/coverage", coverage, "Reports what of the contract the calls touched, and what not.",
+          query=("all", "format"), answers={200: ("Coverage", "text/plain", "text/markdown", "text/html")},
+          is_locked=False),
+    Route("GET", "/errors", errors, "Lists every documented error and every fault, and how to provoke each.",
+          query=("operation",), answers={200: "ErrorCatalogue"}),
+)  # fmt: skip

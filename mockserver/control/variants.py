@@ -116,7 +116,10 @@ def _read_status(value: Json) -> int | None:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/variants", list_variants),
-    Route("GET", "/variant", get_variant),
-    Route("PUT", "/variant", put_variant),
-)
+    Route("GET", "/variants", list_variants, "Lists the other answers that the contract allows, by name.",
+          query=("operation", "status", "name", "pairs", "diff"), answers={200: "Variants"}),
+    Route("GET", "/variant", get_variant, "Gives the variant that answers are; `name` null means plain.",
+          answers={200: "VariantChoice"}),
+    Route("PUT", "/variant", put_variant, "Lets every answer be a variant, if it has it; null ends that.",
+          body="VariantChoice", answers={200: "VariantChoice"}),
+)  # fmt: skip

@@ -11,4 +11,7 @@ def list_webhooks(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"webhooks": webhooks, "meta": {"total": len(webhooks)}})
 
 
-ROUTES: tuple[Route, ...] = (Route("GET", "/webhooks", list_webhooks),)
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/webhooks", list_webhooks, "Lists the newest webhooks, in the order of their calls.",
+          answers={200: "Webhooks"}),
+)  # fmt: skip

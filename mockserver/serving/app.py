@@ -10,12 +10,13 @@ from collections.abc import Callable
 
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
-from mockserver.control.routing import ROOT_DOCUMENTS, find_control
+from mockserver.control.routing import PAGES, ROOT_DOCUMENTS, split_path
 from mockserver.engine.engine import Engine, Exchange, fail
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.request.head import Head
+from mockserver.scripting.subjects import normal_path
 from mockserver.serving.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
 from mockserver.serving.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
 from mockserver.serving.webhooks import WebhookSender
@@ -44,6 +45,10 @@ class App:
         engine.send_webhooks = self._webhooks.send
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
+        # Where the contract has such a path itself, it is the contract's.
+        self.root_documents = {
+            path: place for path, place in ROOT_DOCUMENTS.items() if engine.contract.paths.find(path) is None
+        }
 
     def end_waits(self) -> None:
         """Let go every answer that is held or delayed, end every stream, answer every question now."""
@@ -56,8 +61,8 @@ class App:
         if scope["type"] != "http":
             raise RuntimeError(f"the mock server speaks HTTP, not {scope['type']}")
         path = scope["raw_path"].decode("latin-1")
-        found = find_control(path)
-        is_control = found is not None and path not in ROOT_DOCUMENTS
+        found = self.find_control(scope["method"], path)
+        is_control = found is not None and path not in self.root_documents
         try:
             if found is None:
                 await self._answer(scope, receive, send)
@@ -71,12 +76,24 @@ class App:
             if cycle is None or not cycle.response_started:
                 await send_response(response, scope, send)
 
+    def find_control(self, method: str, path: str) -> tuple[str, str] | None:
+        """Namespace and control route that a raw path leads to; None where it is one of the mocked API."""
+        if "__admin" in path:
+            return split_path(path)
+        place = self.root_documents.get(path)
+        if place is None or (path in PAGES and method not in ("GET", "HEAD")):
+            return None
+        wanted = normal_path(path)
+        stubs = self.engine.namespaces.default.stubs
+        return None if any(stub.matcher.literal_path == wanted for stub in stubs) else place
+
     async def _answer_control(
         self, found: tuple[str, str], is_control: bool, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """One call of the control API, or for one of the documents at the root."""
         facts = self.engine.heads.headers.read(tuple(scope["headers"]))
-        self.guard.check_control(scope, facts, is_health=found[1] == "/health", is_public=not is_control)
+        needs_token = is_control and not self.control.is_public(found[1])
+        self.guard.check_control(scope, facts, needs_token=needs_token)
         body, is_whole = await _read_body(receive, CONTROL_BODY_LIMIT)
         if is_whole:
             scope["mockserver.control"] = *found, body

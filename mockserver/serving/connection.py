@@ -35,7 +35,7 @@ from mockserver.serving.guard import Refused, too_large
 if TYPE_CHECKING:
     from mockserver.serving.app import App
 
-_ROOT_DOCUMENTS = tuple(path.encode("ascii") for path in ROOT_DOCUMENTS)
+_ROOT_DOCUMENTS = frozenset(path.encode("ascii") for path in ROOT_DOCUMENTS)
 # So many requests may wait behind one that is being answered.
 _PIPELINED = 16
 # A client that closed its half of the connection may still read; it gets what is ready within so many turns
@@ -236,7 +236,7 @@ class Connection(HttpToolsProtocol):
             not self._is_busy()
             and url.startswith(b"/")
             and b"__admin" not in url
-            and not url.startswith(_ROOT_DOCUMENTS)
+            and url.partition(b"?")[0] not in _ROOT_DOCUMENTS
             and not self.expect_100_continue
             and version == "1.1"
             # Who asks a remote store has to wait for it.

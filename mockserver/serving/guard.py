@@ -111,9 +111,7 @@ class Guard:
             if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
                 raise Refused(400, "bad_request", "the only Transfer-Encoding taken is chunked")
 
-    def check_control(
-        self, scope: Mapping[str, Any], facts: HeaderFacts, *, is_health: bool, is_public: bool
-    ) -> None:
+    def check_control(self, scope: Mapping[str, Any], facts: HeaderFacts, *, needs_token: bool) -> None:
         """Judge a request to the control API. Raises Refused."""
         self._check_headers(tuple(scope["headers"]), facts, CONTROL_BODY_LIMIT)
         self._check_target(scope["raw_path"], scope["query_string"])
@@ -126,7 +124,7 @@ class Guard:
                 raise Refused(403, "forbidden_origin", "the control API takes no requests of other origins")
         elif any(site not in (b"same-origin", b"none") for site in sent.get(b"sec-fetch-site", [])):
             raise Refused(403, "forbidden_origin", "the control API takes no requests of other sites")
-        if not (is_health or is_public):
+        if needs_token:
             self._check_token(sent.get(b"authorization", []))
 
     def _trusts(self, origin: bytes) -> bool:

@@ -300,3 +300,17 @@ def test_the_time_to_wait_for_a_verification_is_checked(desk: Desk) -> None:
         status, (text,) = desk.refused("POST", "/verify", {"expected": [CREATE], "timeoutMillis": millis})
         assert status == 422
         assert text.startswith("#/timeoutMillis: 'timeoutMillis' must be a number of milliseconds")
+
+
+def test_the_stubs_nearest_to_a_call_come_with_their_differences(desk: Desk) -> None:
+    desk.api.script({"request": {"method": "GET", "urlPath": "/v1/kyes"}, "response": {"status": 200}})
+    desk.api.send("GET", "/v1/keys", json=UNSENT)
+    nearest, *_ = desk.get(f"/calls/{desk.last_call.id}/near-misses")["nearMisses"]
+    assert nearest["stub"]["request"]["urlPath"] == "/v1/kyes"
+    assert 0 < nearest["distance"] < 1
+    (difference,) = nearest["differences"]
+    assert (difference["in"], difference["expected"], difference["actual"]) == (
+        "path",
+        "/v1/kyes",
+        "/v1/keys",
+    )

@@ -294,7 +294,7 @@ def test_h33_a_method_that_is_none_is_400(target: Target, method: str) -> None:
 def test_h33_the_control_side_knows_its_methods_too(target: Target, method: str) -> None:
     answer = target.ask(http(method, "/__admin/calls", key=None))
     assert answer.status == 405
-    assert answer.header("allow") == "GET"
+    assert answer.header("allow") == "GET, HEAD"
     assert answer.json["errors"]
 
 

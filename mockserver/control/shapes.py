@@ -1,0 +1,554 @@
+"""The shapes of bodies and answers of the control API: JSON Schemas (2020-12) by name, with examples.
+
+A route names the shapes that it takes and gives; `description` puts them together. WireMock's own shapes are
+described as far as this server writes and reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mockserver.faults import Fault
+from mockserver.types import Json, JsonObject
+
+
+def _object(required: str = "", /, *, closed: bool = False, **members: Json) -> JsonObject:
+    """An object; `required` names members, separated by blanks; `closed` allows no others."""
+    shape: JsonObject = {"type": "object", "properties": members}
+    if required:
+        shape["required"] = required.split()
+    return shape | ({"additionalProperties": False} if closed else {})
+
+
+def _list(item: Json, **more: Json) -> JsonObject:
+    return {"type": "array", "items": item, **more}
+
+
+def _map(value: Json) -> JsonObject:
+    return {"type": "object", "additionalProperties": value}
+
+
+def _or_null(shape: JsonObject) -> JsonObject:
+    return {"anyOf": [shape, {"type": "null"}]}
+
+
+def ref(name: str) -> JsonObject:
+    """A reference to a shape."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_TEXT: JsonObject = {"type": "string"}
+_FILLED: JsonObject = {"type": "string", "minLength": 1}
+_NUMBER: JsonObject = {"type": "number"}
+_COUNT: JsonObject = {"type": "integer", "minimum": 0}
+_FLAG: JsonObject = {"type": "boolean"}
+_STATUS: JsonObject = {"type": "integer", "minimum": 100, "maximum": 599}
+_MOMENT: JsonObject = {"type": "string", "format": "date-time"}
+_SECONDS: JsonObject = {"type": "integer", "minimum": -(10**12), "maximum": 10**12}
+_NAMESPACE: JsonObject = {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"}
+_HEADERS = _map({"oneOf": [_TEXT, _list(_TEXT)]})
+_PHASE: JsonObject = {"enum": ["before", "after_commit"]}
+_FAULT: JsonObject = {"enum": [str(fault) for fault in Fault]}
+_WAIT: JsonObject = {"type": "number", "minimum": 0, "maximum": 300_000, "default": 0}
+_STUB_DOCUMENT = _object(
+    closed=False,
+    id=_TEXT,
+    uuid=_TEXT,
+    name=_TEXT,
+    request=ref("RequestPattern"),
+    response=_object(
+        status=_STATUS,
+        headers=_HEADERS,
+        body=_TEXT,
+        jsonBody={},
+        base64Body=_TEXT,
+        fault=_FAULT,
+        fixedDelayMilliseconds=_COUNT,
+    ),
+    priority={"type": "integer"},
+    scenarioName=_TEXT,
+    requiredScenarioState=_TEXT,
+    newScenarioState=_TEXT,
+    metadata=_object(
+        mockserver=_object(
+            operation=_TEXT,
+            times={"type": "integer", "minimum": 1},
+            phase=_PHASE,
+            offContract=_FLAG,
+            hold=_FLAG,
+        )
+    ),
+)
+
+_URLS = ("url", "urlPath", "urlPattern", "urlPathPattern", "urlPathTemplate")
+_MAPS = ("headers", "queryParameters", "cookies", "formParameters", "pathParameters")
+
+SHAPES: Mapping[str, JsonObject] = {
+    "Done": {"type": "object", "description": "An empty object."},
+    "Errors": {
+        "description": "Everything that is wrong, in WireMock's shape. Pointers lead into the body.",
+        **_object(
+            "errors",
+            errors=_list(
+                _object(
+                    "code source title detail",
+                    code={"type": "integer"},
+                    source=_object("pointer", pointer=_TEXT),
+                    title=_TEXT,
+                    detail=_TEXT,
+                )
+            ),
+        ),
+    },
+    "Index": _object(
+        "name version page docs openapi routes",
+        name=_TEXT,
+        version=_TEXT,
+        page=_TEXT,
+        docs=_TEXT,
+        openapi=_TEXT,
+        routes=_list(_object("method path summary", method=_TEXT, path=_TEXT, summary=_TEXT)),
+    ),
+    # The journal
+    "Violation": _object("in pointer keyword message", pointer=_TEXT, keyword=_TEXT, message=_TEXT)
+    | {"description": "Where a request breaks the contract. `in` is query, path, header or body."},
+    "Call": _object(
+        "id number namespace receivedAt operation request credential violations warnings reason stub fault "
+        "phase response state durationMs",
+        id=_TEXT,
+        number={"type": "integer", "minimum": 1},
+        namespace=_NAMESPACE,
+        receivedAt=_MOMENT,
+        operation={"type": ["string", "null"]},
+        request=_object(
+            "method path query headers body bodyTruncated",
+            method=_TEXT,
+            path=_TEXT,
+            query=_map(_list(_TEXT)),
+            headers=_HEADERS,
+            body={},
+            bodyTruncated=_FLAG,
+        ),
+        credential=_object(
+            "kind mode display fingerprint",
+            kind=_TEXT,
+            mode={"type": ["string", "null"]},
+            display={"type": ["string", "null"]},
+            fingerprint={"type": ["string", "null"]},
+        ),
+        violations=_list(ref("Violation")),
+        warnings=_list(_object("code message", code=_TEXT, message=_TEXT)),
+        reason=_TEXT,
+        stub=_or_null(_object("id name", id=_TEXT, name={"type": ["string", "null"]})),
+        fault={"enum": [*_FAULT["enum"], None]},
+        phase={"enum": [*_PHASE["enum"], None]},
+        response=_or_null(
+            _object(
+                "status headers body",
+                status={"type": "integer"},
+                headers=_HEADERS,
+                body={},
+                bodyTruncated=_FLAG,
+            )
+        ),
+        state={"enum": ["in_flight", "answered", "faulted", "disconnected"]},
+        durationMs={"type": ["number", "null"]},
+    ),
+    "Calls": _object("calls total evicted", calls=_list(ref("Call")), total=_COUNT, evicted=_COUNT),
+    "Har": _object(
+        "log", log=_object("version creator entries", version={"const": "1.2"}, creator={}, entries=_list({}))
+    ),
+    "Difference": _object(
+        "in pointer operator expected actual", pointer=_TEXT, operator=_TEXT, expected={}, actual={}
+    ),
+    "NearStubs": _object(
+        "nearMisses",
+        nearMisses=_list(
+            _object(
+                "stub distance differences",
+                stub=ref("Stub"),
+                distance={"type": "number", "minimum": 0, "maximum": 1},
+                differences=_list(ref("Difference")),
+            )
+        ),
+    ),
+    "Duplicates": _object(
+        "ok duplicates",
+        ok=_FLAG,
+        duplicates=_list(_object("operation calls", operation=_TEXT, calls=_list(ref("Call")))),
+    ),
+    "Retries": _object(
+        "ok retries",
+        ok=_FLAG,
+        retries=_list(
+            _object(
+                "call number operation after askedSeconds waitedSeconds respected",
+                call=_TEXT,
+                number=_COUNT,
+                operation={"type": ["string", "null"]},
+                after=_TEXT,
+                askedSeconds=_NUMBER,
+                waitedSeconds=_NUMBER,
+                respected=_FLAG,
+            )
+        ),
+    ),
+    "Verification": _object(
+        "expected",
+        closed=True,
+        expected=_list(
+            {
+                **_object(
+                    closed=True,
+                    operation=_TEXT,
+                    request=ref("RequestPattern"),
+                    exactly=_COUNT,
+                    atLeast=_COUNT,
+                    atMost=_COUNT,
+                ),
+                "anyOf": [{"required": ["operation"]}, {"required": ["request"]}],
+            },
+            minItems=1,
+        ),
+        inOrder=_FLAG,
+        nothingElse=_FLAG,
+        timeoutMillis=_WAIT,
+    ),
+    "Verified": _object(
+        "ok failures",
+        ok=_FLAG,
+        failures=_list(
+            _object(
+                "expected actual nearest",
+                expected=_object(),
+                actual={},
+                nearest=_list(_object("call differences", call=ref("Call"), differences=_list({}))),
+            )
+        ),
+    ),
+    "WaitForCount": _object(
+        "pattern count", closed=True, pattern=ref("RequestPattern"), count=_COUNT, timeoutMillis=_WAIT
+    ),
+    "Waited": _object("count requests", count=_COUNT, requests=_list(ref("LoggedRequest"))),
+    # WireMock: requests
+    "RequestPattern": {
+        "type": "object",
+        "description": "WireMock's request pattern, in which `operation` may name one of the contract.",
+        "properties": {
+            "operation": _TEXT,
+            "method": {"type": ["string", "array", "null"]},
+            **{name: {"type": ["string", "null"]} for name in _URLS},
+            **{name: _or_null(_map(ref("ContentPattern"))) for name in _MAPS},
+            "bodyPatterns": _or_null(_list(ref("ContentPattern"))),
+        },
+    },
+    "ContentPattern": {
+        "type": "object",
+        "description": "WireMock's content pattern: one operator such as `equalTo`, and its options.",
+    },
+    "LoggedRequest": _object(
+        "url method headers body",
+        id=_TEXT,
+        url=_TEXT,
+        absoluteUrl=_TEXT,
+        method=_TEXT,
+        headers=_HEADERS,
+        cookies=_object(),
+        body=_TEXT,
+        bodyAsBase64=_TEXT,
+        loggedDate={"type": "integer"},
+    ),
+    "LoggedRequests": _object(
+        "requests requestJournalDisabled",
+        requests=_list(ref("LoggedRequest")),
+        requestJournalDisabled={"const": False},
+    ),
+    "ServeEvent": _object(
+        "id request response responseDefinition wasMatched timing",
+        id=_TEXT,
+        request=ref("LoggedRequest"),
+        response=_object("status", status={"type": "integer"}),
+        responseDefinition=_object(),
+        wasMatched=_FLAG,
+        timing=_object(),
+        stubMapping=ref("Stub"),
+    ),
+    "ServeEvents": _object(
+        "requests meta", requests=_list(ref("ServeEvent")), meta=_object("total", total=_COUNT)
+    ),
+    "RemovedEvents": _object("serveEvents", serveEvents=_list(ref("ServeEvent"))),
+    "RequestCount": _object("count", count=_COUNT),
+    "NearMisses": _object(
+        "nearMisses",
+        nearMisses=_list(
+            _object(
+                "request matchResult",
+                request=ref("LoggedRequest"),
+                stubMapping=ref("Stub"),
+                requestPattern=_object(),
+                matchResult=_object("distance", distance=_NUMBER),
+            )
+        ),
+    ),
+    # Stubs
+    "NewStub": _STUB_DOCUMENT
+    | {"description": "WireMock's stub mapping; ours is below `metadata.mockserver`."},
+    "Stub": _STUB_DOCUMENT | {"required": ["id", "request", "response"]},
+    "Stubs": _object("mappings meta", mappings=_list(ref("Stub")), meta=_object("total", total=_COUNT)),
+    "QueuedStubs": _object("mappings", mappings=_list(ref("Stub"))),
+    "Import": _object(
+        "mappings",
+        mappings=_list(ref("NewStub")),
+        importOptions=_or_null(
+            _object(
+                duplicatePolicy={"enum": ["OVERWRITE", "IGNORE", None]},
+                deleteAllNotInImport={"type": ["boolean", "null"]},
+            )
+        ),
+    ),
+    "Queue": _object(
+        "operation outcomes",
+        closed=True,
+        operation=_TEXT,
+        outcomes=_list(
+            {
+                "oneOf": [
+                    _STATUS,
+                    _object(
+                        status=_STATUS,
+                        body={},
+                        headers=_HEADERS,
+                        fault=_FAULT,
+                        phase=_PHASE,
+                        delay={"oneOf": [{"type": "number", "minimum": 0}, _object()]},
+                        times={"type": "integer", "minimum": 1},
+                        offContract=_FLAG,
+                        reason=_TEXT,
+                    ),
+                ]
+            },
+            minItems=1,
+        ),
+    ),
+    "Released": _object("released", released=_COUNT),
+    "Scenarios": _object(
+        "scenarios",
+        scenarios=_list(
+            _object(
+                "id name state possibleStates mappings",
+                id=_TEXT,
+                name=_TEXT,
+                state=_TEXT,
+                possibleStates=_list(_TEXT),
+                mappings=_list(ref("Stub")),
+            )
+        ),
+    ),
+    "ScenarioState": _object("state", state=_TEXT),
+    "Delays": _object(
+        fixedDelay={"type": ["integer", "null"], "minimum": 0}, delayDistribution=_or_null(_object())
+    ),
+    "WrittenDelays": _object("settings", settings=ref("Delays")),
+    "Webhooks": _object(
+        "webhooks meta",
+        webhooks=_list(
+            _object(
+                "id call stub request state status error sentAt",
+                id=_TEXT,
+                call=_TEXT,
+                stub=_TEXT,
+                request=_object("method url headers body", method=_TEXT, url=_TEXT, headers=_HEADERS, body=_TEXT),
+                delaySeconds=_NUMBER,
+                state=_TEXT,
+                status={"type": ["integer", "null"]},
+                error={"type": ["string", "null"]},
+                sentAt={"type": ["string", "null"]},
+            )
+        ),
+        meta=_object("total", total=_COUNT),
+    ),
+    # The sandbox
+    "Clock": _object("mode now", mode={"enum": ["real", "frozen", "shifted"]}, now=_MOMENT),
+    "ClockChange": {
+        "oneOf": [
+            _object("mode", closed=True, mode={"const": "real"}),
+            _object("mode", closed=True, mode={"const": "frozen"}, now=_MOMENT),
+            _object("mode now", closed=True, mode={"const": "shifted"}, now=_MOMENT),
+            _object(
+                "advanceSeconds",
+                closed=True,
+                advanceSeconds={"type": "number", "minimum": -(10**12), "maximum": 10**12},
+            ),
+        ]
+    },
+    "Settings": _object(
+        closed=True,
+        seed=_TEXT,
+        clock=_TEXT,
+        successStatus={"type": ["string", "integer"]},
+        variants={"enum": ["off", "cycle"]},
+        tolerantReader=_FLAG,
+        strictAccounts=_FLAG,
+        rateLimit={"type": ["string", "null"]},
+        idempotency={"enum": ["off", "on", "required"]},
+    ),
+    "Snapshot": _object("id", id=_TEXT),
+    "Namespaces": _object(
+        "namespaces",
+        namespaces=_list(
+            _object(
+                "name calls evicted stubs issuedKeys",
+                name=_NAMESPACE,
+                calls=_COUNT,
+                evicted=_COUNT,
+                stubs=_COUNT,
+                issuedKeys=_COUNT,
+            )
+        ),
+    ),
+    "FromSnapshot": _object("snapshot", closed=True, snapshot=_FILLED),
+    "NamespaceName": _object("name", name=_NAMESPACE),
+    "TokenRequest": _object(
+        closed=True,
+        permissions={"anyOf": [_list(_TEXT), _map(_list(_TEXT)), {"type": "null"}]},
+        ns=_NAMESPACE,
+        expiresInSeconds={"anyOf": [_SECONDS, {"type": "null"}]},
+        notBeforeSeconds=_SECONDS,
+        subject=_FILLED,
+        audience=_FILLED,
+        accountId=_FILLED,
+        claims=_object(),
+    ),
+    "Token": _object("token", token=_TEXT),
+    "Credential": _object("credential", credential=_TEXT),
+    "Jwks": _object("keys", keys=_list(_object("kty kid", kty=_TEXT, kid=_TEXT))),
+    "Discovery": _object("issuer jwks_uri", issuer=_TEXT, jwks_uri={"type": "string", "format": "uri"}),
+    # The server
+    "Health": _object(
+        "status message version refused",
+        status={"enum": ["healthy", "unhealthy"]},
+        message=_TEXT,
+        version=_TEXT,
+        refused=_map(_COUNT),
+        store=_object("kind ok", kind=_TEXT, ok=_FLAG, problem=_TEXT),
+    ),
+    "Version": _object("version", version=_TEXT),
+    "OpenAPI": _object("openapi info paths", openapi=_TEXT, info=_object(), paths=_object()),
+    "Problems": _object(
+        "problems",
+        problems=_list(
+            _object("message pointer file", message=_TEXT, pointer=_TEXT, file={"type": ["string", "null"]})
+        ),
+    ),
+    "Operations": _object(
+        "operations",
+        operations=_list(
+            _object(
+                "id method path summary statuses example",
+                id=_TEXT,
+                method=_TEXT,
+                path=_TEXT,
+                summary=_TEXT,
+                permission={"type": ["string", "null"]},
+                statuses=_list({"type": "integer"}),
+                example=_object(
+                    "method url headers cookies body",
+                    method=_TEXT,
+                    url=_TEXT,
+                    headers=_map(_TEXT),
+                    cookies=_map(_TEXT),
+                    body={},
+                ),
+            )
+        ),
+    ),
+    "Assumptions": _object(
+        "assumptions",
+        assumptions=_list(
+            _object(
+                "what provenance source",
+                what=_TEXT,
+                provenance={"enum": ["documented", "inferred", "invented"]},
+                source={"type": ["string", "null"]},
+            )
+        ),
+    ),
+    "Coverage": _object(
+        "operations",
+        operations=_list(
+            _object(
+                "operation statuses reasons",
+                operation=_TEXT,
+                statuses=_list(_object("status hits", status={"type": "integer"}, hits=_COUNT)),
+                reasons=_list(_object("reason hits", reason=_TEXT, hits=_COUNT)),
+            )
+        ),
+    ),
+    "ErrorCatalogue": _object(
+        "errors faults",
+        errors=_list(
+            _object(
+                "operation status reason body provoke",
+                operation=_TEXT,
+                status={"type": "integer"},
+                reason=_TEXT,
+                body={},
+                provoke=_object("curl prefer queue python", curl=_TEXT, prefer=_TEXT, python=_TEXT),
+            )
+        ),
+        faults=_list(_object("fault what provoke", fault=_FAULT, what=_TEXT, provoke=_object())),
+    ),
+    "Variants": _object(
+        "variants",
+        variants=_list(
+            _object(
+                "name operation status deviation legal",
+                name=_TEXT,
+                operation=_TEXT,
+                status={"type": "integer"},
+                deviation=_TEXT,
+                legal=_FLAG,
+                diff=_TEXT,
+            )
+        ),
+    ),
+    "VariantChoice": _object(
+        "name",
+        closed=True,
+        name={"type": ["string", "null"], "minLength": 1},
+        operation={"type": ["string", "null"], "minLength": 1},
+        status={"type": ["integer", "null"]},
+    ),
+}
+
+# A body that the route takes, by shape; each is tried against the route.
+EXAMPLES: Mapping[str, Json] = {
+    "Verification": {"expected": [{"operation": "createApiKey", "atMost": 3}], "timeoutMillis": 0},
+    "WaitForCount": {"pattern": {"operation": "createApiKey"}, "count": 0, "timeoutMillis": 0},
+    "RequestPattern": {"method": "POST", "urlPath": "/v1/api-keys/"},
+    "ContentPattern": {"matchesJsonPath": "$.team"},
+    "LoggedRequest": {
+        "url": "/v1/api-keys/?account_id=acct_1",
+        "method": "POST",
+        "headers": {},
+        "body": "{}",
+    },
+    "NewStub": {
+        "name": "two rate limits",
+        "request": {"method": "POST"},
+        "response": {"status": 429, "headers": {"Retry-After": "1"}},
+        "metadata": {"mockserver": {"operation": "createApiKey", "times": 2}},
+    },
+    "Import": {
+        "mappings": [{"request": {"urlPath": "/elsewhere"}, "response": {"status": 204}}],
+        "importOptions": {"duplicatePolicy": "OVERWRITE", "deleteAllNotInImport": False},
+    },
+    "Queue": {"operation": "createApiKey", "outcomes": [500, {"status": 429, "times": 2}]},
+    "ScenarioState": {"state": "Started"},
+    "Delays": {"fixedDelay": None},
+    "ClockChange": {"mode": "frozen", "now": "2026-01-01T00:00:00Z"},
+    "Settings": {"rateLimit": "100/60s", "idempotency": "required"},
+    "FromSnapshot": {"snapshot": "the id that POST /snapshots gave"},
+    "TokenRequest": {"permissions": ["account:api:key:create"], "expiresInSeconds": 60},
+    "VariantChoice": {"name": None},
+}
