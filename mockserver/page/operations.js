@@ -72,7 +72,12 @@ function tryIt(operation, contract) {
     const made = control(parameter.schema ?? { type: "string" }, contract, value);
     return { parameter, ...made, row: field(`${parameter.name}${parameter.required ? " *" : ""}`, made.element, `${parameter.in}${parameter.description ? `: ${parameter.description}` : ""}`) };
   });
-  const key = h("input", { type: "text", value: operation.example.headers.Authorization ?? "", autocomplete: "off", spellcheck: "false" });
+  const { "Content-Type": ignored, ...headers } = operation.example.headers;
+  const credentials = Object.entries({ ...headers, ...operation.example.cookies }).map(([name, value]) => {
+    const element = h("input", { type: "text", value, autocomplete: "off", spellcheck: "false" });
+    const isCookie = name in operation.example.cookies;
+    return { name, element, isCookie, row: field(name, element, `${isCookie ? "A cookie. " : ""}This credential is let in, and leads into this namespace.`) };
+  });
   const media = Object.entries(resolve(found.requestBody ?? {}, contract).content ?? {}).find(([name]) => name.includes("json"));
   const text = h("textarea", { rows: "10", spellcheck: "false", value: operation.example.body === null ? "" : JSON.stringify(operation.example.body, null, 2) });
   const bodyField = field("Body", text);
@@ -97,7 +102,7 @@ function tryIt(operation, contract) {
     event.preventDefault();
     try {
       set(result, h("p", { class: "quiet" }, "Sending …"));
-      await perform(operation, example, controls, key.value, media && (members ? JSON.stringify(members.read()) : text.value), media?.[0], result);
+      await perform(operation, example, controls, credentials, media && (members ? JSON.stringify(members.read()) : text.value), media?.[0], result);
     } catch (error) {
       set(result, problems(error));
     }
@@ -105,16 +110,22 @@ function tryIt(operation, contract) {
   return h(
     "form", { class: "try", on: { submit: go } },
     h("h3", {}, "Try it"),
-    h("div", { class: "fields" }, controls.map((entry) => entry.row), field("Authorization", key, "This key is let in, and leads into this namespace.")),
+    h("div", { class: "fields" }, [...controls, ...credentials].map((entry) => entry.row)),
     bodyPlace,
     h("div", { class: "actions" }, h("button", { class: "main" }, `Send ${operation.method}`)), result,
   );
 }
 
-async function perform(operation, example, controls, key, content, type, place) {
+async function perform(operation, example, controls, credentials, content, type, place) {
   let path = `${example.pathname.split("/").slice(0, -operation.path.split("/").length).join("/")}${operation.path}`;
   const query = new URLSearchParams();
-  const headers = key ? { Authorization: key } : {};
+  // What the form does not show: a credential that stands in the query.
+  for (const [name, value] of example.searchParams) if (!controls.some(({ parameter }) => parameter.in === "query" && parameter.name === name)) query.append(name, value);
+  const headers = {};
+  for (const { name, element, isCookie } of credentials) {
+    if (isCookie) document.cookie = `${name}=${element.value}; path=/; SameSite=Strict`;
+    else if (element.value) headers[name] = element.value;
+  }
   for (const { parameter, read } of controls) {
     const value = read();
     if (parameter.in === "path") path = path.replace(`{${parameter.name}}`, encodeURIComponent(value ?? ""));
