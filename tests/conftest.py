@@ -95,3 +95,10 @@ def redis_server(redis_of_the_run: RedisServer) -> RedisServer:
     with redis_of_the_run.client() as client:
         client.flushall()
     return redis_of_the_run
+
+
+@pytest.fixture
+def socket(server: ServerThread) -> Iterator[Api]:
+    """The mocked API over a socket."""
+    with socket_api(server) as api:
+        yield api

@@ -357,7 +357,9 @@ SHAPES: Mapping[str, JsonObject] = {
                 id=_TEXT,
                 call=_TEXT,
                 stub=_TEXT,
-                request=_object("method url headers body", method=_TEXT, url=_TEXT, headers=_HEADERS, body=_TEXT),
+                request=_object(
+                    "method url headers body", method=_TEXT, url=_TEXT, headers=_HEADERS, body=_TEXT
+                ),
                 delaySeconds=_NUMBER,
                 state=_TEXT,
                 status={"type": ["integer", "null"]},

@@ -6,6 +6,8 @@ import { follow, get } from "./api.js";
 export const journal = { calls: [], total: 0, evicted: 0, state: "waiting" };
 const byId = new Map();
 const watchers = new Set();
+// The calls that came since each reading of the journal began.
+const reading = new Set();
 let isTold = false;
 let refresh = null;
 
@@ -24,16 +26,24 @@ function tell() {
   });
 }
 
-/** Read the journal anew. */
+/** Read the journal anew. What comes while it is read is newer than what was read. */
 export async function reload() {
-  const { calls, total, evicted } = await get("/calls");
-  byId.clear();
-  calls.forEach((call) => byId.set(call.id, call));
-  Object.assign(journal, { calls, total, evicted });
+  const arrived = [];
+  reading.add(arrived);
+  try {
+    const { calls, total, evicted } = await get("/calls");
+    byId.clear();
+    calls.forEach((call) => byId.set(call.id, call));
+    Object.assign(journal, { calls, total, evicted });
+  } finally {
+    reading.delete(arrived);
+  }
+  arrived.filter((call) => call.number > (journal.calls.at(-1)?.number ?? 0)).forEach(take);
   tell();
 }
 
 function take(call) {
+  for (const arrived of reading) arrived.push(call);
   const newest = journal.calls.at(-1);
   if (newest && call.number <= newest.number && !byId.has(call.id)) {
     // Numbers start again after a reset.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,6 @@ from tests.doors import UNSENT, Answer, Api, socket_api
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 DOCUMENTS = ["/", "/docs", "/favicon.ico", "/openapi.json", "/__admin", "/__admin/", "/__admin/docs",
              "/__admin/contract/docs", "/__admin/openapi.json", "/__admin/page/style.css"]  # fmt: skip
-
-
-@pytest.fixture
-def socket(server: ServerThread) -> Iterator[Api]:
-    with socket_api(server) as api:
-        yield api
 
 
 def get(api: Api, path: str, headers: dict[str, str] | None = None, *, method: str = "GET") -> Answer:

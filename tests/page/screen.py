@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import ElementClickInterceptedException, StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -16,6 +16,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 Found = TypeVar("Found")
 # For how long something may take to appear, in seconds.
 PATIENCE = 20
+# The page was drawn anew, or a message lies over it for a moment.
+_PASSING = (ElementClickInterceptedException, StaleElementReferenceException)
 _FIND = """
 const [selector, text] = arguments;
 const fits = (item) => item.checkVisibility({ visibilityProperty: true }) && item.innerText.includes(text);
@@ -50,9 +52,7 @@ class Screen:
 
     def wait(self, look: Callable[[], Found | None]) -> Found:
         """The first thing that looking gives which is something."""
-        wait = WebDriverWait(
-            self.driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=[StaleElementReferenceException]
-        )
+        wait = WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05, ignored_exceptions=_PASSING)
         found = wait.until(lambda _: look())
         assert found is not None
         return found
@@ -110,10 +110,15 @@ class Screen:
         raise AssertionError(f"{name!r} is not reached with {most} tabs")
 
     def click(self, selector: str, text: str = "") -> None:
-        """Click something, wherever it stands."""
-        element = self.one(selector, text)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        element.click()
+        """Click something, wherever it stands; again where the page draws it anew just then."""
+
+        def act() -> bool:
+            element = self.one(selector, text)
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+            element.click()
+            return True
+
+        self.wait(act)
 
     def nameless(self) -> list[str]:
         """The controls in sight that have no name, as HTML."""

@@ -308,6 +308,7 @@ def test_another_namespace_has_a_page_of_its_own(screen: Screen, server: ServerT
     api.send(key="sk_test_ns-other_x")
     screen.click("th a", "other")
     screen.wait(lambda: "/~other/__admin/" in screen.driver.current_url)
+    screen.one("h1", "Sandbox")
     screen.press("1")
     screen.wait(lambda: len(screen.all(".row")) == 1)
     screen.open()

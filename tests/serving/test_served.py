@@ -7,7 +7,6 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -17,12 +16,6 @@ from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.doors import BODY, CREATE, FROZEN, KEY, UNSENT, Answer, Api, encode, parse, socket_api, talk
 from tests.judge import check
-
-
-@pytest.fixture
-def socket(server: ServerThread) -> Iterator[Api]:
-    with socket_api(server) as api:
-        yield api
 
 
 def control(api: Api, method: str, path: str, body: object = UNSENT) -> Answer:
