@@ -491,7 +491,7 @@ SHAPES: Mapping[str, JsonObject] = {
         errors=_list(
             _object(
                 "operation status reason body provoke",
-                operation=_TEXT,
+                operation={"type": ["string", "null"]},
                 status={"type": "integer"},
                 reason=_TEXT,
                 body={},
