@@ -495,7 +495,7 @@ SHAPES: Mapping[str, JsonObject] = {
                 status={"type": "integer"},
                 reason=_TEXT,
                 body={},
-                provoke=_object("curl prefer queue python", curl=_TEXT, prefer=_TEXT, python=_TEXT),
+                provoke=_object("curl", curl={"type": ["string", "null"]}),
             )
         ),
         faults=_list(_object("fault what provoke", fault=_FAULT, what=_TEXT, provoke=_object())),

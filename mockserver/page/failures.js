@@ -35,7 +35,7 @@ async function drawErrors() {
     h("details", {},
       h("summary", {}, pill(item.status, String(item.status)[0]), " ", h("strong", {}, item.reason), h("span", { class: "grow" })),
       h("div", { class: "inside" }, json(item.body), h("dl", { class: "headers" },
-        h("dt", {}, "in one request"), h("dd", {}, h("code", {}, `Prefer: ${item.provoke.prefer}`)),
+        item.provoke.prefer && [h("dt", {}, "in one request"), h("dd", {}, h("code", {}, `Prefer: ${item.provoke.prefer}`))],
         h("dt", {}, "in Python"), h("dd", {}, h("code", {}, item.provoke.python)),
         item.provoke.cause && [h("dt", {}, "by its cause"), h("dd", {}, h("code", {}, item.provoke.cause))]))),
     sendNext({ operation, outcomes: [{ ...item.provoke.queue.outcomes[0], body: item.body }] }, `${item.status} ${item.reason}`),
