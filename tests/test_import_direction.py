@@ -39,6 +39,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "joserfc": ("security.tokens",),
     "jsonpath_rfc9535": ("scripting",),
     "jsonschema": ("contract.schema_registry",),
+    "jsonschema_specifications": ("contract.schema_registry",),
     "jsonschema_rs": ("contract.schema_registry",),
     "orjson": ("json_codec",),
     "pytest": ("pytest_plugin.*",),

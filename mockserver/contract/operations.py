@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from mockserver.contract.media_types import MediaType, announce, negotiate
+from mockserver.contract.nearest import NearestFinder
+from mockserver.contract.parameters import Parameter, Place
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import Problem
 from mockserver.types import Headers, Json, JsonObject
 
-Place = Literal["query", "path", "header", "cookie"]
+__all__ = [
+    "Assumption", "Contract", "Envelope", "Operation", "Parameter", "PathItem", "Place", "RequestBody",
+    "Requirement", "ResponseHeader", "SecurityScheme", "Soundness",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,43 +39,44 @@ Requirement: TypeAlias = tuple[SecurityScheme, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of an operation.
+class RequestBody:
+    """What an operation takes: its media types, by the names that the contract gives them.
 
-    `types` are the JSON types that its text can stand for; `is_list` means that it may be repeated;
-    `extensions` are its members that begin with `x-`.
+    `media` is the one that an example request is written in: JSON, where that is among them.
     """
 
-    name: str
-    place: Place
     required: bool
-    schema: CompiledSchema
-    types: frozenset[str]
-    is_list: bool
-    default: Json
-    extensions: Mapping[str, Json]
+    content: Mapping[str, MediaType]
+    media: MediaType | None
+
+    @property
+    def examples(self) -> Mapping[str, Json]:
+        return {} if self.media is None else self.media.examples
+
+    @property
+    def schema_pointer(self) -> str:
+        return "" if self.media is None else self.media.schema_pointer
+
+    @property
+    def members(self) -> frozenset[str] | None:
+        return None if self.media is None else self.media.members
 
 
 @dataclass(frozen=True, slots=True)
-class RequestBody:
-    """What an operation takes: the schema of each media type, and the members that it names at its top.
+class ResponseHeader:
+    """A header of an answer: the values that the contract gives for it, and the schema that others have."""
 
-    `members` is None where the schema does not say, so that no member is unknown. `examples` and
-    `schema_pointer` are those of the last media type.
-    """
-
-    required: bool
-    schemas: Mapping[str, CompiledSchema]
-    members: frozenset[str] | None
-    examples: Mapping[str, Json]
+    name: str
+    examples: tuple[Json, ...]
     schema_pointer: str
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The body of one status: its schema, its named examples, and where they come from.
+    """The body of one status in one media type: its schema, its named examples, and where they come from.
 
-    `media_type` is None where there is no body; `content_type` is the header that tells it.
+    `media_type` is None where there is no body; `content_type` is the header that tells it. `content` are all
+    media types of the status, by name; `media` is this one.
     """
 
     status: str
@@ -79,10 +86,50 @@ class Envelope:
     schema: CompiledSchema | None
     schema_pointer: str
     examples: Mapping[str, Json]
-    headers: Mapping[str, JsonObject]
+    headers: Mapping[str, ResponseHeader]
     description: str
     provenance: str
     source: str
+    media: MediaType | None
+    content: Mapping[str, MediaType]
+
+    def accepted(self, accept: str | None) -> Envelope | None:
+        """The envelope in the media type that an Accept header likes best; None where it likes none."""
+        if self.media is None or accept is None or (self.is_json and accept in ("*/*", "application/json")):
+            return self
+        found = negotiate(self.content, accept)
+        if found is None:
+            return None
+        media, name = found
+        if media is self.media and name == media.name:
+            return self
+        return replace(
+            self,
+            media_type=name,
+            is_json=media.is_json,
+            content_type=announce(name),
+            schema=media.schema,
+            schema_pointer=media.schema_pointer,
+            examples=media.examples,
+            media=media,
+        )
+
+
+class Soundness:
+    """Whether an operation can be served: found out when it is first asked, unless that is known already."""
+
+    __slots__ = ("_check", "_problem")
+
+    def __init__(self, problem: str | None, check: Callable[[], str | None] | None = None) -> None:
+        self._problem = problem
+        self._check = check
+
+    @property
+    def problem(self) -> str | None:
+        """Why it cannot be served; None where it can."""
+        if self._check is not None:
+            self._problem, self._check = self._check(), None
+        return self._problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +138,7 @@ class Operation:
 
     `header_parameters` are those of `parameters` that stand in headers, cookies among them. `statuses` are
     the documented ones that are numbers, ascending; `success_statuses` those that it succeeds with. Each of
-    `security` lets a request in by itself.
+    `security` lets a request in by itself. `prefixes` are the paths of its servers' URLs.
     """
 
     id: str
@@ -106,11 +153,26 @@ class Operation:
     security: tuple[Requirement, ...]
     statuses: tuple[int, ...]
     success_statuses: tuple[int, ...]
+    prefixes: tuple[str, ...]
+    soundness: Soundness
 
     @property
     def requires_credential(self) -> bool:
         """Whether no requirement lets a request in that brings no credential."""
         return bool(self.security) and all(self.security)
+
+    @property
+    def problem(self) -> str | None:
+        """Why the operation cannot be served; None where it can."""
+        return self.soundness.problem
+
+    @property
+    def media_types(self) -> Iterator[MediaType]:
+        """Those of its body and of its answers."""
+        if self.body is not None:
+            yield from self.body.content.values()
+        for envelope in self.envelopes.values():
+            yield from envelope.content.values()
 
     def envelope(self, status: int) -> Envelope | None:
         """The envelope that documents a status: its own, its range's (`4XX`), or the default one."""
@@ -141,7 +203,8 @@ class Contract:
     """A loaded contract.
 
     `prefix` is the path of its server URL (`/v1`); `document` the whole as one OpenAPI document without
-    outside references; `warnings` what was wrong with it without making it unusable; `rules` the name of the
+    outside references. `schemas` are those that answers are judged and made by, `request_schemas` those of
+    requests. `problems` make it or an operation of it unusable, `warnings` do not. `rules` is the name of the
     rules that it asks for (`x-mockserver`), None where it names none.
     """
 
@@ -153,18 +216,16 @@ class Contract:
     paths: PathTemplates[PathItem]
     document: JsonObject
     schemas: SchemaRegistry
+    request_schemas: SchemaRegistry
     assumptions: tuple[Assumption, ...]
+    problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
+    nearest: NearestFinder
     security_schemes: Mapping[str, SecurityScheme]
     rules: str | None
 
     def find_nearest(self, method: str, path: str) -> Operation | None:
         """The operation whose method and path look most like these; for hints only."""
-        from difflib import SequenceMatcher
-
-        def likeness(operation: Operation) -> float:
-            return SequenceMatcher(
-                None, f"{method} {path}"[:300], f"{operation.method} {operation.path}"
-            ).ratio()
-
-        return max(self.operations.values(), key=likeness, default=None)
+        operations = tuple(self.operations.values())
+        index = self.nearest.find(f"{method} {path}")
+        return None if index is None else operations[index]

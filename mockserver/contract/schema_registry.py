@@ -15,23 +15,22 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jsonschema_rs
 
+from mockserver.contract.patterns import translate
+from mockserver.contract.pointers import DATA_KEYWORDS, SCHEMA_MAPS, read_fragment, write_fragment
+from mockserver.contract.views import ORIGINAL, SchemaView
 from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import dumps, escape_pointer, exact, forget_texts
-from mockserver.regexes import compile_regex
 from mockserver.types import Json, JsonObject, Schema
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# Keywords whose members are named by whoever wrote the schema, each with a schema; and those that hold data.
-SCHEMA_MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
-DATA_KEYWORDS = frozenset({"const", "default", "enum", "example", "examples"})
 # The name under which a document's schemas refer to each other; nothing is ever fetched from it.
 _DOCUMENT = "urn:mockserver:contract"
 
@@ -40,6 +39,7 @@ MAX_VIOLATIONS = 100
 # Characters that the pointers of a report have together, but for the last: each can be as long as the value.
 MAX_POINTERS = 10_000
 _MAX_STEPS = 15_000
+MAX_PATTERN_LENGTH = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +56,34 @@ class SchemaViolation:
 
 
 class CompiledSchema:
-    """One schema, compiled once.
+    """One schema, compiled when it is first asked.
 
     `is_valid` is for the path of a call; `violations` builds the full report, and the slow validator behind
-    it on first use.
+    it on first use. Each raises ContractError where the schema cannot be compiled.
     """
 
-    __slots__ = ("_budget", "_build", "_lock", "_slow", "is_valid")
+    __slots__ = ("_budget", "_build", "_load", "_lock", "_slow", "is_valid")
 
     is_valid: Callable[[Json], bool]
 
-    def __init__(self, fast: Any, build: Callable[[_Budget], Validator]) -> None:
-        self.is_valid = _accept_written_numbers(fast.is_valid)
-        self._build = build
+    def __init__(self, load: Callable[[], tuple[Any, _Build]]) -> None:
+        self._load = load
+        self._build: _Build | None = None
+        self.is_valid = self._load_and_judge
         self._slow: Validator | None = None
         self._budget = _Budget()
         # Also keeps the budget to one report at a time.
         self._lock = threading.Lock()
+
+    def load(self) -> CompiledSchema:
+        """The same schema, compiled now. Raises ContractError."""
+        if self._build is None:
+            fast, build = self._load()
+            self._build, self.is_valid = build, _accept_written_numbers(fast.is_valid)
+        return self
+
+    def _load_and_judge(self, value: Json) -> bool:
+        return self.load().is_valid(value)
 
     def violations(self, value: Json) -> tuple[SchemaViolation, ...]:
         """Every violation, in the order of their pointers; empty for a valid value.
@@ -86,6 +97,7 @@ class CompiledSchema:
         room = MAX_POINTERS
         with self._lock:
             if self._slow is None:
+                assert self._build is not None, "the fast validator was asked first"
                 self._slow = self._build(self._budget)
             self._budget.steps = _MAX_STEPS
             try:
@@ -131,58 +143,142 @@ class _Budget:
         self.steps = 0
 
 
+_Build: TypeAlias = "Callable[[_Budget], Validator]"
 _UNLISTED = "does not fit its schema"
+# Where the schema that is compiled stands among those that it refers to.
+_START = "x-start"
+# Steps back that a pattern may take which no linear engine can run: some milliseconds.
+_MAX_STEPS_BACK = 50_000
+
+
+def _pattern_options() -> jsonschema_rs.FancyRegexOptions:
+    """Runs in linear time what can be run so, and the rest (look-around, back-references) under a bound."""
+    return jsonschema_rs.FancyRegexOptions(backtrack_limit=_MAX_STEPS_BACK)
+
+
+class Pattern:
+    """A pattern as schemas use it; a text in which it takes too many steps does not match."""
+
+    def __init__(self, pattern: str) -> None:
+        self._validator = jsonschema_rs.validator_for(
+            {"pattern": pattern}, pattern_options=_pattern_options()
+        )
+
+    def search(self, text: str, /) -> bool:
+        """Whether the pattern is found in a text."""
+        return self._validator.is_valid(text)
+
+
+@lru_cache(maxsize=1_024)
+def compile_pattern(pattern: str) -> Pattern:
+    """Compile a pattern that was written for the engine. Raises ValueError with the reason in words."""
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise ValueError(f"a pattern may have at most {MAX_PATTERN_LENGTH} characters")
+    try:
+        return Pattern(pattern)
+    except (jsonschema_rs.ValidationError, ValueError):
+        raise ValueError("it is no regular expression that can be run here") from None
+
+
+def is_runnable(pattern: str) -> bool:
+    """Whether the engine can run a pattern that was written for it."""
+    try:
+        compile_pattern(pattern)
+    except ValueError:
+        return False
+    return True
 
 
 class SchemaRegistry:
-    """The schemas of one document, which refer to each other by `#/…` pointers into it."""
+    """The schemas of one document, which refer to each other by `#/…` pointers into it.
 
-    def __init__(self, document: JsonObject) -> None:
-        self._document = document
-        self._registry = jsonschema_rs.Registry(
-            [(_DOCUMENT, forget_texts(document))], draft=jsonschema_rs.Draft202012
-        )
+    `hidden` is the keyword of members that are not there on this side: `readOnly` for requests, `writeOnly`
+    for answers. Schemas are those of the side's view: `at` and `resolve` give them, `accepts` judges by them.
+    """
+
+    def __init__(self, document: JsonObject, hidden: str | None = None) -> None:
+        self._view = SchemaView(document, hidden, is_runnable)
         self._compiled: dict[str, CompiledSchema] = {}
-        # Where each object of the document stands, by identity; filled when first asked for.
-        self._pointers: dict[int, str] = {}
+        # By identity, with the schema itself so that no other object can get its identity.
+        self._parts: dict[int, tuple[JsonObject, CompiledSchema]] = {}
+
+    def find(self, pointer: str) -> CompiledSchema:
+        """The schema at a JSON pointer of the document, to be compiled when it is first asked."""
+        if pointer not in self._compiled:
+            self._compiled[pointer] = CompiledSchema(lambda: self._load(self.at(pointer), pointer))
+        return self._compiled[pointer]
 
     def compile(self, pointer: str) -> CompiledSchema:
-        """The schema at a JSON pointer of the document; compiled once for each pointer.
+        """The schema at a JSON pointer of the document, compiled now.
 
         Raises ContractError when it is no schema or refers to something that is not there.
         """
-        if pointer not in self._compiled:
-            schema = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#{write_fragment(pointer)}"}
-            self._compiled[pointer] = _compile(schema, pointer, self._registry, self._document)
-        return self._compiled[pointer]
+        return self.find(pointer).load()
+
+    def _load(self, schema: Schema, pointer: str) -> tuple[Any, _Build]:
+        try:
+            parts = self._view.closure(schema)
+        except ContractError as error:
+            raise ContractError([Problem(error.problems[0].message, pointer)]) from None
+        start = f"{_START}{pointer}"
+        document = {**_assemble(parts), start: schema}
+        resources = [(_DOCUMENT, forget_texts(document))]
+        registry = jsonschema_rs.Registry(resources, draft=jsonschema_rs.Draft202012)
+        return _compile(
+            {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#/{write_fragment(escape_pointer(start))}"},
+            pointer,
+            registry,
+            document,
+        )
 
     def accepts(self, schema: Schema, value: Json) -> bool:
-        """Whether a value fits a schema that is a part of the document, the very object and no copy of it."""
+        """Whether a value fits a schema that `at` or `resolve` gave, or a part of one."""
         if isinstance(schema, bool):
             return schema
-        if not self._pointers:
-            self._pointers.update(_list_pointers(self._document, ""))
-        pointer = self._pointers.get(id(schema))
-        return pointer is not None and self.compile(pointer).is_valid(value)
+        known = self._parts.get(id(schema))
+        if known is None:
+            known = schema, CompiledSchema(lambda: self._load(schema, ""))
+            self._parts[id(schema)] = known
+        return known[1].is_valid(value)
 
     def resolve(self, reference: str) -> Schema:
         """The schema that a `#/…` reference of the document names. Raises ContractError."""
-        return self.at(unquote(reference.removeprefix("#")))
+        return self.at(read_fragment(reference))
 
     def at(self, pointer: str) -> Schema:
         """The schema at a JSON pointer of the document. Raises ContractError."""
-        found = find_pointer(self._document, pointer)
-        if not isinstance(found, dict | bool):
-            raise ContractError([Problem("there is no schema", pointer)])
-        return found
+        return self._view.at(pointer)
+
+
+def _assemble(parts: Mapping[str, Schema]) -> JsonObject:
+    """A document that holds these schemas at their pointers and nothing else."""
+    document: JsonObject = {}
+    # What was made to hold others; parts themselves are not added to.
+    holders = {id(document)}
+    # What stands inside of another comes after it, and is there already.
+    for pointer, part in sorted(parts.items()):
+        if not pointer:
+            document.update(part if isinstance(part, dict) else {"allOf": [part]})
+            continue
+        owner: Any = document
+        *above, last = [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
+        for token in above:
+            if id(owner) in holders and token not in owner:
+                owner[token] = {}
+                holders.add(id(owner[token]))
+            owner = owner[token] if id(owner) in holders else None
+        if id(owner) in holders:
+            owner.setdefault(last, part)
+    return document
 
 
 def compile_schema(schema: Schema) -> CompiledSchema:
     """A schema that stands alone. Raises ContractError, with every problem, when it is none."""
-    problems = check_schema(schema, "")
+    problems = [*check_schema(schema, ""), *find_bad_patterns(schema, "")]
     if problems:
         raise ContractError(problems)
-    return _compile(schema, "", None, None)
+    view = SchemaView(schema, None, is_runnable).view(schema)
+    return CompiledSchema(lambda: _compile(view, "", None, None)).load()
 
 
 # The older dialects that a schema which stands alone may be written in, by WireMock's names.
@@ -202,26 +298,26 @@ def compile_dialect(schema: Schema, dialect: str) -> CompiledSchema:
     given = {**schema, "$schema": dialect} if isinstance(schema, dict) else schema
     if not isinstance(given, dict | bool) or not jsonschema_rs.meta.is_valid(forget_texts(given)):
         raise ContractError([Problem(f"is no schema of {dialect}", "")])
-    return _compile(given, "", None, None)
+    return CompiledSchema(lambda: _compile(given, "", None, None)).load()
 
 
-def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> CompiledSchema:
+def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> tuple[Any, _Build]:
     try:
         fast = jsonschema_rs.validator_for(
             forget_texts(schema),
             keywords=_OUR_KEYWORDS,
-            pattern_options=jsonschema_rs.RegexOptions(),
+            pattern_options=_pattern_options(),
             registry=registry,
             offline=True,
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ContractError([Problem(f"the schema cannot be compiled: {reason}", pointer)]) from None
-    return CompiledSchema(fast, lambda budget: _build_slow(schema, document, budget))
+    return fast, lambda budget: _build_slow(schema, document, budget)
 
 
 def check_schema(schema: Any, pointer: str) -> list[Problem]:
-    """Every mistake in a schema: wrong keyword values, and patterns that the regex engine lacks."""
+    """Every keyword of a schema that has a value which it cannot have."""
     problems: list[Problem] = []
     if not isinstance(schema, dict | bool):
         return [Problem("a schema must be an object or a boolean", pointer)]
@@ -245,12 +341,28 @@ def check_schema(schema: Any, pointer: str) -> list[Problem]:
             problem = Problem(_message(error) + (f", is {_show(given)[:100]}" if shown else ""), place)
             if problem not in problems:
                 problems.append(problem)
+    return problems
+
+
+def find_bad_patterns(schema: Any, pointer: str) -> list[Problem]:
+    """Every pattern of a schema that cannot be run, so that nothing can be judged by it."""
+    problems: list[Problem] = []
     for place, pattern in _patterns(schema, pointer):
         try:
-            compile_regex(pattern)
+            compile_pattern(translate(pattern))
         except ValueError as error:
-            problems.append(Problem(f"pattern {pattern!r} cannot be used: {error}", place))
+            problems.append(Problem(f"the pattern {pattern!r} is not judged: {error}", place))
     return problems
+
+
+def find_meta_schema(address: str) -> Json:
+    """The document that JSON Schema 2020-12 publishes under an address; None for any other address."""
+    if not address.startswith("https://json-schema.org/draft/2020-12/"):
+        return None
+    from jsonschema_specifications import REGISTRY
+
+    found = REGISTRY.get(address.removesuffix("#"))
+    return None if found is None else found.contents
 
 
 def _patterns(schema: Any, pointer: str) -> Iterator[tuple[str, str]]:
@@ -270,88 +382,6 @@ def _patterns(schema: Any, pointer: str) -> Iterator[tuple[str, str]]:
     elif isinstance(schema, list):
         for index, item in enumerate(schema):
             yield from _patterns(item, f"{pointer}/{index}")
-
-
-def find_pointer(document: Json, pointer: str) -> Json:
-    """The value at a JSON pointer (RFC 6901), or None where it leads nowhere."""
-    if pointer and not pointer.startswith("/"):
-        return None
-    found = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(found, Mapping):
-            found = found.get(name)
-        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
-        else:
-            return None
-    return found
-
-
-def find_loops(document: JsonObject) -> Iterator[str]:
-    """Where a schema of a document is applied to the very value that it is being applied to, without end.
-
-    A schema that contains itself further down, in a member or an item, is no loop. Yields a pointer for each.
-    """
-    pointers = dict(_list_pointers(document, ""))
-    done: set[int] = set()
-    for start in _objects(document):
-        # The way from `start`: each object on it with the parts that are still to be followed.
-        way: dict[int, Iterator[JsonObject]] = {}
-        following: JsonObject | None = start
-        while way or following is not None:
-            if following is None:
-                last, parts = next(reversed(way.items()))
-                following = next(parts, None)
-                if following is None:
-                    del way[last]
-                    done.add(last)
-            elif id(following) in way:
-                yield pointers[id(following)]
-                following = None
-            elif id(following) in done:
-                following = None
-            else:
-                way[id(following)] = _find_parts_in_place(following, document)
-                following = None
-
-
-def _objects(value: Json) -> Iterator[JsonObject]:
-    if isinstance(value, dict):
-        yield value
-    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
-        yield from _objects(item)
-
-
-def _find_parts_in_place(schema: JsonObject, document: JsonObject) -> Iterator[JsonObject]:
-    """The schemas that are applied to the same value as a schema is (JSON Schema core, section 10.2)."""
-    parts: list[Json] = [schema.get(key) for key in ("not", "if", "then", "else")]
-    for key in ("allOf", "anyOf", "oneOf"):
-        parts += schema[key] if isinstance(schema.get(key), list) else ()
-    if isinstance(schema.get("dependentSchemas"), dict):
-        parts += schema["dependentSchemas"].values()
-    if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
-        parts.append(find_pointer(document, unquote(reference.removeprefix("#"))))
-    return (part for part in parts if isinstance(part, dict))
-
-
-def _list_pointers(value: Json, pointer: str) -> Iterator[tuple[int, str]]:
-    if isinstance(value, dict):
-        yield id(value), pointer
-        for name, item in value.items():
-            yield from _list_pointers(item, f"{pointer}/{escape_pointer(name)}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _list_pointers(item, f"{pointer}/{index}")
-
-
-def write_fragment(pointer: str) -> str:
-    """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
-    return re.sub(r"[^A-Za-z0-9\-._~/!$&'()*+,;=:@?]", lambda match: _percent(match.group()), pointer)
-
-
-def _percent(text: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8"))
 
 
 # Formats. One table for both validators; what is not in it is not asserted.
@@ -499,7 +529,7 @@ def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -
     if not isinstance(value, dict):
         return
     known = schema.get("properties", {})
-    patterns = [compile_regex(pattern) for pattern in schema.get("patternProperties", {})]
+    patterns = [compile_pattern(pattern) for pattern in schema.get("patternProperties", {})]
     for name, item in value.items():
         if name in known or any(pattern.search(name) for pattern in patterns):
             continue
@@ -510,14 +540,14 @@ def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -
 
 
 def _pattern(validator: Any, pattern: Any, value: Any, schema: Any) -> Iterator[Any]:
-    if isinstance(value, str) and not compile_regex(pattern).search(value):
+    if isinstance(value, str) and not compile_pattern(pattern).search(value):
         yield _error("must match")
 
 
 def _pattern_properties(validator: Any, rules: Any, value: Any, schema: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         for pattern, rule in rules.items():
-            regex = compile_regex(pattern)
+            regex = compile_pattern(pattern)
             for name, item in value.items():
                 if regex.search(name):
                     yield from validator.descend(item, rule, path=name, schema_path=pattern)
@@ -619,7 +649,7 @@ def _message(error: Any) -> str:
         "anyOf": lambda: "fits none of the allowed forms",
         "oneOf": lambda: "must fit exactly one of the allowed forms",
         "not": lambda: "is of a form that is not allowed",
-        "pattern": lambda: f"must match the pattern {rule}",
+        "pattern": lambda: f"must match the pattern {error.schema.get(ORIGINAL, rule)}",
         "multipleOf": lambda: f"must be a multiple of {rule}",
         "unevaluatedProperties": lambda: "has a member that is not allowed here",
         "unevaluatedItems": lambda: "has an item that is not allowed here",

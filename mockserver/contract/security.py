@@ -15,7 +15,7 @@ KINDS = ("apiKey", "http", "oauth2", "openIdConnect", "mutualTLS")
 _PLACES = ("header", "query", "cookie")
 
 # Message and JSON pointer of a mistake.
-Tell = Callable[[str, str], None]
+Tell = Callable[[str, str], object]
 
 
 def read_schemes(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from mockserver.contract import Assumption, Contract, Operation
-from mockserver.contract.schema_registry import find_pointer
+from mockserver.contract.pointers import find_pointer
 from mockserver.coverage.facets import FacetReader, name_answer
 from mockserver.journal.call import CountKey, Facet
 from mockserver.json_codec import dumps_canonical, escape_pointer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mockserver.engine.requirements import by_contract
+from mockserver.engine.requirements import by_contract, by_soundness
 from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import by_preference, by_stub
 from mockserver.engine.situation import Decider, Decision, Situation
@@ -12,7 +12,7 @@ from mockserver.engine.varying import vary
 def list_deciders(rules: Rules) -> tuple[Decider, ...]:
     """The deciders of an API, in order: those before all else, what was scripted, what a request must meet,
     and the operation's success."""
-    return (*rules.before, by_stub, by_preference, *rules.requirements, by_contract)
+    return (*rules.before, by_stub, by_soundness, by_preference, *rules.requirements, by_contract)
 
 
 def decide(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:

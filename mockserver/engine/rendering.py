@@ -223,7 +223,7 @@ def _prove(contract: Contract, behaviours: Mapping[str, Behaviour]) -> Iterator[
     schemas = contract.schemas
     for operation in contract.operations.values():
         behaviour, body = behaviours.get(operation.id), operation.body
-        if behaviour is None or body is None or not body.schema_pointer or len(body.schemas) > 1:
+        if behaviour is None or body is None or not body.schema_pointer or len(body.content) > 1:
             continue
         request = schemas.at(body.schema_pointer)
         while isinstance(request, dict) and "$ref" in request:

@@ -7,7 +7,7 @@ from functools import cache
 
 from mockserver.contract import Operation
 from mockserver.contract.validation import Violation
-from mockserver.engine.situation import CARRY_OUT, Decision, Refusal, Situation
+from mockserver.engine.situation import CARRY_OUT, Decision, Literal, Refusal, Situation
 from mockserver.types import Headers
 
 
@@ -21,6 +21,16 @@ def by_operation(situation: Situation) -> Decision | None:
         return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
     allow = ((b"allow", path_item.allow),)
     return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
+
+
+def by_soundness(situation: Situation) -> Decision | None:
+    """501 for an operation that the contract describes in a way that cannot be served."""
+    operation = situation.head.operation
+    if operation is None or operation.problem is None:
+        return None
+    text = f"The contract is broken: {operation.problem}\n"
+    headers = ((b"content-type", b"text/plain; charset=utf-8"),)
+    return Decision("broken_contract", 501, Literal(text.encode("utf-8")), headers=headers)
 
 
 def by_credential(situation: Situation) -> Decision | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import chain
 
 from mockserver.contract import Contract, Parameter
+from mockserver.contract.parameters import split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.http_fields import read_cookies
 from mockserver.messages import Request
@@ -108,11 +109,12 @@ class Head:
         self.arguments: dict[str, Json] = line.arguments
         self.violations: list[Violation] = [*line.violations]
         self.warnings: list[CallWarning] = [*line.warnings]
-        if self.operation is not None and self.operation.header_parameters:
+        operation = self.operation
+        if operation is not None and operation.header_parameters and operation.problem is None:
             self.arguments = {**self.arguments}
-            for parameter in self.operation.header_parameters:
-                values = _read_header_parameter(parameter, headers)
-                read_parameter(parameter, values, self.arguments, self.violations)
+            for parameter in operation.header_parameters:
+                parts = split_values(parameter, _read_header_parameter(parameter, headers))
+                read_parameter(parameter, parts, self.arguments, self.violations)
         self._warn()
         self.shown = ShownHead(
             line.shown_method,
@@ -220,8 +222,8 @@ class HeadReader:
         self._by_bytes.clear()
 
 
-def _read_header_parameter(parameter: Parameter, headers: Headers) -> list[str] | None:
+def _read_header_parameter(parameter: Parameter, headers: Headers) -> list[str]:
     if parameter.place == "header":
         name = parameter.name.encode("latin-1", "replace")
-        return [value.decode("latin-1") for header, value in headers if header == name] or None
-    return read_cookies(headers).get(parameter.name)
+        return [value.decode("latin-1") for header, value in headers if header == name]
+    return read_cookies(headers).get(parameter.name, [])

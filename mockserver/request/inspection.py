@@ -10,9 +10,9 @@ from typing import Any
 
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.validation import CallWarning, Violation, find_media_type
-from mockserver.exceptions import MalformedJson
-from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical, loads
+from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical
 from mockserver.redaction import redact, redact_bytes
+from mockserver.request.body import MalformedBody, parse_body
 from mockserver.request.head import Head
 from mockserver.request.leaks import LeakWatch
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
@@ -137,8 +137,9 @@ class Inspector:
     def _read(self, head: Head, data: bytes) -> Reading:
         reading = Reading(head, data)
         operation, line = head.operation, head.line
-        if operation is not None and operation.body is not None and (data or operation.body.required):
-            self._read_body(reading, operation.body, data)
+        contract = None if operation is None or operation.problem is not None else operation.body
+        if contract is not None and (data or contract.required):
+            self._read_body(reading, contract, data)
         if not reading.is_clean:
             # What was hidden there may be a key.
             leaks = self._leaks.find(line.path, line.query, data, reading.full_body)
@@ -146,26 +147,31 @@ class Inspector:
         return reading
 
     def _read_body(self, reading: Reading, contract: RequestBody, data: bytes) -> None:
-        """Read the body as JSON, and note what is wrong with it."""
-        schema = find_media_type(contract, reading.head.facts.content_type)
-        if isinstance(schema, Violation):
-            reading.violations.append(schema)
+        """Read the body in its media type, and note what is wrong with it."""
+        content_type = reading.head.facts.content_type
+        media = find_media_type(contract, content_type)
+        if isinstance(media, Violation):
+            reading.violations.append(media)
             return
         try:
-            value, duplicates = loads(data, *self._json_limits)
-        except MalformedJson as error:
+            parsed = parse_body(media, data, content_type or "", self._json_limits)
+        except MalformedBody as error:
             reading.malformed = str(error)
             return
-        for pointer in duplicates:
+        for pointer in parsed.duplicates:
             text = f"the member {redact(pointer)} is given more than once; the last one counts"
             reading.warnings.append(CallWarning("duplicate_member", text))
-        if not schema.is_valid(value):
+        schema, value = media.schema, parsed.value
+        if schema is not None and not parsed.is_judged:
+            text = f"the body is well-formed {media.form}; it is not judged by its schema"
+            reading.warnings.append(CallWarning("not_judged", text))
+        elif schema is not None and not schema.is_valid(value):
             reading.violations += [
                 Violation("body", redact(breach.pointer), breach.keyword, breach.message)
                 for breach in schema.violations(value)
             ]
         reading.full_body = value
-        reading.body = _known_members(value, contract.members, reading.warnings)
+        reading.body = _known_members(value, media.members, reading.warnings)
 
 
 def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:

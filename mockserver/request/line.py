@@ -11,12 +11,13 @@ import re
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
 from mockserver.contract import Contract, Operation, PathItem
+from mockserver.contract.parameters import decode_text, find_values, read_pairs, split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.json_codec import dumps_canonical
 from mockserver.redaction import hide, redact
 from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
-from mockserver.types import Json
+from mockserver.types import UNSET, Json
 
 MAX_REMEMBERED = 1_024
 # Longer lines are unusual, and so many of them would take room.
@@ -70,7 +71,7 @@ class LineFacts:
         self.path_item: PathItem | None = None
         self.operation: Operation | None = None
         self.path_parameters: dict[str, str] = {}
-        found = contract.paths.find(self.path)
+        found = contract.paths.find(self.path, method)
         if found is not None:
             self.path_item, self.path_parameters = found
             self.operation = self.path_item.operations.get(method)
@@ -81,7 +82,8 @@ class LineFacts:
             else {name: redact(value) for name, value in self.path_parameters.items()}
         )
         if self.operation is not None:
-            self._read_parameters(self.operation)
+            if self.operation.problem is None:
+                self._read_parameters(self.operation, query)
         else:
             self._hint(contract, method)
         name = self.operation.id if self.operation is not None else None
@@ -96,16 +98,20 @@ class LineFacts:
     def __repr__(self) -> str:
         return f"<LineFacts {self.shown_method} {self.operation.id if self.operation else None}>"
 
-    def _read_parameters(self, operation: Operation) -> None:
+    def _read_parameters(self, operation: Operation, query: str) -> None:
+        pairs = read_pairs(query)
+        others = frozenset(parameter.name for parameter in operation.parameters)
         for parameter in operation.parameters:
             if parameter.place == "query":
-                values = self.query.get(parameter.name)
+                parts = find_values(parameter, pairs, others)
+            elif parameter.place == "querystring":
+                parts = decode_text(query) if query else UNSET
             elif parameter.place == "path":
                 text = self.path_parameters.get(parameter.name)
-                values = None if text is None else [text]
+                parts = UNSET if text is None else split_values(parameter, [text])
             else:
                 continue
-            read_parameter(parameter, values, self.arguments, self.violations)
+            read_parameter(parameter, parts, self.arguments, self.violations)
 
     def _hint(self, contract: Contract, method: str) -> None:
         nearest = contract.find_nearest(method, self.path)

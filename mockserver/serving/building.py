@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import PurePath
 from typing import TypeVar, cast
 
 from mockserver.contract import Contract, load_contract
+from mockserver.contract.openapi import EAGER_OPERATIONS, find_problems
 from mockserver.coverage import FacetReader
 from mockserver.engine.engine import Engine
 from mockserver.engine.plain import PlainRules
@@ -36,19 +38,27 @@ for _maker in RULES.values():
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What a server is built from, loaded and checked. `warnings` name what is left out, or cannot be
-    answered."""
+    """What a server is built from, loaded and checked. `problems` make operations of the contract unusable;
+    `warnings` name what is left out, or cannot be answered."""
 
     contract: Contract
     rules: Rules
     fixtures: Fixtures
+    problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
 
-def load_sources(settings: Settings) -> Sources:
+def load_sources(settings: Settings, *, is_thorough: bool = False) -> Sources:
     """Load contract, rules and fixtures. Raises ContractError, SettingsError (`--rules`) and FixtureError,
-    each with every problem."""
-    contract = load_contract(settings.contract)
+    each with every problem.
+
+    With `is_thorough` the parts of a large contract are checked as well that a server reads when they are
+    first needed.
+    """
+    contract = load_contract(settings.contract, is_lenient=True)
+    found = (contract.problems, contract.warnings)
+    if is_thorough:
+        found = find_problems(contract)
     maker = find_rules(contract, settings)
     hide_keys_of(maker.shape)
     folder = settings.fixtures or maker.fixtures
@@ -72,16 +82,18 @@ def load_sources(settings: Settings) -> Sources:
         loaded = collect(lambda: load_stubs(folder, contract, files, is_lenient=is_lenient))
     stubs, left_out = loaded or ((), ())
     if problems or rules is None:
-        raise FixtureError(problems)
+        raise FixtureError([*found[0], *problems])
+    is_small = len(contract.operations) <= EAGER_OPERATIONS
     unmakeable = (
-        Problem(problem.message, problem.pointer, settings.contract.name)
-        for problem in find_unmakeable(contract)
+        Problem(problem.message, problem.pointer, PurePath(settings.contract).name)
+        for problem in (find_unmakeable(contract) if is_small or is_thorough else ())
     )
     return Sources(
         contract,
         rules,
         Fixtures(stubs, rules.items, files),
-        (*contract.warnings, *left_out, *unmakeable),
+        tuple(found[0]),
+        (*found[1], *left_out, *unmakeable),
     )
 
 
@@ -111,7 +123,7 @@ def build_engine(settings: Settings) -> Engine:
     Raises as `load_sources` does.
     """
     sources = load_sources(settings)
-    for warning in sources.warnings:
+    for warning in (*sources.problems, *sources.warnings):
         logger.warning("%s", warning)
     return assemble(sources.contract, sources.rules, sources.fixtures, settings)
 

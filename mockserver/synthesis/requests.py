@@ -25,7 +25,7 @@ def example_body(contract: Contract, operation: Operation) -> Json:
         return None
     if body.examples:
         return next(iter(body.examples.values()))
-    schemas = contract.schemas
+    schemas = contract.request_schemas
     schema = schemas.at(body.schema_pointer) if body.schema_pointer else True
     seed = Seed("example", operation.id)
     with suppress(NoValue):
@@ -41,7 +41,7 @@ def find_unmakeable(contract: Contract) -> Iterator[Problem]:
     schemas = contract.schemas
     for operation in contract.operations.values():
         for status, envelope in operation.envelopes.items():
-            if envelope.schema is None or envelope.examples:
+            if envelope.schema is None or envelope.examples or operation.problem is not None:
                 continue
             pointer = envelope.schema_pointer
             try:
@@ -58,7 +58,7 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
 
     `arguments` are the values of parameters by name; any other is made up.
     """
-    path = contract.prefix + operation.path
+    path = operation.prefixes[0] + operation.path
     query: list[str] = []
     for parameter in operation.parameters:
         if not parameter.required or parameter.place not in ("path", "query"):

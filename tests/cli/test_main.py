@@ -311,8 +311,7 @@ def contract_file(tmp_path: Path) -> Path:
         "info": {"title": "Pets", "version": "1"},
         "paths": {
             "/a": {
-                "get": {"operationId": "x", "responses": {"200": {"description": "ok"}}},
-                "post": {"operationId": "x", "responses": {"200": {"description": "ok"}}},
+                "get": {"operationId": "x", "responses": {"200": {"description": "ok"}}, "parameters": {}},
             },
             "/b": {
                 "get": {
@@ -329,7 +328,7 @@ def contract_file(tmp_path: Path) -> Path:
 
 
 CONTRACT_PLACES = [
-    "pets.json#/paths/~1a",
+    "pets.json#/paths/~1a/get/parameters",
     "pets.json#/paths/~1b/get/parameters/0",
     "pets.json#/paths/~1b/get/responses/200/$ref",
 ]

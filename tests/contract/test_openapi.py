@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from mockserver.contract import Contract, Operation, load_contract
+from mockserver.contract.path_templates import list_names
 from mockserver.contract.schema_registry import SchemaViolation
 from mockserver.engine.plain import PlainRules
 from mockserver.exceptions import ContractError, Problem
@@ -428,15 +429,17 @@ def test_a_loop_in_a_file_is_reported_in_that_file(tmp_path: Path) -> None:
     assert (problem.file, problem.pointer) == ("parts/s.json", "/$defs/x")
 
 
-def test_a_long_chain_of_references_is_followed_or_refused(tmp_path: Path) -> None:
+def test_a_long_chain_of_references_is_followed(tmp_path: Path) -> None:
     chain: dict[str, Any] = {f"s{index}": refer(f"s{index + 1}") for index in range(5_000)}
     document = answering(refer("s0"), components={"schemas": chain | {"s5000": {"type": "integer"}}})
     contract = load(tmp_path, document)
     assert violations(contract, 5) == []
     assert violations(contract, "x") != []
     chain = {f"s{index}": {"$ref": f"#/s{index + 1}"} for index in range(5_000)}
-    (problem,) = refusal(tmp_path, answering({"$ref": "c.json#/s0"}), **{"c.json": chain | {"s5000": {}}})
-    assert "nested too deeply" in problem.message
+    files = {"c.json": chain | {"s5000": {"type": "integer"}}}
+    contract = load(tmp_path, answering({"$ref": "c.json#/s0"}), **files)
+    assert violations(contract, 5) == []
+    assert violations(contract, "x") != []
 
 
 def test_mistakes_of_files_schemas_and_operations_come_at_once_and_once_each(tmp_path: Path) -> None:
@@ -456,7 +459,6 @@ def test_mistakes_of_files_schemas_and_operations_come_at_once_and_once_each(tmp
     }
     assert {problem.pointer for problem in refusal(tmp_path, document)} == {
         "",
-        "/paths/~1a~1{id}/get/parameters/0/$ref",
         "/paths/~1a~1{id}/get/responses/200/$ref",
         "/paths/~1b~1{id}",
         "/paths/~1b~1{id}/get",
@@ -495,23 +497,24 @@ def operation(**members: Any) -> dict[str, Any]:
 GET = "/paths/~1a/get"
 ID = {"name": "id", "in": "path", "required": True}
 HEARSAY = {"200": {"description": "", "x-provenance": "hearsay"}}
-LOOK_AHEAD = {"properties": {"a": {"pattern": "(?=x)"}}}
 REFUSED: dict[str, tuple[Any, str, str]] = {
     "a list": ([], "", "must be an object"),
     "nothing": ({}, "/openapi", "is missing"),
-    "Swagger": ({"swagger": "2.0"}, "/openapi", "is missing"),
-    "version 2": ({"openapi": "2.0"}, "/openapi", "must be 3.0.x or 3.1.x"),
-    "version 4": ({"openapi": "4.0.0"}, "/openapi", "must be 3.0.x or 3.1.x"),
-    "version a number": ({"openapi": 3.1}, "/openapi", "must be 3.0.x or 3.1.x"),
+    "Swagger without paths": ({"swagger": "2.0"}, "/paths", "must be an object"),
+    "Swagger 1": ({"swagger": "1.2"}, "/swagger", "`swagger` must be 2.0"),
+    "version 2": ({"openapi": "2.0"}, "/openapi", "must be 3.0.x, 3.1.x or 3.2.x"),
+    "version 4": ({"openapi": "4.0.0"}, "/openapi", "must be 3.0.x, 3.1.x or 3.2.x"),
+    "version a number": ({"openapi": 2.5}, "/openapi", "must be 3.0.x, 3.1.x or 3.2.x"),
+    "version true": ({"openapi": True}, "/openapi", "must be 3.0.x, 3.1.x or 3.2.x"),
+    "webhooks only": ({**HEAD, "webhooks": {"made": {"post": OK}}}, "/paths", "webhooks and no paths"),
     "no paths": (HEAD, "/paths", "must be an object"),
     "paths a list": ({**HEAD, "paths": []}, "/paths", "must be an object"),
     "no operation": ({**HEAD, "paths": {}}, "/paths", "no operation"),
     "a path without a slash": ({**HEAD, "paths": {"a": {"get": OK}}}, "/paths/a", "must start with '/'"),
     "a path item that is a text": ({**HEAD, "paths": {"/a": "x"}}, "/paths/~1a", "must be an object"),
     "an operation that is null": ({**HEAD, "paths": {"/a": {"get": None}}}, GET, "must be an object"),
-    "half a segment": (
-        {**HEAD, "paths": {"/a-{id}": {"get": {**OK, "parameters": [ID]}}}},
-        "/paths/~1a-{id}", "does not fill a whole segment",
+    "a brace that is not closed": (
+        {**HEAD, "paths": {"/a-{id": {"get": OK}}}, "/paths/~1a-{id", "is not closed"
     ),
     "an undeclared parameter": (
         {**HEAD, "paths": {"/{id}": {"get": OK}}}, "/paths/~1{id}/get", "not declared"
@@ -535,11 +538,6 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "a schema that is a list": (answering([]), SCHEMA, "a schema must be an object or a boolean"),
     "an unknown type": (answering({"type": "text"}), f"{SCHEMA}/type", "'text'"),
     "a negative length": (answering({"minLength": -1}), f"{SCHEMA}/minLength", "-1"),
-    "a pattern that is none": (answering({"pattern": "("}), f"{SCHEMA}/pattern", "cannot be used"),
-    "a look-ahead": (answering(LOOK_AHEAD), f"{SCHEMA}/properties/a/pattern", "RE2"),
-    "a pattern as a name": (
-        answering({"patternProperties": {"(?!x)": {}}}), f"{SCHEMA}/patternProperties/(?!x)", "RE2"
-    ),
 }  # fmt: skip
 
 
@@ -569,17 +567,17 @@ def test_all_mistakes_come_at_once(tmp_path: Path) -> None:
         ("/paths/~1c~1{id}/post/parameters/0", "openapi.json"),
         ("/paths/~1c~1{id}", "openapi.json"),
     }
-    schema = {"properties": {"a": {"type": "x"}, "b": {"$ref": "../b.json"}, "c": {"pattern": "("}}}
+    schema = {"properties": {"a": {"type": "x"}, "b": {"$ref": "../b.json"}, "c": {"minimum": "1"}}}
     assert len(refusal(tmp_path, answering(schema))) == 3
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
-    [("/a/{x}", "/a/{y}"), ("/a", "/a/"), ("/a b", "/a%20b"), ("/a/{x}/b", "/a/{y}/b/")],
+    [("/a/{x}", "/a/{y}"), ("/a b", "/a%20b"), ("/a/{x}/b", "/a/{y}/b"), ("/{x}.json", "/{y}.json")],
 )
 def test_two_paths_of_one_shape_are_refused(tmp_path: Path, first: str, second: str) -> None:
     def item(path: str) -> dict[str, Any]:
-        names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        names = list_names(path)
         parameters = [{"name": name, "in": "path", "required": True, "schema": {}} for name in names]
         return {"parameters": parameters, "get": OK}
 

@@ -80,18 +80,72 @@ def test_a_path_fits_the_template_that_is_most_literal(
     assert templates.find(path) == expected
 
 
-@pytest.mark.parametrize(
-    "template", ["/keys", "/keys/", "/k%65ys", "/keys/{other}", "/keys/{a}/parts/{b}/", "/"]
-)
+@pytest.mark.parametrize("template", ["/keys", "/k%65ys", "/keys/{other}", "/keys/{a}/parts/{b}", "/"])
 def test_a_template_of_a_known_shape_is_refused(templates: PathTemplates[str], template: str) -> None:
     with pytest.raises(ValueError, match="has the same shape as another path"):
         templates.add(template, "again")
 
 
-@pytest.mark.parametrize("template", ["/a-{id}", "/{id}.json", "/{a}{b", "/a{}"])
-def test_a_parameter_fills_a_whole_segment(template: str) -> None:
-    with pytest.raises(ValueError, match="does not fill a whole segment"):
+@pytest.mark.parametrize(
+    ("template", "words"), [("/{a}{b", "not closed"), ("/a}", "not closed"), ("/a{}", "without a name")]
+)
+def test_a_template_whose_braces_make_no_parameter_is_refused(template: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
         PathTemplates[str]().add(template, "x")
+
+
+MIXED = ("/users/{name}:activate", "/users/{name}:block", "/users/{name}", "/users/me:activate",
+         "/items/{id}.json", "/report.{format}", "/compare/{base}...{head}", "/({a},{b})")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/users/ann:activate", ("/users/{name}:activate", {"name": "ann"})),
+        ("/users/a%2Fb:block", ("/users/{name}:block", {"name": "a/b"})),
+        ("/users/ann%3Ablock", ("/users/{name}:block", {"name": "ann"})),
+        ("/users/me:activate", ("/users/me:activate", {})),
+        ("/users/ann:other", ("/users/{name}", {"name": "ann:other"})),
+        ("/users/:activate", ("/users/{name}", {"name": ":activate"})),
+        ("/items/4.json", ("/items/{id}.json", {"id": "4"})),
+        ("/items/4.json.json", ("/items/{id}.json", {"id": "4.json"})),
+        ("/items/4.xml", None),
+        ("/items/.json", None),
+        ("/report.html", ("/report.{format}", {"format": "html"})),
+        ("/report", None),
+        ("/compare/a...b", ("/compare/{base}...{head}", {"base": "a", "head": "b"})),
+        ("/compare/a...b...c", ("/compare/{base}...{head}", {"base": "a", "head": "b...c"})),
+        ("/(1,2)", ("/({a},{b})", {"a": "1", "b": "2"})),
+    ],
+)
+def test_a_parameter_may_fill_a_part_of_a_segment(
+    path: str, expected: tuple[str, dict[str, str]] | None
+) -> None:
+    templates: PathTemplates[str] = PathTemplates()
+    for template in MIXED:
+        templates.add(template, template)
+    assert templates.find(path) == expected
+
+
+def test_a_slash_at_the_end_tells_apart_what_is_declared_with_and_without() -> None:
+    templates: PathTemplates[str] = PathTemplates()
+    for template in ("/users", "/users/", "/keys/{id}/", "/keys/{id}"):
+        templates.add(template, template)
+    for path in ("/users", "/users/"):
+        assert templates.find(path) == (path, {})
+    assert templates.find("/keys/1/") == ("/keys/{id}/", {"id": "1"})
+    assert templates.find("/keys/1") == ("/keys/{id}", {"id": "1"})
+
+
+def test_templates_of_one_shape_are_told_apart_by_their_methods() -> None:
+    templates: PathTemplates[int] = PathTemplates()
+    templates.add("/keys/{id}", 1, "GET")
+    templates.add("/keys/{name}", 2, "POST")
+    with pytest.raises(ValueError, match="has the same shape"):
+        templates.add("/keys/{other}", 3, "GET")
+    assert templates.find("/keys/x", "GET") == (1, {"id": "x"})
+    assert templates.find("/keys/x", "POST") == (2, {"name": "x"})
+    assert templates.find("/keys/x", "PUT") == (1, {"id": "x"})
 
 
 segments = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

@@ -12,8 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mockserver.contract.bundling import find_loops
+from mockserver.contract.pointers import find_pointer
 from mockserver.contract.schema_registry import (
     FORMATS,
+    MAX_PATTERN_LENGTH,
     MAX_POINTERS,
     MAX_VIOLATIONS,
     CompiledSchema,
@@ -22,8 +25,7 @@ from mockserver.contract.schema_registry import (
     _build_slow,
     check_schema,
     compile_schema,
-    find_loops,
-    find_pointer,
+    find_bad_patterns,
     is_date_time,
     name_type,
 )
@@ -370,7 +372,8 @@ def test_the_schemas_of_a_document_refer_to_each_other() -> None:
     assert registry.resolve("#/parts/4") is True
     assert registry.accepts(DOCUMENT["parts"][0], 5)
     assert not registry.accepts(DOCUMENT["parts"][0], "x")
-    assert not registry.accepts({"type": "integer"}, 5), "a copy is no part of the document"
+    assert registry.accepts({"items": {"$ref": "#/parts/0"}}, [5])
+    assert not registry.accepts({"items": {"$ref": "#/parts/0"}}, ["x"])
     assert registry.accepts(True, 5)
 
 
@@ -396,18 +399,33 @@ def test_a_reference_that_leads_to_nothing_is_refused() -> None:
         ({"type": "text", "properties": {"a": {"minimum": "1"}, "b": 5}},
          ["/type", "/properties/a/minimum", "/properties/b"]),
         ({"items": [{}]}, ["/items"]),
-        ({"pattern": "(", "properties": {"enum": {"pattern": "(?=a)"}}},
-         ["/pattern", "/properties/enum/pattern"]),
-        ({"enum": [{"pattern": "("}], "const": {"pattern": "("}}, []),
         ({"properties": {"pattern": {"type": "string"}, "type": {"type": "null"}}}, []),
         ({"$schema": "http://json-schema.org/draft-04/schema#", "required": ["a"]}, []),
         (5, [""]),
         ({"required": "a"}, ["/required"]),
-        ({"pattern": "a" * 5000}, ["/pattern"]),
     ],
 )  # fmt: skip
 def test_every_mistake_in_a_schema_is_found(schema: Any, pointers: list[str]) -> None:
     assert sorted(problem.pointer for problem in check_schema(schema, "")) == sorted(pointers)
+    if pointers:
+        with pytest.raises(ContractError):
+            compile_schema(schema)
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointers"),
+    [
+        ({"pattern": "(", "properties": {"enum": {"pattern": "a{2,1}"}}},
+         ["/pattern", "/properties/enum/pattern"]),
+        ({"patternProperties": {"[": {"pattern": "x"}}}, ["/patternProperties/["]),
+        ({"enum": [{"pattern": "("}], "const": {"pattern": "("}}, []),
+        ({"pattern": "a" * (MAX_PATTERN_LENGTH + 1)}, ["/pattern"]),
+        ({"pattern": "^(?!a)(?<=b)(c)\\1\\u0041$"}, []),
+    ],
+)  # fmt: skip
+def test_a_pattern_that_nothing_can_run_is_found(schema: Any, pointers: list[str]) -> None:
+    assert check_schema(schema, "") == []
+    assert sorted(problem.pointer for problem in find_bad_patterns(schema, "")) == sorted(pointers)
     if pointers:
         with pytest.raises(ContractError):
             compile_schema(schema)

@@ -26,6 +26,7 @@ def test_the_deciders_are_asked_in_the_order_of_the_design(rules: HsrcpayRules) 
     assert [decider.__name__ for decider in list_deciders(rules)] == [
         "by_live_credential",
         "by_stub",
+        "by_soundness",
         "by_preference",
         "by_operation",
         "by_credential",

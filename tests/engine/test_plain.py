@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mockserver.contract import load_contract
 from mockserver.exceptions import ContractError, UnknownItem
 from mockserver.serving.building import build_engine, load_sources
 from mockserver.settings import Settings
@@ -239,7 +240,7 @@ def test_a_mistake_is_told_with_its_pointer(
 ) -> None:
     paths = {"/a": {"get": {"security": security, "responses": {"200": {"description": ""}}}}}
     with pytest.raises(ContractError) as error:
-        load_sources(Settings(contract=write(tmp_path, paths, schemes)))
+        load_contract(write(tmp_path, paths, schemes))
     (problem,) = error.value.problems
     assert problem.pointer == pointer
     assert words in problem.message

@@ -364,7 +364,7 @@ def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: st
         ({"urlPath": "/a?b"}, "/urlPath", "use 'url'"),
         ({"urlPattern": "("}, "/urlPattern", "RE2"),
         ({"urlPathPattern": r"(a)\1"}, "/urlPathPattern", "RE2"),
-        ({"urlPathTemplate": "/a/{b}.json"}, "/urlPathTemplate", "whole segment"),
+        ({"urlPathTemplate": "/a/{b"}, "/urlPathTemplate", "not closed"),
         ({"urlPathTemplate": "/a/**"}, "/urlPathTemplate", "no path such as"),
         ({"urlPath": "/a", "urlPattern": "/b"}, "", "'urlPath' and 'urlPattern' cannot be given together"),
         (

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
-from mockserver.contract.schema_registry import FORMATS, find_pointer
+from mockserver.contract.pointers import find_pointer
+from mockserver.contract.schema_registry import FORMATS
 from mockserver.json_codec import dumps
 from mockserver.seeds import Seed
 from mockserver.synthesis.values import MAX_DEPTH, MAX_PARTS, NoValue, make_value

@@ -1,0 +1,50 @@
+"""JSON pointers (RFC 6901), and which members of a schema hold schemas."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote
+
+from mockserver.types import Json
+
+# Keywords whose members are named by whoever wrote the schema, each with a schema.
+SCHEMA_MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+# Keywords with a schema each, and with a list of them.
+SCHEMA_PARTS = frozenset({
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames",
+    "then", "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
+SCHEMA_LISTS = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+# Keywords that hold data.
+DATA_KEYWORDS = frozenset({"const", "default", "enum", "example", "examples"})
+
+
+def find_pointer(document: Json, pointer: str) -> Json:
+    """The value at a JSON pointer, or None where it leads nowhere."""
+    if pointer and not pointer.startswith("/"):
+        return None
+    found = document
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, Mapping):
+            found = found.get(name)
+        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
+            found = found[int(name)]
+        else:
+            return None
+    return found
+
+
+def write_fragment(pointer: str) -> str:
+    """A JSON pointer as a URI fragment (RFC 6901, section 6)."""
+    return re.sub(r"[^A-Za-z0-9\-._~/!$&'()*+,;=:@?]", lambda match: _percent(match.group()), pointer)
+
+
+def _percent(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in text.encode("utf-8"))
+
+
+def read_fragment(reference: str) -> str:
+    """The JSON pointer of a `#/…` reference."""
+    return unquote(reference.removeprefix("#"))
