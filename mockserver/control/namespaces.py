@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from mockserver.control.routing import ControlAnswer, ControlCall, Route
-from mockserver.state.namespace import Namespace
-from mockserver.types import JsonObject
 
 
 def list_namespaces(call: ControlCall) -> ControlAnswer:
@@ -12,19 +10,8 @@ def list_namespaces(call: ControlCall) -> ControlAnswer:
     found = []
     for namespace in call.engine.namespaces:
         with namespace.transaction():
-            found.append(_describe(namespace))
+            found.append(namespace.describe())
     return ControlAnswer(200, {"namespaces": found})
-
-
-def _describe(namespace: Namespace) -> JsonObject:
-    journal = namespace.journal
-    return {
-        "name": namespace.name,
-        "calls": journal.total,
-        "evicted": journal.evicted,
-        "stubs": len(namespace.stubs),
-        "issuedKeys": len(namespace.resources.credentials),
-    }
 
 
 def delete_namespace(call: ControlCall) -> ControlAnswer:

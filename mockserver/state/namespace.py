@@ -21,7 +21,7 @@ from mockserver.state.fixtures import Fixtures
 from mockserver.state.resources import Resources
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
-from mockserver.types import make_plain_table
+from mockserver.types import JsonObject, make_plain_table
 
 # So many deliveries are remembered.
 MAX_WEBHOOKS = 1_000
@@ -137,6 +137,16 @@ class Namespace:
     def is_idle(self) -> bool:
         """Whether nobody waits for anything here, so that it may be dropped."""
         return not self.waiting and not self.journal.listeners
+
+    def describe(self) -> JsonObject:
+        """How much it holds: calls, stubs, issued keys."""
+        return {
+            "name": self.name,
+            "calls": self.journal.total,
+            "evicted": self.journal.evicted,
+            "stubs": len(self.stubs),
+            "issuedKeys": len(self.resources.credentials),
+        }
 
     def next_call(self) -> tuple[int, str]:
         """Number and id of the next call."""
