@@ -15,7 +15,9 @@ try:
     import requests
     import requests.adapters
     import urllib3
-    import urllib3.connection
+
+    # As they are now: vcrpy puts others in their places while it plays a cassette.
+    from urllib3.connection import HTTPConnection, HTTPSConnection
 except ImportError:
     raise ImportError(
         "requests_adapter() needs requests, which is missing: pip install 'hsrcpay-mockserver[requests]'",
@@ -103,10 +105,10 @@ def _make_pools(route: Route) -> dict[str, Any]:
         def is_connected(self) -> bool:
             return False
 
-    class Connection(WireConnection, urllib3.connection.HTTPConnection):  # type: ignore[misc]
+    class Connection(WireConnection, HTTPConnection):  # type: ignore[misc]
         """For http."""
 
-    class SecureConnection(WireConnection, urllib3.connection.HTTPSConnection):  # type: ignore[misc]
+    class SecureConnection(WireConnection, HTTPSConnection):  # type: ignore[misc]
         """For https."""
 
     class Pool(urllib3.HTTPConnectionPool):
