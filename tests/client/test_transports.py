@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -369,11 +370,19 @@ def test_a_body_may_be_sent_in_chunks(local: Sandbox) -> None:
 def test_a_missing_library_is_named_with_its_extra(
     local: Sandbox, monkeypatch: pytest.MonkeyPatch, library: str
 ) -> None:
-    import sys
-
     for module in ("httpx_transport", "requests_adapter"):
         monkeypatch.delitem(sys.modules, f"mockserver.client.transports.{module}", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     monkeypatch.setitem(sys.modules, "httpx2", None)
     with pytest.raises(ImportError, match=rf"hsrcpay-mockserver\[{library}\]"):
         local.transport() if library == "httpx" else local.requests_adapter()
+
+
+def test_an_adapter_is_made_without_the_warning_of_a_library_that_nobody_needs(
+    local: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """urllib3 warns where PySocks is missing, and in tests warnings are errors."""
+    monkeypatch.setitem(sys.modules, "socks", None)
+    for module in ("urllib3.contrib.socks", "mockserver.client.transports.requests_adapter"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    local.requests_adapter().close()

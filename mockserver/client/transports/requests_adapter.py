@@ -7,6 +7,7 @@ the libraries themselves.
 from __future__ import annotations
 
 import importlib.util
+import warnings
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -32,7 +33,10 @@ def _load_unpatched(name: str) -> ModuleType:
     spec = importlib.util.find_spec(name)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with warnings.catch_warnings():
+        # Without PySocks, urllib3 warns; requests has seen to it that it does so to nobody.
+        warnings.simplefilter("ignore")
+        spec.loader.exec_module(module)
     return module
 
 
