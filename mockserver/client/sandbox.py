@@ -225,6 +225,7 @@ class Sandbox:
         body: Json | UnsetType = UNSET,
         headers: Mapping[str, str] | None = None,
         off_contract: bool = False,
+        reason: str | None = None,
     ) -> str:
         """Let the next calls fail; returns the id of the stub that does it.
 
@@ -232,12 +233,14 @@ class Sandbox:
         any other JSON) is given. `fault` damages the answer on its way (`CONNECTION_RESET_BY_PEER`, …).
         `times` is how many calls fail, `operation` which operation's (any if not given). With
         `phase="after_commit"` the operation is carried out and only its answer is lost. `delay` is in
-        seconds. `off_contract` allows an answer that the contract does not.
+        seconds. `off_contract` allows an answer that the contract does not. `reason` is which of the errors
+        of the status is meant.
 
         Raises StubError with every problem: an unknown operation or fault, a status that the operation does
         not document, a body that breaks the contract.
 
             sandbox.fail_next(429, times=2, operation="createApiKey")
+            sandbox.fail_next(401, reason="expired_credential")
             sandbox.fail_next(fault="CONNECTION_RESET_BY_PEER", phase="after_commit")
         """
         if status is None and fault is None:
@@ -250,7 +253,7 @@ class Sandbox:
             response["body" if isinstance(body, str) else "jsonBody"] = body
         if delay:
             response["fixedDelayMilliseconds"] = round(delay * 1000)
-        own: JsonObject = {"times": times, "operation": operation, "phase": str(phase)}
+        own: JsonObject = {"times": times, "operation": operation, "phase": str(phase), "reason": reason}
         if off_contract:
             own["offContract"] = True
         return self.stub(
@@ -260,8 +263,8 @@ class Sandbox:
     def queue(self, operation: str, outcomes: Iterable[int | Mapping[str, Any]]) -> list[str]:
         """Script the next answers of an operation, to be used up in this order; returns the ids of the stubs.
 
-        An outcome is a status, or a mapping of `status`, `body`, `headers`, `fault`, `phase`, `delay`
-        (seconds), `times` and `offContract`. Raises StubError with every problem of every outcome.
+        An outcome is a status, or a mapping of `status`, `reason`, `body`, `headers`, `fault`, `phase`,
+        `delay` (seconds), `times` and `offContract`. Raises StubError with every problem of every outcome.
 
             sandbox.queue("createApiKey", [500, {"fault": "EMPTY_RESPONSE", "phase": "after_commit"}, 201])
         """

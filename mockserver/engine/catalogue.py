@@ -117,11 +117,9 @@ class Catalogue:
         prefer = f"code={status}, example={reason}" if has_example else f"code={status}"
         is_default = not has_example or reason == rules.default_reason(status)
         account = rules.find_account(operation, status) if is_default else None
-        outcome: JsonObject = {"status": status} if is_default else {"status": status, "body": body}
-        if is_default:
-            python = f'sandbox.fail_next({status}, operation="{operation.id}")'
-        else:
-            python = f'sandbox.queue("{operation.id}", [{outcome!r}])'
+        outcome: JsonObject = {"status": status} if is_default else {"status": status, "reason": reason}
+        told = "" if is_default else f", reason={reason!r}"
+        python = f'sandbox.fail_next({status}, operation="{operation.id}"{told})'
         provoke = Provocation(
             curl=example_line(self._contract, rules, operation, origin, f"Prefer: {prefer}"),
             prefer=prefer,
@@ -206,7 +204,9 @@ def list_faults(operation: str) -> list[JsonObject]:
                     "operation": operation,
                     "outcomes": [{"fault": fault.value, "phase": "after_commit"}],
                 },
-                "python": f'sandbox.queue("{operation}", [{{"fault": "{fault.value}"}}])',
+                "python": (
+                    f'sandbox.queue("{operation}", [{{"fault": "{fault.value}", "phase": "after_commit"}}])'
+                ),
             },
         }
         for fault, what in FAULTS.items()

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from mockserver.contract import Envelope
-from mockserver.engine.situation import Content, Literal, Refusal, Situation
+from mockserver.engine.situation import Content, Example, Literal, Refusal, Situation
 from mockserver.json_codec import read_pointer
 from mockserver.types import Headers, Json, JsonObject
 
@@ -19,11 +19,16 @@ def error_headers(situation: Situation, status: int) -> Headers:
     return ((b"retry-after", b"1"),) if status == 429 else ()
 
 
-def error_content(situation: Situation, status: int) -> Content:
-    """The documented error of a status that was asked for without a body."""
+def error_content(situation: Situation, status: int, reason: str | None = None) -> Content:
+    """The documented error of a status that was asked for without a body: that of a reason, else the usual
+    one."""
     if status < 400:
         return Literal(b"")
-    reason = situation.rules.default_reason(status)
+    operation = situation.head.operation
+    envelope = None if operation is None else operation.envelope(status)
+    if reason is not None and envelope is not None and reason in envelope.examples:
+        return Example(reason)
+    reason = reason or situation.rules.default_reason(status)
     return Refusal(status, reason, headers=error_headers(situation, status))
 
 

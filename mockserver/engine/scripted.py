@@ -107,8 +107,12 @@ def _scripted(situation: Situation, stub: Stub, response: ResponseDefinition) ->
     if status is None or 200 <= status < 300:
         decision = Decision("stub", status or success, CARRY_OUT, True, response.headers, stub)
         return _committing(situation, decision)
-    content = error_content(situation, status)
-    return _committing(situation, Decision("stub", status, content, after, response.headers, stub))
+    content, headers = error_content(situation, status, stub.reason), response.headers
+    if isinstance(content, Example):
+        names = {name.lower() for name, _ in headers}
+        usual = error_headers(situation, status)
+        headers = (*(header for header in usual if header[0] not in names), *headers)
+    return _committing(situation, Decision("stub", status, content, after, headers, stub))
 
 
 def _committing(situation: Situation, decision: Decision) -> Decision:
@@ -143,6 +147,8 @@ def by_preference(situation: Situation) -> Decision | None:
     if wish is None:
         return None
     operation = situation.head.operation
+    if operation is not None and wish.reason is not None:
+        wish = _as_example(wish, operation)
     problem = wish.problem or _find_problem(wish, operation)
     if problem is not None:
         return situation.rules.refuse_preference(situation, problem)
@@ -153,7 +159,7 @@ def by_preference(situation: Situation) -> Decision | None:
         part
         for part in (
             f"code={status}" if wish.code else "",
-            "example" if wish.example is not None else "",
+            "reason" if wish.reason is not None else "example" if wish.example is not None else "",
             "dynamic=true" if wish.dynamic else "",
         )
         if part
@@ -169,6 +175,19 @@ def by_preference(situation: Situation) -> Decision | None:
     return Decision(
         "preferred", status, content, headers=error_headers(situation, status), preference=applied
     )
+
+
+def _as_example(wish: Preferences, operation: Operation) -> Preferences:
+    """`reason=` as the example of that name, of the first error status that has one."""
+    statuses = [status for status in operation.statuses if status >= 400 and wish.code in (None, status)]
+    names: list[str] = []
+    for status in statuses:
+        envelope = operation.envelope(status)
+        names += envelope.examples if envelope else ()
+        if envelope is not None and wish.reason in envelope.examples:
+            return wish._replace(code=status, example=wish.reason)
+    text = f"there is no error of this reason; known: {', '.join(names) or 'none'}"
+    return wish._replace(problem=wish.problem or text)
 
 
 def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:

@@ -111,7 +111,8 @@ def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str])
 
     An outcome is a status, or an object with `status`, `body` (a text, or any other JSON), `headers`,
     `fault`, `phase`, `delay` (seconds, or a WireMock delay distribution), `times` (once if not given) and
-    `offContract`, all as in a stub. Raises StubError with every problem.
+    `offContract`, all as in a stub; `reason` is which of the errors of the status is meant. Raises StubError
+    with every problem.
     """
     reading = Reading(redact)
     queue = Members(_copy(document, "", None), "", reading, "a queue", ("operation", "outcomes"))
@@ -220,6 +221,7 @@ def _read_stub(
         own.phase,
         own.hold,
         own.off_contract,
+        own.reason,
         webhooks,
         {member: shown[member] for member in _STUB_MEMBERS if member in shown and member not in _IGNORED},
     )
@@ -267,6 +269,7 @@ class _Own:
     phase: Phase
     hold: bool
     off_contract: bool
+    reason: str | None
     is_sound: bool
 
 
@@ -290,8 +293,23 @@ def _read_own(mapping: Members, contract: Contract) -> _Own:
         Phase.BEFORE if phase is None else Phase(phase),
         part.flag("hold"),
         part.flag("offContract"),
+        _read_reason(part, mapping),
         operation is not None or "operation" not in part.values,
     )
+
+
+def _read_reason(part: Members, mapping: Members) -> str | None:
+    """Which of the errors of a status is meant."""
+    reason = part.text("reason")
+    if reason is None:
+        return None
+    response = mapping.values.get("response")
+    given = response if isinstance(response, dict) else {}
+    status = given.get("status")
+    if not isinstance(status, int) or status < 400 or any(name in given for name in _BODIES):
+        part.refuse("reason", "'reason' needs an error status, and no body beside it")
+        return None
+    return reason
 
 
 def _read_operation(part: Members, contract: Contract) -> str | None:
@@ -501,7 +519,8 @@ def _write_outcome(outcome: Json, operation: str | None, pointer: str, reading: 
         seconds = part.number("delay", 0, MAX_DELAY_MILLISECONDS // 1000, "a number of seconds")
         response["fixedDelayMilliseconds"] = None if seconds is None else round(seconds * 1000)
     own: JsonObject = {"times": 1}
-    own |= {member: values[member] for member in ("times", "phase", "offContract") if member in values}
+    members = ("times", "phase", "offContract", "reason")
+    own |= {member: values[member] for member in members if member in values}
     # Without an operation there is nothing to judge the answer by.
     own |= {"offContract": True} if operation is None else {"operation": operation}
     return {"request": {}, "response": response, "metadata": {"mockserver": own}}
@@ -545,13 +564,15 @@ _STUB_MEMBERS = (
 _IGNORED = ("persistent", "insertionIndex")
 # What people write for people.
 _NOTES = ("name", "metadata")
-_OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold")
+_OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold", "reason")
 _RESPONSE_MEMBERS = (
     "status", "statusMessage", "headers", "body", "jsonBody", "base64Body", "fixedDelayMilliseconds",
     "delayDistribution", "chunkedDribbleDelay", "fault", "fromConfiguredStub", "bodyFileName",
     "transformers", "transformerParameters",
 )  # fmt: skip
-_OUTCOME_MEMBERS = ("status", "body", "headers", "fault", "phase", "delay", "times", "offContract")
+_OUTCOME_MEMBERS = (
+    "status", "reason", "body", "headers", "fault", "phase", "delay", "times", "offContract",
+)  # fmt: skip
 _SETTINGS = ("fixedDelay", "delayDistribution", "proxyPassThrough")
 _NO_SETTINGS = {"extended": "is not offered: there are no extensions"}
 _NO_PROXY = "is not offered: nothing is passed on to another server"

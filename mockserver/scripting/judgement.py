@@ -11,6 +11,7 @@ from mockserver.json_codec import loads
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
+from mockserver.suggestions import suggest
 
 _PARAMETER = re.compile(r"\{[^{}/]*\}")
 # What a path parameter is given, to see whether a URL pattern fits the path.
@@ -95,6 +96,9 @@ def _find_breaches(stub: Stub, operation: Operation) -> Iterator[tuple[str, str]
         documented = ", ".join(operation.envelopes)
         yield "/response/status", f"{status} is not documented, only {documented}"
         return
+    if stub.reason is not None and envelope.examples and stub.reason not in envelope.examples:
+        text = f"{stub.reason!r} is no reason of status {status}; {suggest(stub.reason, envelope.examples)}"
+        yield "/metadata/mockserver/reason", text
     written = stub.document["response"]
     media_type = _essence(envelope.media_type or "")
     for name, values in written.get("headers", {}).items():

@@ -9,7 +9,7 @@ _ITEM = re.compile(
     r'\s*([A-Za-z0-9!#$%&\'*+.^_`|~-]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s",;]*)))?\s*(?:;[^,]*)?'
 )
 _MAX_LENGTH = 4_096
-_KNOWN = frozenset({"code", "example", "dynamic", "seed", "variant"})
+_KNOWN = frozenset({"code", "example", "dynamic", "seed", "variant", "reason"})
 
 
 class Preferences(NamedTuple):
@@ -21,6 +21,7 @@ class Preferences(NamedTuple):
     seed: str | None = None
     variant: str | None = None
     problem: str | None = None
+    reason: str | None = None
 
     def __repr__(self) -> str:
         # The rest is text of the request.
@@ -51,4 +52,5 @@ def read_preferences(header: str) -> Preferences | None:
         found.get("seed"),
         found.get("variant"),
         problem,
+        found.get("reason"),
     )

@@ -40,7 +40,8 @@ class ResponseDefinition:
 class Stub:
     """One scripted answer.
 
-    `operation` limits it to an operation of the contract; `times` is how many calls it answers, None for
+    `operation` limits it to an operation of the contract; `reason` says which of the errors of its status is
+    meant, None for the usual one; `times` is how many calls it answers, None for
     all; `document` is its WireMock JSON, with `id` and `uuid`.
     """
 
@@ -55,6 +56,7 @@ class Stub:
     phase: Phase
     hold: bool
     off_contract: bool
+    reason: str | None
     webhooks: tuple[WebhookDefinition, ...]
     document: JsonObject = field(compare=False, repr=False)
 

@@ -323,6 +323,7 @@ def _read_used_stub(text: str) -> Stub:
         Phase(phase),
         False,
         False,
+        None,
         (),
         document,
     )
