@@ -67,6 +67,7 @@ class Delivery:
     """How an answer travels: `delay_seconds` first, then whole, dribbled or damaged.
 
     `held_by` is the id of the stub that holds the answer until it is released, or None.
+    `head_length` is what an answer to HEAD says that its body is long.
     `chunked` sends a body without Content-Length, `upper_case_headers` the names of headers in capitals.
     """
 
@@ -76,6 +77,7 @@ class Delivery:
     held_by: str | None = None
     chunked: bool = False
     upper_case_headers: bool = False
+    head_length: int | None = None
 
     @property
     def is_prompt(self) -> bool:

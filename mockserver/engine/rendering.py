@@ -99,7 +99,7 @@ class Renderer:
             body,
             None if stub is None else stub.response.status_message,
             delivery,
-            False,
+            stub is not None and stub.response.closes,
             variant,
             plain,
         )
@@ -215,6 +215,7 @@ class Renderer:
             dribble=stub.response.dribble,
             fault=stub.response.fault,
             held_by=stub.id if stub.hold else None,
+            head_length=stub.response.head_length,
         )
 
 

@@ -7,6 +7,7 @@ from functools import cache
 
 from mockserver.contract import Operation
 from mockserver.contract.validation import Violation
+from mockserver.engine.nearest import find_nearest
 from mockserver.engine.situation import CARRY_OUT, Decision, Literal, Refusal, Situation
 from mockserver.types import Headers
 
@@ -18,7 +19,9 @@ def by_operation(situation: Situation) -> Decision | None:
         return None
     path_item = head.line.path_item
     if path_item is None:
-        return Decision("no_such_operation", 404, Refusal(404, "no_such_operation"))
+        nearest = find_nearest(situation)
+        details = {} if nearest is None else {"nearest": nearest}
+        return Decision("no_such_operation", 404, Refusal(404, "no_such_operation", details))
     allow = ((b"allow", path_item.allow),)
     return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
 

@@ -127,6 +127,27 @@ class NearCall:
     differences: tuple[Difference, ...]
 
 
+# Of so many stubs the nearest is looked for while a call waits, and what is farther is not near.
+MAX_TRIED = 100
+NEAR = 0.35
+
+
+def find_near_stub(stubs: StubBook, subject: Subject, *, within: float = NEAR) -> NearStub | None:
+    """The stub with a URL that comes nearest to a request which no operation took; None if none is near.
+
+    Bounded: only the newest hundred are compared.
+    """
+    with_url = (stub for stub in islice(stubs, MAX_TRIED) if stub.matcher.weight >= URL_WEIGHT)
+    best = min(
+        ((_stub_distance(stub, stubs, subject, None), index, stub) for index, stub in enumerate(with_url)),
+        default=None,
+    )
+    if best is None or best[0] > min(within, NEAR):
+        return None
+    differences = tuple(islice(_stub_differences(best[2], stubs, subject, None), 1))
+    return NearStub(best[2], best[0], differences)
+
+
 def find_nearest_stubs(
     stubs: StubBook, subject: Subject, operation: str | None, *, limit: int = MAX_NEAR_MISSES
 ) -> list[NearStub]:

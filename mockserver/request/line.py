@@ -17,7 +17,7 @@ from mockserver.json_codec import dumps_canonical
 from mockserver.redaction import hide, redact
 from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
-from mockserver.types import UNSET, Json
+from mockserver.types import UNSET, Json, JsonObject
 
 MAX_REMEMBERED = 1_024
 # Longer lines are unusual, and so many of them would take room.
@@ -32,17 +32,18 @@ class LineFacts:
     """What a request line tells.
 
     `namespace` is the one that the path names; `path` the path without it, still percent-encoded; `query` is
-    decoded; `other_path` is the path with or without its last slash, where that reaches the same operations.
-    `arguments` holds the valid parameters of path and query by name, converted and with defaults,
+    decoded; `nearest` names the operation that comes nearest where none is reached; `other_path` is the path
+    with or without its last slash, where that reaches the same operations. `arguments` holds the valid
+    parameters of path and query by name, converted and with defaults,
     `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
     `is_clean` says that nothing in it had to be hidden. `canonical` is equal for lines that mean the same to
     their operation; `stub_keys` is what stubs are looked up by; `may_rest` says that the line is remembered.
     """
 
     __slots__ = (
-        "arguments", "canonical", "is_clean", "may_rest", "namespace", "operation", "other_path", "path",
-        "path_item", "path_parameters", "query", "shown_method", "shown_path", "shown_path_parameters",
-        "shown_query", "stub_keys", "violations", "warnings",
+        "arguments", "canonical", "is_clean", "may_rest", "namespace", "nearest", "operation", "other_path",
+        "path", "path_item", "path_parameters", "query", "shown_method", "shown_path",
+        "shown_path_parameters", "shown_query", "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +69,7 @@ class LineFacts:
             # Never taken as a credential, and URLs end in logs that nobody watches.
             text = "the query holds what looks like a credential; it is not used, and URLs end in logs"
             self.warnings.append(CallWarning("credential_in_query", text))
+        self.nearest: JsonObject | None = None
         self.path_item: PathItem | None = None
         self.operation: Operation | None = None
         self.path_parameters: dict[str, str] = {}
@@ -116,7 +118,9 @@ class LineFacts:
     def _hint(self, contract: Contract, method: str) -> None:
         nearest = contract.find_nearest(method, self.path)
         if nearest is not None:
-            where = f"{nearest.id} ({nearest.method} {nearest.path})"
+            path = contract.prefix + nearest.path
+            self.nearest = {"operation": nearest.id, "method": nearest.method, "path": path}
+            where = f"{nearest.id} ({nearest.method} {path})"
             text = f"no operation has this method and path; the nearest is {where}"
             self.warnings.append(CallWarning("unknown_operation", text))
 

@@ -14,7 +14,7 @@ from base64 import b64decode
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
@@ -199,7 +199,8 @@ def _read_stub(
     matcher = _read_matcher(mapping)
     answer = mapping.part("response", "a response", _RESPONSE_MEMBERS, _NO_RESPONSE_MEMBERS)
     answer.values.pop("fromConfiguredStub", None)
-    response = _read_response(answer, files)
+    is_head = matcher is not None and matcher.methods == ("HEAD",)
+    response = _read_response(answer, files, is_head=is_head)
     own = _read_own(mapping, contract)
     webhooks = read_webhooks(mapping)
     if matcher is None:
@@ -329,10 +330,11 @@ def _join(operations: Collection[str]) -> str:
 # Reading the response.
 
 
-def _read_response(part: Members, files: Files) -> ResponseDefinition:
+def _read_response(part: Members, files: Files, *, is_head: bool) -> ResponseDefinition:
+    framing = _take_framing(part, is_head=is_head)
     status = part.whole("status", 200, 599)
     is_template = _read_transformers(part)
-    headers = _read_headers(part)
+    headers = _read_headers(part, framing)
     member, body = _read_body(part, status, files)
     fault = part.choice("fault", [fault.value for fault in Fault], "fault")
     if member is not None and "status" not in part.values and "fault" not in part.values:
@@ -354,7 +356,29 @@ def _read_response(part: Members, files: Files) -> ResponseDefinition:
         read_dribble(part),
         None if fault is None else Fault(fault),
         template,
+        framing.closes,
+        framing.head_length,
     )
+
+
+class _Framing(NamedTuple):
+    """What headers of a stub say about the connection: that it ends, and how long the body of a GET were."""
+
+    closes: bool
+    head_length: int | None
+
+
+def _take_framing(part: Members, *, is_head: bool) -> _Framing:
+    """`Connection: close`, and a Content-Length on an answer to HEAD. Any other framing is refused later."""
+    headers = part.values.get("headers")
+    closes, length = False, None
+    for name, value in (headers if isinstance(headers, dict) else {}).items():
+        text = value.strip().lower() if isinstance(value, str) else ""
+        if name.lower() == "connection" and text == "close":
+            closes = True
+        elif name.lower() == "content-length" and is_head and re.fullmatch(r"[0-9]{1,15}", text):
+            length = int(text)
+    return _Framing(closes, length)
 
 
 def _is_text(body: bytes) -> bool:
@@ -424,7 +448,7 @@ def _read_status_message(part: Members) -> str | None:
     return text
 
 
-def _read_headers(part: Members) -> Headers:
+def _read_headers(part: Members, framing: _Framing) -> Headers:
     headers = part.values.get("headers", {})
     if not isinstance(headers, dict):
         part.refuse("headers", f"'headers' must be an object of texts, not {name_kind(headers)}")
@@ -432,7 +456,12 @@ def _read_headers(part: Members) -> Headers:
     if headers:
         headers = part.values["headers"] = drop_nulls(headers)
     read: list[tuple[bytes, bytes]] = []
+    taken = {"connection"} if framing.closes else set()
+    if framing.head_length is not None:
+        taken.add("content-length")
     for name, value in headers.items():
+        if name.lower() in taken:
+            continue
         place = f"{part.pointer}/headers/{escape_pointer(name)}"
         if not _TOKEN.fullmatch(name):
             part.reading.refuse(place, f"{name!r} is no header name (RFC 9110, section 5.1)")

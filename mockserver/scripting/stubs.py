@@ -24,7 +24,8 @@ MAX_STUBS = 10_000
 @dataclass(frozen=True, slots=True)
 class ResponseDefinition:
     """What shall be said. `status` and `body` may be None: then the contract fills them in, unless a
-    `template` writes them."""
+    `template` writes them. `closes` ends the connection; `head_length` is the Content-Length of an answer to
+    HEAD."""
 
     status: int | None = None
     status_message: str | None = None
@@ -34,6 +35,8 @@ class ResponseDefinition:
     dribble: Dribble | None = None
     fault: Fault | None = None
     template: ResponseTemplate | None = None
+    closes: bool = False
+    head_length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -338,6 +338,7 @@ class Connection(HttpToolsProtocol):
                 answer.finish("disconnected", "client_disconnected")
             else:
                 answer.finish("answered")
+        keep_alive = keep_alive and not response.closes
         self.transport.write(write_message(response, keep_alive=keep_alive, is_head=method == "HEAD"))
         self.server_state.total_requests += 1
         if not keep_alive:

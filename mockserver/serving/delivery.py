@@ -43,6 +43,8 @@ GARBAGE_BYTES = 64
 
 async def deliver(exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
     """Send the answer of an exchange as its delivery says, and finish the exchange."""
+    if exchange.response.closes and (cycle := find_cycle(scope)) is not None:
+        cycle.keep_alive = False
     try:
         if await _wait(exchange, receive):
             await _send(exchange, scope, receive, send)
@@ -235,8 +237,9 @@ def write_message(response: Response, *, keep_alive: bool, is_head: bool = False
         framing = b"transfer-encoding: chunked\r\n"
         body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
     else:
-        framing = b"content-length: %d\r\n" % len(body)
-    head = write_head(response, framing, keep_alive=keep_alive)
+        length = response.delivery.head_length if is_head else None
+        framing = b"content-length: %d\r\n" % (len(body) if length is None else length)
+    head = write_head(response, framing, keep_alive=keep_alive and not response.closes)
     return head if is_head else head + body
 
 
@@ -300,7 +303,8 @@ async def _send_by_asgi(response: Response, scope: Scope, send: Send) -> None:
             headers=((b"content-type", b"text/plain"), (b"mockserver-reason", b"mock_failure")),
             body=text.encode("ascii"),
         )
-    length = (b"content-length", b"%d" % len(response.body))
+    head_length = response.delivery.head_length if scope["method"] == "HEAD" else None
+    length = (b"content-length", b"%d" % (len(response.body) if head_length is None else head_length))
     headers = [*response.headers, *([length] if response.status not in BODILESS else [])]
     body = response.body if has_body(response, scope["method"]) else b""
     await send({"type": "http.response.start", "status": response.status, "headers": headers})

@@ -81,7 +81,7 @@ def test_what_is_no_json_says_why(heads: HeadReader) -> None:
 def test_no_operation_is_a_hint_at_the_nearest(heads: HeadReader) -> None:
     found = inspect(heads, url="/v1/api-key")
     assert (found.head.operation, found.head.line.path_item) == (None, None)
-    assert "createApiKey (POST /api-keys/)" in found.warnings[0].message
+    assert "createApiKey (POST /v1/api-keys/)" in found.warnings[0].message
     found = inspect(heads, "PUT")
     assert found.head.operation is None
     assert found.head.line.path_item is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -116,3 +117,35 @@ def test_a_scenario_moves_once_for_each_of_64_connections(server: ServerThread) 
     bodies = call_at_once(server, lambda connection: create(connection, {}))
     assert bodies == Counter((200, state.encode()) for state in states[:-1])
     assert server.engine.namespaces.default.stubs.scenarios.state("chain") == states[-1]
+
+
+@pytest.mark.parametrize("delay", [0, 5])
+def test_a_stub_may_end_the_connection(server: ServerThread, delay: int) -> None:
+    response = {
+        "status": 200,
+        "headers": {"Connection": "close"},
+        "body": "x",
+        "fixedDelayMilliseconds": delay,
+    }
+    control(server, "/mappings", {"request": {"urlPath": "/bye"}, "response": response})
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+    connection.request("GET", "/bye")
+    answer = connection.getresponse()
+    assert (answer.read(), answer.getheader("Connection"), answer.will_close) == (b"x", "close", True)
+    raw = socket.create_connection((server.host, server.port), timeout=20)
+    host = f"{server.host}:{server.port}".encode()
+    raw.sendall(b"GET /bye HTTP/1.1\r\nHost: " + host + b"\r\n\r\n")
+    with raw, raw.makefile("rb") as stream:
+        assert stream.read().endswith(b"x"), "the stream ends"
+
+
+def test_an_answer_to_head_may_say_how_long_the_body_is(server: ServerThread) -> None:
+    request = {"method": "HEAD", "urlPath": "/file"}
+    headers = {"Content-Length": "12345", "Content-Type": "application/pdf"}
+    control(server, "/mappings", {"request": request, "response": {"status": 200, "headers": headers}})
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=20)
+    for _ in range(2):
+        connection.request("HEAD", "/file")
+        answer = connection.getresponse()
+        assert (answer.getheader("Content-Length"), answer.read()) == ("12345", b"")
+    connection.close()

@@ -70,7 +70,7 @@ def test_a_method_that_the_contract_lacks_is_405_with_allow(
 
 def test_the_hint_in_the_journal_names_the_nearest_operation(api: Api) -> None:
     api.send(url="/v1/api-key/?account_id=acct_1")
-    assert "createApiKey (POST /api-keys/)" in api.calls()[-1]["warnings"][0]["message"]
+    assert "createApiKey (POST /v1/api-keys/)" in api.calls()[-1]["warnings"][0]["message"]
 
 
 def test_an_operation_without_a_credential_is_still_told_apart_from_no_operation(api: Api) -> None:
