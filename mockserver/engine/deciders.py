@@ -17,7 +17,15 @@ def list_deciders(rules: Rules) -> tuple[Decider, ...]:
 
 def decide(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
     """The answer of the first decider that has one. It may be varied then."""
-    decision = next(filter(None, (decider(situation) for decider in deciders)))
+    decision = _ask(situation, deciders)
     if situation.namespace.is_varied or situation.head.preferences is not None:
         return vary(situation, decision)
     return decision
+
+
+def _ask(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
+    for decider in deciders:
+        decision = decider(situation)
+        if decision is not None:
+            return decision
+    raise AssertionError("the last decider always has an answer")

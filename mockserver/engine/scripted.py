@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 from itertools import islice
 
 from mockserver.contract import Operation
@@ -33,11 +32,10 @@ def by_stub(situation: Situation) -> Decision | None:
     """The first stub, in the order of the book, whose matcher fits."""
     head, namespace = situation.head, situation.namespace
     operation = head.shown.operation
-    subject = cache(situation.subject)
-    for stub in namespace.stubs.candidates(head.line.stub_keys, subject):
+    for stub in namespace.stubs.candidates(head.line.stub_keys, situation.subject):
         if head.operation is not None and not stands_for(stub, head.operation):
             continue
-        accepted = namespace.stubs.accepts(stub, subject(), operation)
+        accepted = namespace.stubs.accepts(stub, situation.subject(), operation)
         if accepted is True:
             return _scripted(situation, stub, _write_out(situation, stub))
         if accepted is not False and accepted.doubt is not None:

@@ -104,9 +104,10 @@ class Behaviour(Protocol):
 
 @dataclass(slots=True, repr=False)
 class Situation:
-    """A call and where it happens: all that deciding needs. Never changed, as nothing in this module is.
+    """A call and where it happens: all that deciding needs.
 
-    `head` is that of the inspection.
+    `head` is that of the inspection. Nothing of it changes; what patterns see of the request is made once it
+    is asked for.
     """
 
     inspection: Inspection
@@ -117,14 +118,17 @@ class Situation:
     behaviour: Behaviour | None
     variants: VariantBook
     rules: Rules
+    _subject: Subject | None = None
 
     def subject(self) -> Subject:
         """The request as it came, as patterns see it."""
-        head, line, inspection = self.head, self.head.line, self.inspection
-        request = Request(head.method, line.path, head.query, head.headers, inspection.data)
-        return make_subject(
-            request, line.path_parameters, line.other_path, is_kept=False, now_millis=self.now_millis
-        )
+        if self._subject is None:
+            head, line, inspection = self.head, self.head.line, self.inspection
+            request = Request(head.method, line.path, head.query, head.headers, inspection.data)
+            self._subject = make_subject(
+                request, line.path_parameters, line.other_path, is_kept=False, now_millis=self.now_millis
+            )
+        return self._subject
 
     def shown_subject(self) -> Subject:
         """The request as it may be shown, its secrets redacted."""
