@@ -28,7 +28,6 @@ NPM_PACKAGES = {
     # Carries the jar of WireMock standalone.
     "wiremock": ("wiremock", "3.13.2"),
 }
-PYTHON_PACKAGES = ("pytest-httpserver==1.2.0", "respx==0.23.1")
 
 NOT_INSTALLABLE = {"stripe-mock": "a Go program, to be had neither by pip nor by npm"}
 
@@ -50,11 +49,12 @@ def peer_python() -> str:
     folder = FOLDER / "python"
     python = folder / "bin" / "python"
     stamp = folder / "installed"
-    wanted = "\n".join((sys.version, *PYTHON_PACKAGES, (ROOT / "pyproject.toml").read_text("utf-8")))
+    pins = ROOT / "pins.txt"
+    wanted = "\n".join((sys.version, (ROOT / "pyproject.toml").read_text("utf-8"), pins.read_text("utf-8")))
     if not stamp.exists() or stamp.read_text("utf-8") != wanted:
         _install(sys.executable, "-m", "venv", "--clear", str(folder))
         pip = (str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check")
-        _install(*pip, "--editable", f"{ROOT}[httpx]", *PYTHON_PACKAGES)
+        _install(*pip, "--constraint", str(pins), "--editable", f"{ROOT}[httpx,bench]")
         stamp.write_text(wanted, "utf-8")
     return str(python)
 
@@ -269,6 +269,13 @@ _PEERS: Mapping[str, Callable[[str], Server]] = {
 def peer_versions() -> dict[str, str]:
     """The versions of the peers that are installed."""
     npm = {name: version for name, (_, version) in NPM_PACKAGES.items() if (FOLDER / name).exists()}
-    if not (FOLDER / "python").exists():
+    python = FOLDER / "python" / "bin" / "python"
+    if not python.exists():
         return npm
-    return npm | dict(package.split("==") for package in PYTHON_PACKAGES)
+    listed = subprocess.run(
+        [python, "-m", "pip", "freeze"], check=True, capture_output=True, text=True
+    ).stdout
+    pairs = (
+        line.split("==") for line in listed.splitlines() if line.startswith(("pytest_httpserver=", "respx="))
+    )
+    return npm | {name.replace("_", "-"): version for name, version in pairs}
