@@ -26,7 +26,7 @@ from mockserver.version import VERSION
 
 def health(call: ControlCall) -> ControlAnswer:
     """`GET /health`: that it lives, with its store, and how many requests were refused before they became
-    calls, by reason. 503 while the store does not answer."""
+    calls, by reason; and how many lines of the log nobody took. 503 while the store does not answer."""
     value: JsonObject = {"status": "healthy", "message": "The mock server is up", "version": VERSION}
     store = call.engine.store
     state: JsonObject = {"kind": store.kind, "ok": True}
@@ -35,7 +35,8 @@ def health(call: ControlCall) -> ControlAnswer:
     except StoreUnavailable as error:
         state = {"kind": store.kind, "ok": False, "problem": str(error)}
         value |= {"status": "unhealthy", "message": "The store does not answer"}
-    value |= {"store": state, "refused": dict(call.engine.refusals)}
+    refused, lost = dict(call.engine.refusals), dict(call.engine.lost_lines)
+    value |= {"store": state, "refused": refused, "lostLogLines": lost}
     return ControlAnswer(200 if state["ok"] else 503, value)
 
 

@@ -160,6 +160,8 @@ class Engine:
         self.settings = settings
         # What a guard refused before it could become a call, by reason.
         self.refusals: Counter[str] = Counter()
+        # Lines of the logs that nobody took, by stream.
+        self.lost_lines: Counter[str] = Counter()
         self.tokens = TokenAuthority.of(settings)
         self.heads = HeadReader(contract, rules)
         self._inspector = Inspector(self.heads.leaks, settings.json_depth, settings.json_number_length)

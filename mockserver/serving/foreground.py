@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import os
 import sys
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
-from typing import TextIO
 
 from mockserver.engine.catalogue import example_line
 from mockserver.engine.engine import Engine
@@ -29,23 +27,29 @@ _SHOWN = 10
 
 def serve_forever(settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP, then return. Raises InvalidInput before anything is served."""
-    set_up_logging(settings.log_level, settings.log_format)
-    _allow_files(settings.connection_limit)
-    if settings.workers == 1:
-        _serve(settings)
-    else:
-        with share_state(settings) as shared:
-            _serve(shared, is_temporary=shared is not settings)
+    lost: Counter[str] = Counter()
+    errors = set_up_logging(settings.log_level, settings.log_format, lost)
+    try:
+        _allow_files(settings.connection_limit)
+        if settings.workers == 1:
+            _serve(settings, lost)
+        else:
+            with share_state(settings) as shared:
+                _serve(shared, lost, is_temporary=shared is not settings)
+    finally:
+        errors.close()
 
 
-def _serve(settings: Settings, *, is_temporary: bool = False) -> None:
+def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False) -> None:
     engine = build_engine(settings)
+    engine.lost_lines = lost
     tls = open_tls(settings)
     engine.namespaces.open()
     listener = bind(settings.host, settings.port)
     origin = find_origin(listener, tls)
     ca_file = None if tls is None else tls.ca_file
-    app = create_app(engine)
+    log = CallLog(sys.stdout, is_json=settings.log_format == "json", lost=lost, name="stdout")
+    app = create_app(engine, on_call=log if settings.log_level in ("debug", "info") else None)
     made_token = app.guard.admin_token if settings.admin_token is None else None
     greet = welcome if settings.log_format == "text" else welcome_machine
     # A process of our own: what was loaded stays, and calls leave no cycles behind, so the collector may
@@ -56,22 +60,17 @@ def _serve(settings: Settings, *, is_temporary: bool = False) -> None:
 
     def work(on_started: Callable[[], None]) -> None:
         """What the one process does, or each worker."""
-        if settings.log_level in ("debug", "info"):
-            app.on_call = log = CallLog(sys.stdout, is_json=settings.log_format == "json")
-        else:
-            log = None
         try:
             engine.namespaces.open()
             run(app, listener, on_started, tls)
         finally:
             engine.namespaces.close()
-            if log is not None:
-                log.close()
+            log.close()
 
     def greet_all() -> None:
         # Whoever reads the welcome may send the first request.
         temporary = settings.store if is_temporary else None
-        greet(engine, origin, made_token, sys.stdout, ca_file=ca_file, temporary=temporary)
+        log.put(greet(engine, origin, made_token, ca_file=ca_file, temporary=temporary))
 
     try:
         if settings.workers == 1:
@@ -81,7 +80,7 @@ def _serve(settings: Settings, *, is_temporary: bool = False) -> None:
             engine.namespaces.close()
             Workers(settings.workers, work).run(greet_all)
     finally:
-        _let_go(sys.stdout)
+        log.close()
 
 
 def _allow_files(connections: int) -> None:
@@ -101,11 +100,10 @@ def welcome(
     engine: Engine,
     origin: str,
     made_token: str | None,
-    stream: TextIO,
     *,
     ca_file: str | None = None,
     temporary: str | None = None,
-) -> None:
+) -> str:
     """Where it listens, what it answers, and how to try it. `temporary` is a store that ends with it."""
     contract = engine.contract
     lines = [
@@ -129,18 +127,17 @@ def welcome(
     if len(contract.operations) > _SHOWN:
         lines.append(f"# and {len(contract.operations) - _SHOWN} more: {origin}/openapi.json")
     lines.append("")
-    _print("\n".join(lines), stream)
+    return "\n".join(lines)
 
 
 def welcome_machine(
     engine: Engine,
     origin: str,
     made_token: str | None,
-    stream: TextIO,
     *,
     ca_file: str | None = None,
     temporary: str | None = None,
-) -> None:
+) -> str:
     """The same for a program: one JSON line."""
     line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
     if made_token is not None:
@@ -149,19 +146,4 @@ def welcome_machine(
         line["caFile"] = ca_file
     if temporary is not None:
         line["temporaryStore"] = temporary
-    _print(dumps(line).decode("ascii"), stream)
-
-
-def _print(text: str, stream: TextIO) -> None:
-    # Nobody may be reading any more (EPIPE); serving goes on.
-    with contextlib.suppress(OSError):
-        stream.write(text + "\n")
-        stream.flush()
-
-
-def _let_go(stream: TextIO) -> None:
-    """Have the end of the process not complain that nobody reads what is left (Python, note on SIGPIPE)."""
-    try:
-        stream.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+    return dumps(line).decode("ascii")

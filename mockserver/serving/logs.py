@@ -6,11 +6,14 @@ Every line is one line: what a client sent is escaped, and everything shown is r
 from __future__ import annotations
 
 import logging
+import os
+import select
 import sys
 import threading
-from collections import deque
+import time
+from collections import Counter, deque
 from datetime import UTC, datetime
-from typing import TextIO
+from typing import Any, TextIO
 
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
@@ -73,54 +76,158 @@ def describe_call(call: Call) -> JsonObject:
     }
 
 
-class CallLog:
-    """Writes a line per call to a stream, from a thread of its own. A closed stream ends it silently."""
+# What a log holds that nobody has taken: lines not yet written out, and bytes.
+MAX_WAITING_LINES = 10_000
+MAX_WAITING_BYTES = 256 * 1024
+# At its end a log is given so many seconds to a reader.
+SECONDS_TO_END = 1.0
+# A pipe that can be written to at all takes so many bytes without waiting (POSIX: at least 512).
+_AT_ONCE = getattr(select, "PIPE_BUF", 512)
 
-    def __init__(self, stream: TextIO, *, is_json: bool) -> None:
+
+class LineLog:
+    """Writes lines to a stream, from a thread of its own, as far as somebody takes them.
+
+    It never waits for a reader: what has no room is dropped, and counted in `lost` under the stream's name.
+    """
+
+    def __init__(self, stream: TextIO | None, lost: Counter[str], name: str) -> None:
         self._stream = stream
-        self._is_json = is_json
-        self._colour = not is_json and stream.isatty()
-        self._calls: deque[Call] = deque(maxlen=100_000)
+        self._lost = lost
+        self._name = name
+        # Past Python's own buffers: their locks would be held while the stream takes nothing.
+        self._file, self._poll = _open_file(stream)
+        self._encoding = getattr(stream, "encoding", None) or "utf-8"
+        self._items: deque[Any] = deque()
+        self._waiting = bytearray()
         self._wake = threading.Event()
-        self._is_closed = False
-        self._thread = threading.Thread(target=self._run, name="mockserver-log", daemon=True)
+        self._is_ending = False
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    def _begin(self) -> None:
+        """Start the thread, in each process that writes: a fork does not take it along."""
+        self._process = os.getpid()
+        self._items, self._waiting = deque(), bytearray()
+        self._wake = threading.Event()
+        self._is_ending = False
+        self._thread = threading.Thread(target=self._run, name=f"mockserver-{self._name}", daemon=True)
         self._thread.start()
 
-    def __call__(self, call: Call) -> None:
-        """Take a call; its line follows within milliseconds."""
-        self._calls.append(call)
+    def put(self, item: Any) -> None:
+        """Take what becomes a line, which follows within milliseconds."""
+        if self._process != os.getpid():
+            self._begin()
+        if len(self._items) >= MAX_WAITING_LINES:
+            self._lost[self._name] += 1
+            return
+        self._items.append(item)
         if not self._wake.is_set():
             self._wake.set()
 
-    def _run(self) -> None:
-        while not self._is_closed:
-            self._wake.wait()
-            self._wake.clear()
-            self._flush()
-
-    def _flush(self) -> None:
-        lines: list[str] = []
-        while self._calls:
-            call = self._calls.popleft()
-            if self._is_json:
-                lines.append(dumps(describe_call(call)).decode("utf-8"))
-            else:
-                lines.append(format_call(call, colour=self._colour))
-        if lines:
-            try:
-                self._stream.write("\n".join(lines) + "\n")
-                self._stream.flush()
-            except (OSError, ValueError):
-                # Nobody reads any more (EPIPE); serving goes on.
-                self._is_closed = True
+    def format(self, item: Any) -> str:
+        """The line of an item: the item itself, here."""
+        return str(item)
 
     def close(self) -> None:
-        """Write what is left and end."""
-        if not self._is_closed:
-            self._is_closed = True
+        """Write what is left, as far as somebody takes it at once, and end; the next line begins anew."""
+        if self._thread is not None and self._process == os.getpid():
+            self._is_ending = True
             self._wake.set()
-            self._thread.join(timeout=1)
-            self._flush()
+            self._thread.join(timeout=2 * SECONDS_TO_END)
+            self._process = 0
+
+    def _run(self) -> None:
+        while not self._is_ending:
+            self._wake.wait()
+            self._wake.clear()
+            self._gather()
+            while self._waiting and not self._is_ending:
+                self._write(0.1)
+                self._gather()
+        deadline = time.monotonic() + SECONDS_TO_END
+        self._gather()
+        while self._waiting and time.monotonic() < deadline:
+            self._write(0.1)
+        self._drop()
+
+    def _gather(self) -> None:
+        """Turn what was taken into lines, as far as there is room."""
+        while self._items:
+            line = f"{self.format(self._items.popleft())}\n".encode(self._encoding, "backslashreplace")
+            if len(self._waiting) + len(line) > MAX_WAITING_BYTES:
+                self._lost[self._name] += 1
+            else:
+                self._waiting += line
+
+    def _write(self, seconds: float) -> None:
+        """Write what the stream takes; waits for it at most so long."""
+        try:
+            if self._file is None:
+                if self._stream is not None:
+                    self._stream.write(self._waiting.decode(self._encoding))
+                    self._stream.flush()
+                self._waiting.clear()
+            elif self._poll is not None and self._poll.poll(seconds * 1000):
+                del self._waiting[: os.write(self._file, self._waiting[:_AT_ONCE])]
+        except (OSError, ValueError):
+            # Nobody reads any more (EPIPE), or the disk is full: serving goes on.
+            self._drop()
+
+    def _drop(self) -> None:
+        self._lost[self._name] += self._waiting.count(b"\n")
+        self._waiting.clear()
+
+
+def _open_file(stream: TextIO | None) -> tuple[int | None, select.poll | None]:
+    """The descriptor of a stream, and what tells when it can be written to; None where there is none."""
+    try:
+        file = stream.fileno() if stream is not None else None
+    except (OSError, ValueError):
+        # A stream in memory.
+        file = None
+    if file is None or not hasattr(select, "poll"):
+        return None, None
+    poll = select.poll()
+    poll.register(file, select.POLLOUT)
+    return file, poll
+
+
+class CallLog(LineLog):
+    """A line for each call."""
+
+    def __init__(
+        self, stream: TextIO | None, *, is_json: bool, lost: Counter[str] | None = None, name: str = "calls"
+    ) -> None:
+        self._is_json = is_json
+        self._colour = not is_json and stream is not None and stream.isatty()
+        super().__init__(stream, Counter() if lost is None else lost, name)
+
+    def __call__(self, call: Call) -> None:
+        """Take a call."""
+        self.put(call)
+
+    def format(self, item: Call | str) -> str:
+        """The line of a call; a text is a line already."""
+        if isinstance(item, str):
+            return item
+        if self._is_json:
+            return dumps(describe_call(item)).decode("utf-8")
+        return format_call(item, colour=self._colour)
+
+
+class _Handler(logging.Handler):
+    """Hands log records to a LineLog."""
+
+    def __init__(self, lines: LineLog) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.put(self.format(record))
+
+    def flush(self) -> None:
+        self._lines.close()
 
 
 class _JsonFormatter(logging.Formatter):
@@ -139,11 +246,16 @@ class _TextFormatter(logging.Formatter):
         return f"{record.levelname}: {escape_controls(record.getMessage())}"
 
 
-def set_up_logging(level: str, log_format: str) -> None:
-    """Send our own log lines to standard error, one line each, in the chosen format."""
-    handler = logging.StreamHandler(sys.stderr)
+def set_up_logging(level: str, log_format: str, lost: Counter[str]) -> LineLog:
+    """Send our own log lines to standard error, one line each, in the chosen format.
+
+    Returns what writes them, to be closed at the end; `lost` counts what nobody took.
+    """
+    lines = LineLog(sys.stderr, lost, "stderr")
+    handler = _Handler(lines)
     handler.setFormatter(_JsonFormatter() if log_format == "json" else _TextFormatter())
     ours = logging.getLogger("mockserver")
     ours.handlers[:] = [handler]
     ours.setLevel(level.upper())
     ours.propagate = False
+    return lines

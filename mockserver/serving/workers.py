@@ -113,6 +113,8 @@ class Workers:
         except BaseException:
             logger.exception("a worker failed")
         finally:
+            for handler in logger.handlers:
+                handler.flush()
             os._exit(status)
 
     def _end_with_the_other(self) -> None:  # pragma: no cover - see above
