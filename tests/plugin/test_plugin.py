@@ -742,3 +742,41 @@ def test_a_failing_test_of_a_worker_shows_its_calls(pytester: pytest.Pytester) -
     result.stdout.fnmatch_lines(["*mockserver calls*", "call 1  POST *"])
     (case,) = junit_cases(pytester)
     assert case.find("properties/property[@name='mockserver calls']") is not None
+
+
+def test_a_test_that_runs_in_a_fork_has_a_server_of_its_own(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest(
+        """
+        import os
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item):
+            if "forked" not in item.name:
+                return None
+            child = os.fork()
+            if child == 0:
+                os._exit(not all(report.passed for report in runtestprotocol(item, log=False)))
+            assert os.waitpid(child, 0)[1] == 0, item.name
+            return True
+        """
+    )
+    pytester.makepyfile(
+        """
+        import pytest
+        from client import create
+
+        def test_first(mockserver):
+            assert create(mockserver)[0] == 201
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_forked(mockserver, number):
+            assert create(mockserver)[0] == 201
+            mockserver.verify("createApiKey", times=1)
+
+        def test_last(mockserver):
+            assert create(mockserver)[0] == 201
+        """
+    )
+    result = run(pytester)
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.OK
