@@ -174,7 +174,7 @@ class Sandbox:
         itself, or what stands behind the scheme's name in Authorization: a token, the base64 of
         `user:password`. Raises UnknownItem for a scheme that the contract lacks.
 
-            client.headers["X-Api-Key"] = sandbox.credential("keyHeader")
+            client.headers["Authorization"] = f"Bearer {sandbox.credential('bearerAuth')}"
         """
         known = self._credentials.get(scheme)
         if known is None:
@@ -279,7 +279,7 @@ class Sandbox:
 
         sandbox.stub({
             "request": {"method": "POST", "urlPath": "/v1/api-keys/"},
-            "response": {"status": 503, "fixedDelayMilliseconds": 200},
+            "response": {"status": 500, "fixedDelayMilliseconds": 200},
             "metadata": {"mockserver": {"times": 1}},
         })
         """
@@ -296,7 +296,7 @@ class Sandbox:
     def remove_stub(self, stub_id: str) -> None:
         """Take a stub out. Raises UnknownItem if there is none of that id.
 
-        sandbox.remove_stub(sandbox.fail_next(503, times=100))
+        sandbox.remove_stub(sandbox.fail_next(500, times=100))
         """
         self._ask("DELETE", f"/mappings/{quote(stub_id, safe='')}")
 
@@ -551,7 +551,7 @@ class Sandbox:
         """How much of the contract the calls touched: `operations`, each with its items and their hits, and a
         `summary`; with `all_namespaces` by all calls since the server started.
 
-            assert sandbox.coverage()["summary"]["percent"] > 90
+            print(sandbox.coverage()["summary"]["percent"])
         """
         coverage: JsonObject = self._ask("GET", "/coverage?all=true" if all_namespaces else "/coverage")
         return coverage
