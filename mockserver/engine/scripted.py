@@ -23,6 +23,7 @@ from mockserver.scripting.delays import draw_delay
 from mockserver.scripting.judgement import find_body_breaches, stands_for
 from mockserver.scripting.preferences import Preferences
 from mockserver.scripting.stubs import ResponseDefinition, Stub
+from mockserver.scripting.subjects import Subject
 from mockserver.scripting.templates import Context
 from mockserver.scripting.webhooks import Webhook, make_webhook
 from mockserver.state.resources import StoredAnswer
@@ -56,7 +57,7 @@ def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:
     # A request that comes again gets other random values, in each run the same ones.
     seed = seed.at(str(namespace.resources.count_repetition(seed.digest()[:32])))
     parameters = dict(template.parameters)
-    context = Context(situation.shown_subject(), situation.now_millis, seed, parameters)
+    context = Context(_shown(situation, stub), situation.now_millis, seed, parameters)
     rendered = template.render(context, namespace.fixtures.files)
     if rendered.problem is not None:
         inspection.warnings.append(CallWarning("template_problem", rendered.problem))
@@ -74,13 +75,20 @@ def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:
 _MAX_BREACHES = 5
 
 
+def _shown(situation: Situation, stub: Stub) -> Subject:
+    """The request as templates of a stub see it, with the parameters of its path template."""
+    subject = situation.shown_subject()
+    subject.path_parameters = {**subject.path_parameters, **stub.matcher.path_parameters(subject.path)}
+    return subject
+
+
 def write_webhooks(situation: Situation, stub: Stub, call_id: str) -> tuple[Webhook, ...]:
     """What a stub sends after a call."""
     webhooks = []
     for index, definition in enumerate(stub.webhooks):
         seed = situation.namespace.seed.at("webhook", call_id, str(index))
         parameters = stub.response.template.parameters if stub.response.template else {}
-        context = Context(situation.shown_subject(), situation.now_millis, seed, dict(parameters))
+        context = Context(_shown(situation, stub), situation.now_millis, seed, dict(parameters))
         seconds = 0.0 if definition.delay is None else draw_delay(definition.delay, seed.at("delay"))
         webhooks.append(make_webhook(definition, context, call=call_id, stub=stub.id, delay_seconds=seconds))
     return tuple(webhooks)

@@ -384,6 +384,25 @@ class EachPattern:
             yield Difference(place, pointer, self.operator, self.document[self.operator], actual)
 
 
+@dataclass(frozen=True, slots=True)
+class NotEachPattern:
+    """`not` of `includes` or `hasExactly`: with one pattern in `includes`, that none of the values fits it."""
+
+    document: JsonObject
+    inner: ValuesPattern
+
+    size: ClassVar = 1
+
+    def differences(
+        self, values: Sequence[str], view: View, place: str, pointer: str
+    ) -> Iterable[Difference]:
+        verdict = judge(self.inner.differences(values, view, place, pointer))
+        if verdict is False:
+            return ()
+        doubt = None if verdict is True else verdict.doubt
+        return (Difference(place, pointer, "not", self.inner.document, list(values) or None, doubt),)
+
+
 def _differ(
     pattern: ContentPattern,
     operator: str,

@@ -33,8 +33,8 @@ class RequestMatcher:
     """
 
     __slots__ = (
-        "_document", "_parts", "equalities", "literal_path", "literal_query", "methods", "names_url",
-        "weight",
+        "_document", "_parts", "_templates", "equalities", "literal_path", "literal_query", "methods",
+        "names_url", "weight",
     )  # fmt: skip
 
     def __init__(self, pattern: RequestPattern) -> None:
@@ -42,6 +42,7 @@ class RequestMatcher:
         self._parts = pattern.parts
         self.weight = sum(part.weight for part in pattern.parts)
         self.methods = pattern.methods
+        self._templates = pattern.templates
         self.names_url = any(isinstance(part, UrlPart) for part in pattern.parts)
         self.literal_path = pattern.literal_path
         self.literal_query = pattern.literal_query
@@ -59,6 +60,11 @@ class RequestMatcher:
     def judge(self, subject: Subject) -> bool | Difference:
         """Whether the request fits; a difference in doubt where that is not known."""
         return judge(self.differences(subject))
+
+    def path_parameters(self, path: str) -> dict[str, str]:
+        """What stands in a path, which fits, where `urlPathTemplate` has parameters; decoded."""
+        found = None if self._templates is None else self._templates.find(path)
+        return {} if found is None else dict(found[1])
 
     def distance(self, subject: Subject) -> float:
         """0.0 for a match to 1.0 for nothing in common: the weighted mean over what the pattern asks for."""

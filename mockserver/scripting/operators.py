@@ -35,6 +35,7 @@ from mockserver.scripting.content_patterns import (
     JsonEqualityPattern,
     JsonPathPattern,
     JsonSchemaPattern,
+    NotEachPattern,
     NotPattern,
     TextPattern,
     TimePattern,
@@ -69,6 +70,11 @@ def read_values_pattern(document: Json, pointer: str, reading: Reading) -> Value
     if operator in _EACH_OPERATORS:
         patterns = _read_patterns(document, operator, pointer, reading)
         return EachPattern(_list_document(operator, patterns), operator, patterns) if patterns else None
+    negated = document.get("not") if isinstance(document, dict) else None
+    if operator == "not" and isinstance(negated, dict) and not negated.keys().isdisjoint(_EACH_OPERATORS):
+        # None of the values: `not` of a pattern for one value asks for some value that does not fit it.
+        each = read_values_pattern(negated, f"{pointer}/not", reading)
+        return None if each is None else NotEachPattern({"not": each.document}, each)
     pattern = _OPERATORS[operator].read(document, pointer, reading)
     if pattern is None:
         return None

@@ -41,6 +41,7 @@ class RequestPattern:
     methods: tuple[str, ...]
     literal_path: str | None
     literal_query: tuple[str, str] | None
+    templates: PathTemplates[bool] | None
 
 
 def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> RequestPattern | None:
@@ -68,6 +69,7 @@ def read_pattern(document: JsonObject, pointer: str, reading: Reading) -> Reques
         methods,
         url.literal_path if url else None,
         _find_literal_query(groups["queryParameters"]),
+        url.templates if url else None,
     )
 
 

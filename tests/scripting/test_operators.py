@@ -104,6 +104,7 @@ FITTING: list[tuple[Any, str]] = [
     ({"or": [{"equalTo": "a"}, {"equalTo": "b"}]}, "b"),
     ({"not": {"equalTo": "a"}}, "b"),
     ({"not": {"absent": True}}, "b"),
+    ({"not": {"includes": [{"contains": "b"}]}}, "a"),
     ({"hasExactly": [{"equalTo": "a"}]}, "a"),
     ({"includes": [{"equalTo": "a"}]}, "a"),
 ]
@@ -395,3 +396,13 @@ def test_every_mistake_of_a_pattern_is_told() -> None:
 def test_what_has_one_value_cannot_be_counted(member: str) -> None:
     problems = find_problems({"hasExactly": [{"equalTo": "a"}]}, member=member)
     assert "query parameters" in problems["/hasExactly"]
+
+
+def test_none_of_several_values_can_be_asked_for() -> None:
+    pattern = {"not": {"includes": [{"contains": "b"}]}}
+    assert find_differences(pattern, "a", "c") == []
+    assert find_differences(pattern) == []
+    [difference] = find_differences(pattern, "a", "b")
+    assert (difference.operator, difference.actual) == ("not", ["a", "b"])
+    assert find_differences({"not": {"contains": "b"}}, "a", "b") == [], "some value that does not fit"
+    assert find_differences({"not": {"hasExactly": [{"equalTo": "a"}]}}, "a", "b") == []
