@@ -386,7 +386,7 @@ class EachPattern:
 
 @dataclass(frozen=True, slots=True)
 class NotEachPattern:
-    """`not` of `includes` or `hasExactly`: with one pattern in `includes`, that none of the values fits it."""
+    """`not` of `includes` or `hasExactly`: with one pattern in `includes`, that no value fits it."""
 
     document: JsonObject
     inner: ValuesPattern
