@@ -211,10 +211,10 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
     except UnicodeDecodeError as error:
         raise MalformedJson(f"byte {error.start} is not UTF-8") from None
     try:
-        # Objects arrive as _Members, so that a repeated name is still visible.
+        # Objects arrive as _Pairs, so that a repeated name is still visible.
         tree = json.loads(
             text,
-            object_pairs_hook=_Members,
+            object_pairs_hook=_Pairs,
             parse_int=partial(_read_int, max_number_length),
             parse_float=partial(_read_float, max_number_length),
             parse_constant=_refuse_constant,
@@ -258,7 +258,7 @@ def _describe(error: json.JSONDecodeError) -> MalformedJson:
     return MalformedJson(f"{words} at line {line} column {column}")
 
 
-class _Members(list[tuple[str, Any]]):
+class _Pairs(list[tuple[str, Any]]):
     """The members of one JSON object as read, repeated names included."""
 
 
@@ -281,7 +281,7 @@ class _Duplicates:
 
 
 def _plain(tree: Any, way: Way, duplicates: _Duplicates) -> Json:
-    if isinstance(tree, _Members):
+    if isinstance(tree, _Pairs):
         members: dict[str, Any] = {}
         repeated: set[str] = set()
         for name, item in tree:

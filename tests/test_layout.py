@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -53,3 +54,10 @@ def test_a_helper_stands_once() -> None:
                     node.body = node.body[1:]
                 places[ast.dump(node)].append(f"{name}: {node.name}")
     assert [same for same in places.values() if len(same) > 1] == []
+
+
+def test_the_guide_names_places_that_are_there() -> None:
+    guide = (PACKAGE.parent / "CONTRIBUTING.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:mockserver|tests|scripts|docs|schemas|benchmarks)/[\w./-]*)`", guide))
+    assert len(named) > 20
+    assert [place for place in sorted(named) if not (PACKAGE.parent / place).exists()] == []

@@ -26,8 +26,8 @@ from mockserver.contract.operations import (
     Envelope,
     Operation,
     Parameter,
+    ParameterPlace,
     PathItem,
-    Place,
     RequestBody,
     Requirement,
     ResponseHeader,
@@ -366,7 +366,7 @@ class _Reader:
         exploded = raw.get("explode", style in ("form", "deepObject"))
         return Parameter(
             name=name.lower() if place == "header" else name,
-            place=cast(Place, place),
+            place=cast(ParameterPlace, place),
             required=raw.get("required") is True or place == "path",
             schema=self._compile(self.requests, schema_pointer),
             shape=shape,

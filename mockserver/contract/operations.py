@@ -8,15 +8,25 @@ from typing import Literal, TypeAlias
 
 from mockserver.contract.media_types import MediaType, announce, negotiate
 from mockserver.contract.nearest import NearestFinder
-from mockserver.contract.parameters import Parameter, Place
+from mockserver.contract.parameters import Parameter, ParameterPlace
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import Problem
 from mockserver.types import Headers, Json, JsonObject
 
 __all__ = [
-    "Assumption", "Contract", "Envelope", "Operation", "Parameter", "PathItem", "Place", "RequestBody",
-    "Requirement", "ResponseHeader", "SecurityScheme", "Soundness",
+    "Assumption",
+    "Contract",
+    "Envelope",
+    "Operation",
+    "Parameter",
+    "ParameterPlace",
+    "PathItem",
+    "RequestBody",
+    "Requirement",
+    "ResponseHeader",
+    "SecurityScheme",
+    "Soundness",
 ]  # fmt: skip
 
 

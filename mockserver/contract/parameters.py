@@ -20,7 +20,7 @@ from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import loads
 from mockserver.types import UNSET, Json, JsonObject, Schema, UnsetType
 
-Place = Literal["query", "path", "header", "cookie", "querystring"]
+ParameterPlace = Literal["query", "path", "header", "cookie", "querystring"]
 Style = Literal[
     "matrix", "label", "simple", "form", "spaceDelimited", "pipeDelimited", "deepObject", "cookie", "content"
 ]
@@ -175,7 +175,7 @@ class Parameter:
     """
 
     name: str
-    place: Place
+    place: ParameterPlace
     required: bool
     schema: CompiledSchema
     shape: Shape

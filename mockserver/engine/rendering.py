@@ -33,7 +33,7 @@ from mockserver.seeds import Seed
 from mockserver.state.resources import StoredAnswer
 from mockserver.synthesis.values import make_value
 from mockserver.types import Headers, Json
-from mockserver.variants import Answer, Variant, keep, write_answer
+from mockserver.variants import Answer, Variant, write_answer, write_bytes
 
 
 class Renderer:
@@ -132,7 +132,7 @@ class Renderer:
         headers = _merge(headers, decision.headers)
         if b"json" in dict(headers).get(b"content-type", b""):
             return Answer(decision.status, headers, loads(body)[0])
-        return Answer(decision.status, headers, body, is_json=False, write=keep)
+        return Answer(decision.status, headers, body, is_json=False, write=write_bytes)
 
     def _body(
         self, decision: Decision, outcome: Outcome | None, operation: Operation | None, situation: Situation

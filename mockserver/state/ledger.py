@@ -17,7 +17,7 @@ from typing import TypeVar
 from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded
 from mockserver.json_codec import dumps_own, loads_kept, loads_own
 from mockserver.state.rows import Entry, Rows
-from mockserver.stores.base import FORMAT, NEW, Reading, Store, Version
+from mockserver.stores.base import FORMAT, NEW, LogPart, Store, Version
 
 logger = logging.getLogger("mockserver")
 
@@ -146,7 +146,7 @@ class Ledger:
             self._undo()
             self._is_doubtful = isinstance(error, StoreUnavailable)
             raise
-        if isinstance(done, Reading):
+        if isinstance(done, LogPart):
             self._undo()
             self._take_in(done)
             raise Superseded(f"another process has written to {self._name}")
@@ -165,7 +165,7 @@ class Ledger:
             self._take_in(reading)
         self._is_doubtful = False
 
-    def _take_in(self, reading: Reading) -> None:
+    def _take_in(self, reading: LogPart) -> None:
         """Make the rows what a reading tells. Raises StoreUnavailable where it cannot be read."""
         is_first = self._version is None
         self._version = None

@@ -1,7 +1,7 @@
 """What a store is: an ordered log of records for each namespace, which several processes may append to.
 
     process A: append("t1", version 7, record) -> version 8
-    process B: append("t1", version 7, record) -> Reading: the record that made version 8
+    process B: append("t1", version 7, record) -> LogPart: the record that made version 8
     process B takes that in, decides again, and appends its own after 8
 
 A store knows names, numbers and bytes. What the records mean is for `state/` to know.
@@ -39,7 +39,7 @@ def new_life() -> str:
     return secrets.token_hex(8)
 
 
-class Reading(NamedTuple):
+class LogPart(NamedTuple):
     """What came after a version, up to `version`: records, oldest first.
 
     Where `is_whole`, the reader forgets what it had: it begins with the snapshot, None for an empty one.
@@ -79,11 +79,11 @@ class Store(Protocol):
         """
         ...
 
-    def read(self, namespace: str, after: Version) -> Reading:
+    def read(self, namespace: str, after: Version) -> LogPart:
         """What came after a version of a namespace."""
         ...
 
-    def append(self, namespace: str, after: Version, record: bytes) -> Version | Reading:
+    def append(self, namespace: str, after: Version, record: bytes) -> Version | LogPart:
         """Put a record behind a version, if that is the newest: the new version. Else what came after it, and
         nothing is put in."""
         ...

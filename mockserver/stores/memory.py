@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mockserver.stores.base import NEW, Reading, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import NEW, LogPart, StoredNamespace, Version, Watcher, new_life
 
 
 @dataclass(slots=True)
@@ -38,18 +38,18 @@ class MemoryStore:
     def open(self) -> None:
         """There is nothing to open."""
 
-    def read(self, namespace: str, after: Version) -> Reading:
+    def read(self, namespace: str, after: Version) -> LogPart:
         """As Store says."""
         with self._changed:
             log = self._logs.get(namespace)
             if log is None:
-                return Reading(NEW, (), is_whole=after != NEW)
+                return LogPart(NEW, (), is_whole=after != NEW)
             version = Version(log.life, log.newest)
             if after.life == log.life and after.number >= log.cut:
-                return Reading(version, log.records[after.number - log.cut :])
-            return Reading(version, tuple(log.records), True, log.snapshot)
+                return LogPart(version, log.records[after.number - log.cut :])
+            return LogPart(version, tuple(log.records), True, log.snapshot)
 
-    def append(self, namespace: str, after: Version, record: bytes) -> Version | Reading:
+    def append(self, namespace: str, after: Version, record: bytes) -> Version | LogPart:
         """As Store says."""
         with self._changed:
             log = self._logs.get(namespace)

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mockserver.exceptions import SettingsError, StoreUnavailable
-from mockserver.stores.base import FORMAT, NEW, Reading, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import FORMAT, NEW, LogPart, StoredNamespace, Version, Watcher, new_life
 from mockserver.suggestions import suggest
 
 try:
@@ -146,7 +146,7 @@ class RedisStore:
         name = f"{{{self._prefix}:{namespace}}}"
         return [f"{name}:head", f"{name}:log", f"{name}:rows"]
 
-    def read(self, namespace: str, after: Version) -> Reading:
+    def read(self, namespace: str, after: Version) -> LogPart:
         """As Store says."""
         self._ensure_open()
         records: list[bytes] = []
@@ -157,7 +157,7 @@ class RedisStore:
             with self._asking():
                 found = self._read(self._keys(namespace), [life, first, _PAGE])
             if not found:
-                return Reading(NEW, (), is_whole=after != NEW)
+                return LogPart(NEW, (), is_whole=after != NEW)
             try:
                 now, newest, cut, form, start, rows, page = found
                 if form != b"%d" % FORMAT:
@@ -176,7 +176,7 @@ class RedisStore:
                 text = f"the store {self._place} holds what cannot be read under the namespace {namespace!r}"
                 raise StoreUnavailable(f"{text}: {error}") from None
             if first >= version.number:
-                return Reading(Version(version.life, first), records, is_whole, snapshot)
+                return LogPart(Version(version.life, first), records, is_whole, snapshot)
             if not page:
                 text = f"the store {self._place} has lost records of the namespace {namespace!r}"
                 raise StoreUnavailable(f"{text}; remove it with `mockserver state clear`")
@@ -187,7 +187,7 @@ class RedisStore:
         except SettingsError as error:
             raise StoreUnavailable(str(error)) from None
 
-    def append(self, namespace: str, after: Version, record: bytes) -> Version | Reading:
+    def append(self, namespace: str, after: Version, record: bytes) -> Version | LogPart:
         """As Store says."""
         self._ensure_open()
         if namespace not in self._names:

@@ -15,7 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mockserver.exceptions import SettingsError, StoreUnavailable
-from mockserver.stores.base import FORMAT, NEW, Reading, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import FORMAT, NEW, LogPart, StoredNamespace, Version, Watcher, new_life
 
 # "HSMS": what the file is, for `file` and for us.
 _APPLICATION = 0x48534D53
@@ -129,12 +129,12 @@ class SqliteStore:
                 self._is_doubtful = True
                 raise StoreUnavailable(f"the store {self.path} does not answer: {error}") from None
 
-    def read(self, namespace: str, after: Version) -> Reading:
+    def read(self, namespace: str, after: Version) -> LogPart:
         """As Store says."""
         with self._using() as connection:
             found = _find(connection, namespace)
             if found is not None and found[1:3] == after:
-                return Reading(after, ())
+                return LogPart(after, ())
             # Both at one moment: a snapshot may take the records away in between.
             connection.execute("BEGIN")
             try:
@@ -142,10 +142,10 @@ class SqliteStore:
             finally:
                 connection.execute("COMMIT")
 
-    def _read(self, connection: sqlite3.Connection, namespace: str, after: Version) -> Reading:
+    def _read(self, connection: sqlite3.Connection, namespace: str, after: Version) -> LogPart:
         found = _find(connection, namespace)
         if found is None:
-            return Reading(NEW, (), is_whole=after != NEW)
+            return LogPart(NEW, (), is_whole=after != NEW)
         id, life, newest, cut = found
         is_whole = after.life != life or not cut <= after.number <= newest
         first = cut if is_whole else after.number
@@ -156,9 +156,9 @@ class SqliteStore:
         if is_whole:
             row = connection.execute("SELECT rows FROM snapshots WHERE namespace = ?", (id,)).fetchone()
             snapshot = None if row is None else row[0]
-        return Reading(Version(life, newest), records, is_whole, snapshot)
+        return LogPart(Version(life, newest), records, is_whole, snapshot)
 
-    def append(self, namespace: str, after: Version, record: bytes) -> Version | Reading:
+    def append(self, namespace: str, after: Version, record: bytes) -> Version | LogPart:
         """As Store says."""
         with self._using() as connection, _writing(connection):
             if after == NEW:

@@ -123,7 +123,7 @@ class _Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class _Alternatives:
     branches: tuple[_Node, ...]
     least: int
     most: int
@@ -138,7 +138,7 @@ class _Repeat:
     most: int
 
 
-_Node: TypeAlias = _Chars | _Sequence | _Choice | _Repeat
+_Node: TypeAlias = _Chars | _Sequence | _Alternatives | _Repeat
 
 
 def _sequence(parts: Sequence[_Node]) -> _Node:
@@ -150,7 +150,7 @@ def _sequence(parts: Sequence[_Node]) -> _Node:
 def _choice(branches: Sequence[_Node]) -> _Node:
     if len(branches) == 1:
         return branches[0]
-    return _Choice(
+    return _Alternatives(
         tuple(branches), min(branch.least for branch in branches), max(branch.most for branch in branches)
     )
 
@@ -169,7 +169,7 @@ def _write(node: _Node, spare: int, draw: _Draw) -> str:
             return chr(draw.one_of(node.ranges))
         case _Sequence():
             return _write_in_turn(node.parts, spare, draw)
-        case _Choice():
+        case _Alternatives():
             length = node.least + spare
             fitting = [branch for branch in node.branches if branch.least <= length]
             best = [branch for branch in fitting if branch.most >= length] or [

@@ -104,7 +104,7 @@ def make_value(
     for full_depth, max_parts in ((MAX_DEPTH, MAX_PARTS),) if minimal else _SIZES:
         maker = _Maker(resolve, is_valid, full_depth, max_parts)
         try:
-            return maker.make([(schema, "")], _Place(is_minimal=minimal, is_thin=minimal), seed)
+            return maker.make([(schema, "")], _ValuePlace(is_minimal=minimal, is_thin=minimal), seed)
         except _TooLarge as error:
             pointer = error.pointer
     raise NoValue(f"the value would have more than {MAX_PARTS} parts", pointer)
@@ -119,7 +119,7 @@ class _TooLarge(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _ValuePlace:
     """Where in the value a part stands, and what that asks of it."""
 
     pointer: str = ""
@@ -131,7 +131,7 @@ class _Place:
     is_deep: bool = False  # far down or inside itself: thin, and better a scalar than a container
     is_retry: bool = False  # what the schema's examples led to was refused
 
-    def below(self, token: str, name: str) -> _Place:
+    def below(self, token: str, name: str) -> _ValuePlace:
         pointer = f"{self.pointer}/{escape_pointer(token)}"
         return replace(self, pointer=pointer, name=name, depth=self.depth + 1)
 
@@ -147,7 +147,7 @@ class _Maker:
         self._full_depth = full_depth
         self._parts_left = max_parts
 
-    def make(self, rules: Sequence[Rule], place: _Place, seed: Seed) -> Json:
+    def make(self, rules: Sequence[Rule], place: _ValuePlace, seed: Seed) -> Json:
         """A value for one place, which all rules allow."""
         pointer = rules[0][1] if rules else ""
         if place.depth > MAX_DEPTH:
@@ -159,7 +159,7 @@ class _Maker:
                     return copy.deepcopy(value)
         return self._generate(rules, layers, place, seed)
 
-    def _generate(self, rules: Sequence[Rule], layers: Layers, place: _Place, seed: Seed) -> Json:
+    def _generate(self, rules: Sequence[Rule], layers: Layers, place: _ValuePlace, seed: Seed) -> Json:
         """The first alternative that works, each tried as often as it can make a difference."""
         failures: list[NoValue] = []
         for chosen in self._alternatives(layers, place, failures):
@@ -178,7 +178,9 @@ class _Maker:
                 failures.append(NoValue(f"none of {_TRIES} tries is valid", checked or ""))
         raise failures[0] if failures else NoValue("has no alternative", rules[0][1])
 
-    def _build(self, rules: Sequence[Rule], layers: Layers, place: _Place, seed: Seed, turn: int) -> Json:
+    def _build(
+        self, rules: Sequence[Rule], layers: Layers, place: _ValuePlace, seed: Seed, turn: int
+    ) -> Json:
         """One try. Later ones have other seeds, other types where there is a choice, other members."""
         self._count_parts(1, layers[0].pointer if layers else "")
         if turn:
@@ -212,7 +214,7 @@ class _Maker:
         keyword = "const" if find_keyword(layers, ("const",)) else "enum"
         raise no_value(layers, keyword, "no listed value is allowed by the rest of the schema")
 
-    def _make_type(self, kind: str, layers: Layers, place: _Place, seed: Seed) -> Json:
+    def _make_type(self, kind: str, layers: Layers, place: _ValuePlace, seed: Seed) -> Json:
         own = seed.at(place.pointer)
         match kind:
             case "null":
@@ -264,7 +266,7 @@ class _Maker:
         for index in range(len(schema.get("allOf", ()))):
             self._add(*layer.rule("allOf", index), references, layers)
 
-    def _look_down(self, place: _Place, layers: Layers) -> _Place:
+    def _look_down(self, place: _ValuePlace, layers: Layers) -> _ValuePlace:
         """The place, thin where the value gets deep or meets a `$ref` that it is already inside of."""
         references = frozenset(reference for layer in layers for reference in layer.references)
         is_deep = place.is_deep or place.depth >= self._full_depth or bool(references & place.references)
@@ -277,7 +279,7 @@ class _Maker:
             )
         return place
 
-    def _alternatives(self, layers: Layers, place: _Place, failures: list[NoValue]) -> Iterator[Layers]:
+    def _alternatives(self, layers: Layers, place: _ValuePlace, failures: list[NoValue]) -> Iterator[Layers]:
         """The layers with every choice made, first branches first. What cannot be chosen is a failure."""
         open_ways: list[tuple[Layers, list[Choice]]] = [(layers, _list_all_choices(layers))]
         for _ in range(_MAX_WAYS):
@@ -307,7 +309,7 @@ class _Maker:
 
     # Arrays and objects.
 
-    def _make_array(self, layers: Layers, place: _Place, seed: Seed) -> list[Json]:
+    def _make_array(self, layers: Layers, place: _ValuePlace, seed: Seed) -> list[Json]:
         low, high = read_limits(layers, "minItems", "maxItems", MAX_ITEMS)
         contained = list_contained(layers, high)
         prefix = max((len(layer.schema.get("prefixItems", ())) for layer in layers), default=0)
@@ -339,7 +341,7 @@ class _Maker:
         return items
 
     def _make_item(
-        self, rules: Sequence[Rule], place: _Place, seed: Seed, seen: set[Any], tries: int
+        self, rules: Sequence[Rule], place: _ValuePlace, seed: Seed, seen: set[Any], tries: int
     ) -> Json:
         item = self.make(rules, place, seed)
         for turn in range(1, tries):
@@ -350,7 +352,7 @@ class _Maker:
             raise NoValue(f"no item unlike the {len(seen)} before it was found", rules[0][1] if rules else "")
         return item
 
-    def _make_object(self, layers: Layers, place: _Place, seed: Seed) -> JsonObject:
+    def _make_object(self, layers: Layers, place: _ValuePlace, seed: Seed) -> JsonObject:
         required = list_required(layers)
         impossible: set[str] = set()
         members: JsonObject = {}
@@ -374,7 +376,7 @@ class _Maker:
         layers: Layers,
         required: Mapping[str, None],
         impossible: set[str],
-        place: _Place,
+        place: _ValuePlace,
         seed: Seed,
     ) -> list[str]:
         """The names of the members: declared ones in the order of the schema, then others."""
@@ -400,7 +402,7 @@ class _Maker:
             raise no_value(layers, "minProperties", f"only {len(names)} members of {low} can be made")
         return [name for name in declared if name in names] + [name for name in names if name not in declared]
 
-    def _other_names(self, layers: Layers, place: _Place, seed: Seed, count: int) -> Iterator[str]:
+    def _other_names(self, layers: Layers, place: _ValuePlace, seed: Seed, count: int) -> Iterator[str]:
         """Names for members that are not declared: by pattern, by `propertyNames`, or numbered."""
         naming = [layer.rule("propertyNames") for layer in layers if "propertyNames" in layer.schema]
         own = seed.at(place.pointer, "names")

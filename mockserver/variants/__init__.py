@@ -5,7 +5,7 @@ and `breaking` which there are; `book` derives those of an operation and status 
 `showing` shows what differs.
 """
 
-from mockserver.variants.answers import Answer, Variant, combine, keep, write_answer
+from mockserver.variants.answers import Answer, Variant, combine, write_answer, write_bytes
 from mockserver.variants.book import VariantBook, list_statuses
 
-__all__ = ["Answer", "Variant", "VariantBook", "combine", "keep", "list_statuses", "write_answer"]
+__all__ = ["Answer", "Variant", "VariantBook", "combine", "list_statuses", "write_answer", "write_bytes"]

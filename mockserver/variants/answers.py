@@ -52,7 +52,7 @@ def write_answer(answer: Answer) -> tuple[Headers, bytes]:
     return (*answer.headers, (b"content-encoding", b"gzip")), gzip.compress(body, compresslevel=1, mtime=0)
 
 
-def keep(body: Json) -> bytes:
+def write_bytes(body: Json) -> bytes:
     """How a body that is no JSON, but bytes already, is written."""
     return bytes(body)
 

@@ -14,7 +14,7 @@ from mockserver.seeds import Seed
 from mockserver.suggestions import find_nearest
 from mockserver.synthesis.values import NoValue, make_value
 from mockserver.types import Headers, Json
-from mockserver.variants.answers import Alter, Answer, Variant, combine, keep
+from mockserver.variants.answers import Alter, Answer, Variant, combine, write_bytes
 from mockserver.variants.breaking import list_cut_break, list_page_break, list_status_break, list_value_breaks
 from mockserver.variants.legal import (
     Candidate,
@@ -216,7 +216,7 @@ class VariantBook:
         if envelope is None:
             return []
         if envelope.media_type is None:
-            return [Answer(status, (), b"", is_json=False, write=keep)]
+            return [Answer(status, (), b"", is_json=False, write=write_bytes)]
         headers: Headers = ((b"content-type", envelope.media_type.encode("latin-1")),)
         if status == 429:
             headers = (*headers, (b"retry-after", b"1"))
@@ -227,7 +227,8 @@ class VariantBook:
         if "json" in envelope.media_type:
             return [Answer(status, headers, value) for value in values]
         return [
-            Answer(status, headers, str(value).encode("utf-8"), is_json=False, write=keep) for value in values
+            Answer(status, headers, str(value).encode("utf-8"), is_json=False, write=write_bytes)
+            for value in values
         ]
 
     def _sample_values(self, operation: Operation, status: int, envelope: Envelope) -> list[Json]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from mockserver.json_codec import dumps
 from mockserver.types import Json
-from mockserver.variants.answers import CONTENT_TYPE, Answer, keep, replace_header
+from mockserver.variants.answers import CONTENT_TYPE, Answer, replace_header, write_bytes
 from mockserver.variants.legal import Candidate, on_value, with_status
 from mockserver.variants.places import REMOVED, Place
 
@@ -60,7 +60,7 @@ def list_page_break() -> Iterator[Candidate]:
 
 def _to_page(answer: Answer) -> Answer:
     headers = replace_header(answer.headers, CONTENT_TYPE, b"text/html; charset=utf-8")
-    return answer._replace(status=200, headers=headers, value=HTML_PAGE, is_json=False, write=keep)
+    return answer._replace(status=200, headers=headers, value=HTML_PAGE, is_json=False, write=write_bytes)
 
 
 def list_cut_break() -> Iterator[Candidate]:

@@ -8,14 +8,14 @@ import pytest
 
 from mockserver.contract import Parameter
 from mockserver.contract.media_types import MediaType, announce, find_form
-from mockserver.contract.operations import Place, RequestBody
+from mockserver.contract.operations import ParameterPlace, RequestBody
 from mockserver.contract.parameters import Shape, find_values, read_pairs
 from mockserver.contract.schema_registry import compile_schema
 from mockserver.contract.validation import Violation, check_value, find_media_type, read_parameter
 
 
 def parameter(
-    schema: dict[str, Any], *, name: str = "p", place: Place = "query", required: bool = False
+    schema: dict[str, Any], *, name: str = "p", place: ParameterPlace = "query", required: bool = False
 ) -> Parameter:
     """A parameter as the loader makes it."""
     shape = Shape(schema, lambda reference: True)

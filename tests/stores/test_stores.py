@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mockserver.stores.base import NEW, Reading, Store, Version
+from mockserver.stores.base import NEW, LogPart, Store, Version
 from tests.stores.conftest import OpenStore
 
 
@@ -21,7 +21,7 @@ def put(store: Store, name: str, after: Version, *records: bytes) -> Version:
 
 
 def test_a_namespace_that_nobody_has_written_is_empty(store: Store) -> None:
-    assert store.read("t1", NEW) == Reading(NEW, ())
+    assert store.read("t1", NEW) == LogPart(NEW, ())
     assert list(store.list()) == []
 
 
@@ -47,7 +47,7 @@ def test_an_append_behind_an_old_version_gives_what_came_between_and_changes_not
     first = put(open_store(), "t1", NEW, b"one")
     newest = put(open_store(), "t1", first, b"two")
     reading = open_store().append("t1", first, b"late")
-    assert isinstance(reading, Reading)
+    assert isinstance(reading, LogPart)
     assert (reading.version, list(reading.records), reading.is_whole) == (newest, [b"two"], False)
     assert open_store().read("t1", first).version == newest
 
@@ -55,7 +55,7 @@ def test_an_append_behind_an_old_version_gives_what_came_between_and_changes_not
 def test_the_second_first_append_is_too_late(open_store: OpenStore) -> None:
     version = put(open_store(), "t1", NEW, b"one")
     reading = open_store().append("t1", NEW, b"also one")
-    assert isinstance(reading, Reading)
+    assert isinstance(reading, LogPart)
     assert (reading.version, list(reading.records)) == (version, [b"one"])
 
 
@@ -89,7 +89,7 @@ def test_a_version_from_before_a_snapshot_begins_anew(open_store: OpenStore) -> 
     third = put(store, "t1", first, b"two", b"three")
     store.snapshot("t1", third, b"all")
     for reading in (store.read("t1", first), open_store().append("t1", first, b"late")):
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, LogPart)
         assert (reading.is_whole, reading.snapshot, list(reading.records)) == (True, b"all", [])
         assert reading.version == third
 
@@ -116,7 +116,7 @@ def test_a_removed_namespace_is_empty_and_an_old_version_of_it_worth_nothing(ope
     old = put(open_store(), "t1", NEW, b"one")
     open_store().remove("t1")
     for reading in (open_store().read("t1", old), open_store().append("t1", old, b"late")):
-        assert isinstance(reading, Reading)
+        assert isinstance(reading, LogPart)
         assert (reading.version, list(reading.records), reading.is_whole) == (NEW, [], True)
     # As many records as before, and still another log.
     new = put(open_store(), "t1", NEW, b"anew")
