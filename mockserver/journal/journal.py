@@ -309,13 +309,14 @@ class Journal:
         self.era += 1
         self.revision += 1
 
-    def close(self) -> None:
-        """The namespace is forgotten: what is still recorded here, by whoever came too late, is nobody's."""
+    def close(self, *, is_forgotten: bool = True) -> None:
+        """The namespace is forgotten, or without `is_forgotten` only put away: calls that come too late count
+        nowhere."""
         self._budget.leave(self)
         self._budget = ByteBudget()
-        if self._past is not None:
+        if self._past is not None and is_forgotten:
             self._past.take_in(self.counts, self.touched)
-            self._past = None
+        self._past = None
 
 
 Key = TypeVar("Key")

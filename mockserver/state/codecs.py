@@ -48,6 +48,13 @@ def _from_hex(text: str | None) -> bytes | None:
 PLAIN: Codec[Any, Any] = Codec(_same, _same, _same, _same)
 # By digests.
 BY_DIGEST: Codec[bytes, Any] = Codec(bytes.hex, bytes.fromhex, _same, _same)
+
+
+def owned(write: Callable[[str], Json], read: Callable[[Json], str]) -> Codec[bytes, str]:
+    """Ids of calls by digests, each with the process that makes the call."""
+    return Codec(bytes.hex, bytes.fromhex, write, read)
+
+
 TURNS: Codec[tuple[str, int], int] = Codec(list, tuple, _same, _same)
 
 

@@ -64,7 +64,8 @@ class Ledger:
     """Rows under a lock, and how far they are read.
 
     `empty` makes the rows what they are before anything was written, and `dump` gives entries that make them
-    what they are now. `before_append` notes what is not noted yet; `after_change` is told when rows have
+    what they are now. `after_load` sees to what the first reading has found, in the transaction that follows;
+    `before_append` notes what is not noted yet; `after_change` is told when rows have
     changed otherwise than by the code of a transaction: taken back, or read; `after_commit` when one is over.
     """
 
@@ -77,6 +78,7 @@ class Ledger:
         *,
         empty: Callable[[], None],
         dump: Callable[[], Iterator[Entry]],
+        after_load: Callable[[], None] = lambda: None,
         before_append: Callable[[], None] = lambda: None,
         after_change: Callable[[], None] = lambda: None,
         after_commit: Callable[[], None] = lambda: None,
@@ -87,6 +89,8 @@ class Ledger:
         self._lock = lock
         self._empty = empty
         self._dump = dump
+        self._after_load = after_load
+        self._is_seen_to = False
         self._before_append = before_append
         self._after_change = after_change
         self._after_commit = after_commit
@@ -115,6 +119,12 @@ class Ledger:
                 if reads_first or self._version is None or self._is_doubtful:
                     self._catch_up()
                 self._rows.begin()
+                if not self._is_seen_to:
+                    try:
+                        self._after_load()
+                    except BaseException:
+                        self._undo()
+                        raise
             self._depth += 1
         except BaseException:
             self._lock.release()
@@ -137,6 +147,7 @@ class Ledger:
             self._before_append()
             entries = self._rows.write_record()
             if not entries:
+                self._is_seen_to = True
                 self._rows.commit()
                 return
             record = write_record(entries)
@@ -151,6 +162,7 @@ class Ledger:
             self._take_in(done)
             raise Superseded(f"another process has written to {self._name}")
         self._version = done
+        self._is_seen_to = True
         self._rows.commit()
         self._after_commit()
         self._note_growth(len(record))

@@ -184,7 +184,7 @@ class StoredNamespace(Namespace):
             "credentials": codecs.BY_DIGEST,
             "repetitions": codecs.BY_DIGEST,
             "answers": codecs.answers(lambda operation, place: reveal(operation, self, place)),
-            "in_flight": codecs.BY_DIGEST,
+            "in_flight": codecs.owned(self._write_owner, self._read_owner),
             "buckets": codecs.BUCKETS,
             "successes": codecs.PLAIN,
             "turns": codecs.TURNS,
@@ -196,8 +196,12 @@ class StoredNamespace(Namespace):
             "held": codecs.PLAIN,
             "facts": codecs.PLAIN,
         }
-        # Which stub holds the answer to the call of a number, wherever that waits; and those that wait here.
-        self._held: OrderedDict[int, str] = self._make_table("held")
+        self._store = store
+        # Which other process makes a call whose answer is on its way, by the id of the call.
+        self._owners: dict[str, str] = {}
+        # Answers that wait, by the number of their call: the stub that holds each, if one does, and the
+        # process in which it waits. Those of this process are here as well.
+        self._held: OrderedDict[int, list[str | None]] = self._make_table("held")
         self._holding: dict[int, Waiting] = {}
         self._facts: OrderedDict[str, Json] = self._make_table("facts")
         self._written_settings: tuple[Settings | None, JsonObject] = (None, {})
@@ -207,8 +211,8 @@ class StoredNamespace(Namespace):
             super().__init__(name, settings, fixtures, budget, on_reset, past)
         self._ledger = Ledger(
             name, store, self._rows, self.lock,
-            empty=self._empty, dump=self._dump, before_append=self._note_facts,
-            after_change=self._take_changes, after_commit=self._let_go,
+            empty=self._empty, dump=self._dump, after_load=self._end_dead,
+            before_append=self._note_facts, after_change=self._take_changes, after_commit=self._let_go,
         )  # fmt: skip
 
     def _make_table(self, name: str) -> OrderedDict[Any, Any]:
@@ -302,31 +306,69 @@ class StoredNamespace(Namespace):
         self._take_facts()
         self._let_go()
 
+    def _write_owner(self, call_id: str) -> list[str]:
+        return [call_id, self._owners.get(call_id, self._store.owner)]
+
+    def _read_owner(self, row: Json) -> str:
+        call_id, owner = row
+        if len(self._owners) > 2 * len(self.resources.in_flight) + 100:
+            kept = frozenset(self.resources.in_flight.values())
+            self._owners = {id: name for id, name in self._owners.items() if id in kept}
+        self._owners[call_id] = owner
+        return str(call_id)
+
+    def _end_dead(self) -> None:
+        """What waited in a process that is no more has not arrived, and nothing of it is in flight."""
+        alive: dict[str, bool] = {}
+
+        def is_dead(owner: str) -> bool:
+            if owner not in alive:
+                alive[owner] = self._store.is_alive(owner)
+            return not alive[owner]
+
+        for number, (_, owner) in tuple(self._held.items()):
+            if is_dead(owner or ""):
+                del self._held[number]
+                call = self._recorded.find_number(number)
+                if call is not None and call.state == "in_flight":
+                    self._recorded.finish(call, "disconnected")
+        for key, call_id in tuple(self.resources.in_flight.items()):
+            if is_dead(self._owners.get(call_id, self._store.owner)):
+                del self.resources.in_flight[key]
+
     def _let_go(self) -> None:
         """Release what waits here and is held no more."""
-        for number in [number for number in self._holding if number not in self._held]:
-            self._holding.pop(number).release()
+        for number, waiting in tuple(self._holding.items()):
+            stub_id = self._held.get(number, (None,))[0]
+            if stub_id is None and not waiting.is_released:
+                waiting.release()
+            if number not in self._held:
+                del self._holding[number]
 
     # Waits
 
     def add_waiting(self, waiting: Waiting, number: int) -> None:
         """As Namespace says, once the transaction is committed."""
-        if waiting.stub_id is not None:
-            self._held[number] = waiting.stub_id
-            self._rows.stage(None, lambda: self._holding.__setitem__(number, waiting))
-        self._rows.stage(None, lambda: self.waiting.add(waiting))
+        self._held[number] = [waiting.stub_id, self._store.owner]
+
+        def act() -> None:
+            self._holding[number] = waiting
+            self.waiting.add(waiting)
+
+        self._rows.stage(None, act)
 
     def remove_waiting(self, waiting: Waiting, number: int) -> None:
         """As Namespace says."""
-        self.waiting.discard(waiting)
-        if self._holding.pop(number, None) is not None:
+        if self._holding.get(number) is waiting:
             self._held.pop(number, None)
+        self._rows.stage(None, lambda: self.waiting.discard(waiting))
 
     def release(self, stub_id: str) -> int:
         """As Namespace says, in whichever process they wait."""
-        held = [number for number, id in self._held.items() if id == stub_id]
-        for number in held:
-            del self._held[number]
+        held = [(number, owner) for number, (id, owner) in self._held.items() if id == stub_id]
+        for number, owner in held:
+            # It still waits if it is delayed as well, and is held no more.
+            self._held[number] = [None, owner]
         return len(held)
 
     # All at once
@@ -412,6 +454,11 @@ class StoredNamespaces(Namespaces):
                 except StoreUnavailable as error:
                     logger.warning("%s", error)
                     return
+
+    def _forget(self, name: str) -> None:
+        # Its calls are in the store, and counted when they are read again.
+        self._known.pop(name).journal.close(is_forgotten=False)
+        self._on_reset()
 
     def _make(self, name: str) -> Namespace:
         return StoredNamespace(

@@ -104,6 +104,15 @@ class Store(Protocol):
         """Have `on_change` called, in a thread, soon after another process has appended; until `close`."""
         ...
 
+    @property
+    def owner(self) -> str:
+        """A name of this process for the others."""
+        ...
+
+    def is_alive(self, owner: str) -> bool:
+        """Whether the process that is named so still uses the store, as far as can be told."""
+        ...
+
     def check(self) -> None:
         """Find out whether it works, by asking."""
         ...

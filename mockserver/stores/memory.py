@@ -30,6 +30,7 @@ class MemoryStore:
 
     def __init__(self, *, is_shared: bool = False) -> None:
         self.is_shared = is_shared
+        self.owner = new_life()
         self._logs: dict[str, _Log] = {}
         self._changed = threading.Condition()
         self._changes = 0
@@ -106,6 +107,10 @@ class MemoryStore:
                 return was != seen
 
         self._watchers.append(Watcher(wait, on_change))
+
+    def is_alive(self, owner: str) -> bool:
+        """As Store says. This process is the only one."""
+        return owner == self.owner
 
     def check(self) -> None:
         """Memory always works."""

@@ -4,6 +4,7 @@
     {mockserver:t1}:log    stream: one entry a record, its id <number>-0
     {mockserver:t1}:rows   the last snapshot
     mockserver:names       set of names        mockserver:news   channel: the name that changed
+    mockserver:alive:…     one for each process that watches, until it has not said so for some seconds
 
 The braces keep the keys of a namespace on one node of a cluster. What is read is bytes and numbers, checked
 here, and JSON, read by `state/`: nothing is unpickled.
@@ -12,6 +13,7 @@ here, and JSON, read by `state/`: nothing is unpickled.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -34,6 +36,8 @@ ANSWER_SECONDS = 2.0
 # Records are read in pages, so that one answer stays small.
 _PAGE = 1_000
 _OLDEST = (6, 2)
+# A process that has not said so for longer is not alive.
+_ALIVE_SECONDS = 15
 # What a URL may say of TLS, beside `prefix`.
 _URL_OPTIONS = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
 
@@ -108,6 +112,7 @@ class RedisStore:
         self._append = self._client.register_script(_APPEND)
         self._read = self._client.register_script(_READ)
         self._snapshot = self._client.register_script(_SNAPSHOT)
+        self.owner = new_life()
         self._names: set[str] = set()
         self._is_open = False
         self._watchers: list[Watcher] = []
@@ -245,14 +250,25 @@ class RedisStore:
                 found.append(StoredNamespace(name, version, self._client.xlen(log), size))
         return found
 
+    def is_alive(self, owner: str) -> bool:
+        """As Store says. Who watches says so every few seconds."""
+        if owner == self.owner:
+            return True
+        with self._asking():
+            return bool(self._client.exists(f"{self._prefix}:alive:{owner}"))
+
     def watch(self, on_change: Callable[[], None]) -> None:
         """As Store says."""
         subscription: Any = None
+        said = 0.0
 
         def wait(watcher: Watcher) -> bool:
-            nonlocal subscription
+            nonlocal subscription, said
             try:
                 with self._asking():
+                    if time.monotonic() > said + _ALIVE_SECONDS / 3:
+                        self._client.set(f"{self._prefix}:alive:{self.owner}", "", ex=_ALIVE_SECONDS)
+                        said = time.monotonic()
                     if subscription is None:
                         subscription = self._client.pubsub(ignore_subscribe_messages=True)
                         subscription.subscribe(f"{self._prefix}:news")

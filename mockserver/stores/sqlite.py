@@ -7,6 +7,7 @@ moment. A power cut may take the last appends with it, whole ones, newest first 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -51,6 +52,25 @@ class SqliteStore:
         self._connection: sqlite3.Connection | None = None
         self._watchers: list[Watcher] = []
         self._is_doubtful = False
+
+    @property
+    def owner(self) -> str:
+        """As Store says: the number of the process, and when it began, as numbers are used again."""
+        return f"{os.getpid()}-{_began(os.getpid())}"
+
+    def is_alive(self, owner: str) -> bool:
+        """As Store says."""
+        number, _, began = owner.partition("-")
+        if not number.isdecimal():
+            return False
+        try:
+            os.kill(int(number), 0)
+        except (ProcessLookupError, OverflowError):
+            return False
+        except PermissionError:
+            # Another user's.
+            return True
+        return _began(int(number)) == began
 
     def open(self) -> None:
         """As Store says."""
@@ -284,6 +304,16 @@ def _writing(connection: sqlite3.Connection) -> Iterator[None]:
             # SQLite has done so already where the disk is full.
             connection.execute("ROLLBACK")
         raise
+
+
+def _began(number: int) -> str:
+    """When a process began, in ticks since the machine did; nothing where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{number}/stat").read_text("latin-1").rpartition(")")[2].split()
+    except OSError:
+        return ""
+    # The 22nd field, counted from before the name in parentheses (proc(5)).
+    return fields[19]
 
 
 def _is_empty(connection: sqlite3.Connection) -> bool:

@@ -327,13 +327,49 @@ def test_evicted_calls_are_counted_after_a_restart(start: OpenDesk, monkeypatch:
     assert first.get("/calls?status=201")["total"] == 30
 
 
+def test_what_a_dead_process_left_on_its_way_is_over(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start() -> Desk:
+        store = SqliteStore(tmp_path / "state.db")
+        return Desk(assemble(sources.contract, sources.rules, sources.fixtures, SETTINGS, store=store))
+
+    monkeypatch.setattr(SqliteStore, "owner", "4194305-1")
+    first = start()
+    first.ask("POST", "/settings", {"fixedDelay": 50})
+    headers = {"Idempotency-Key": "k"}
+    exchange = first.engine.begin(ask(headers=headers))
+    monkeypatch.undo()
+    second = start()
+    again = second.api.send(headers=headers)
+    assert again.reason == "replayed"
+    assert again.body == exchange.response.body
+    states = [call["state"] for call in second.get("/calls")["calls"]]
+    assert states == ["disconnected", "answered"]
+    for desk in (first, second):
+        desk.engine.namespaces.close()
+
+
+def test_a_namespace_that_makes_room_is_read_again_and_counted_once(start: OpenDesk) -> None:
+    desk = start()
+    desk.engine.namespaces._limit = 3
+    for number in range(6):
+        desk.api.send(url=f"/~t{number}{LIST}")
+    assert len(desk.engine.namespaces.loaded) == 3
+    (operation,) = [
+        item for item in desk.get("/coverage?all=true")["operations"] if item["operation"] == "createApiKey"
+    ]
+    assert {item["status"]: item["hits"] for item in operation["statuses"]}[201] == 6
+    assert desk.get("/calls", namespace="t0")["total"] == 1
+
+
 # What a store that does not answer means.
 
 
 class Unreliable:
     """A store that can be made to fail, before or after it has done what it was asked for."""
 
-    kind, is_shared, is_remote = "memory", True, False
+    kind, owner, is_shared, is_remote = "memory", "one", True, False
 
     def __init__(self) -> None:
         self.inner = MemoryStore(is_shared=True)

@@ -187,6 +187,18 @@ def test_what_was_appended_is_there_for_the_next_process(open_store: OpenStore) 
     assert list(open_store().read("t1", NEW).records) == [b"one"]
 
 
+def test_a_process_is_alive_while_it_uses_the_store(open_store: OpenStore) -> None:
+    one, other = open_store(), open_store()
+    heard = threading.Event()
+    one.watch(heard.set)
+    put(other, "t1", NEW, b"one")
+    assert heard.wait(20)
+    assert one.is_alive(one.owner)
+    assert other.is_alive(one.owner)
+    for owner in ("", "nobody", "4194305-1", "99999999999999999999-1"):
+        assert not one.is_alive(owner)
+
+
 @pytest.mark.parametrize("name", ["a", "a" * 40, "~shelf", "0-9"])
 def test_any_name_will_do(store: Store, name: str) -> None:
     put(store, name, NEW, b"one")
