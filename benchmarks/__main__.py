@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from benchmarks import answers, costs, runs, throughput
+from benchmarks import answers, costs, runs, stores, throughput
 from benchmarks.figures import Table, Unmeasurable
 from benchmarks.machine import describe_machine, list_versions
 from benchmarks.options import FULL, SMOKE, USUAL, Options
@@ -29,6 +29,7 @@ PARTS: Mapping[str, Callable[[Options], list[Table]]] = {
     "calls": costs.measure_calls,
     "stubs": costs.measure_stubs,
     "namespaces": costs.measure_namespaces,
+    "stores": stores.measure_stores,
     "contract": costs.measure_contract,
     "answers": answers.measure_answers,
     "guard": costs.measure_guard,

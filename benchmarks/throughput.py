@@ -134,20 +134,20 @@ def _sample(server: Running, connections: int, seconds: int) -> Sample:
 
 def measure_variants(options: Options) -> list[Table]:
     """This server at 16 connections, each time with one thing more than usual."""
+    title = "This server with one thing more, at 16 connections"
+    return [measure_side_by_side("variants", title, list_variants(), options)]
+
+
+def measure_side_by_side(name: str, title: str, servers: Sequence[Server], options: Options) -> Table:
+    """Servers of ours at 16 connections; the first is what the others are compared with."""
     require_wrk()
-    with _started(list_variants(), options) as (servers, failures):
-        done = interleave(options.rounds, servers, lambda name: _sample(servers[name], 16, options.seconds))
+    with _started(servers, options) as (started, failures):
+        done = interleave(options.rounds, started, lambda name: _sample(started[name], 16, options.seconds))
     skipped = failures | done.failures
-    notes = tuple(f"Not measured: {name}: {why}." for name, why in skipped.items())
-    return [
-        Table(
-            "variants",
-            "This server with one thing more, at 16 connections",
-            ("variant", *_COLUMNS, "of the usual"),
-            _rows(done.results, USUAL_NAME),
-            notes,
-        )
-    ]
+    notes = tuple(f"Not measured: {server}: {why}." for server, why in skipped.items())
+    usual = servers[0].name
+    columns = ("variant", *_COLUMNS, f"of {usual!r}")
+    return Table(name, title, columns, _rows(done.results, usual), notes)
 
 
 USUAL_NAME = "as it starts"

@@ -19,7 +19,6 @@ from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
 from mockserver.types import UNSET
-from mockserver.version import VERSION
 from tests.desk import Desk
 from tests.doors import BODY, KEY, SETTINGS, UNSENT
 
@@ -404,16 +403,9 @@ def test_while_the_store_is_away_nothing_happens(unreliable: tuple[Unreliable, D
         with pytest.raises(StoreUnavailable, match="away"):
             desk.api.send()
     assert desk.ask("GET", "/calls")[0] == 503
-    assert desk.ask("GET", "/health") == (
-        503,
-        {
-            "status": "unhealthy",
-            "message": "The store does not answer",
-            "version": VERSION,
-            "store": {"kind": "memory", "ok": False, "problem": "away"},
-            "refused": {},
-        },
-    )
+    status, health = desk.ask("GET", "/health")
+    assert (status, health["status"]) == (503, "unhealthy")
+    assert health["store"] == {"kind": "memory", "ok": False, "problem": "away"}
     store.fails = None
     assert desk.get("/health")["store"] == {"kind": "memory", "ok": True}
     assert [desk.api.send().status for _ in range(2)] == [500, 201]
