@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from mockserver.control.routing import Route
 from mockserver.control.shapes import EXAMPLES, SHAPES, ref
 from mockserver.exports import FORMATS
+from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import Json, JsonObject
 from mockserver.version import VERSION
 
@@ -111,7 +112,7 @@ def operation_id(route: Route) -> str:
 
 
 def _describe_route(route: Route, tag: str, operations: Collection[str]) -> JsonObject:
-    parameters = [_path_parameter(name) for name in re.findall(r"\{(\w+)\}", route.path)]
+    parameters = [_path_parameter(name, route.path) for name in re.findall(r"\{(\w+)\}", route.path)]
     parameters += [_query_parameter(name, route, operations) for name in route.query]
     written: JsonObject = {
         "operationId": operation_id(route),
@@ -130,8 +131,10 @@ def _describe_route(route: Route, tag: str, operations: Collection[str]) -> Json
     return written
 
 
-def _path_parameter(name: str) -> JsonObject:
+def _path_parameter(name: str, path: str) -> JsonObject:
     schema: JsonObject = {"type": "string", "minLength": 1}
+    if path == "/namespaces/{name}":
+        schema = {"type": "string", "pattern": f"^{NAMESPACE_NAME.pattern}$"}
     return {"name": name, "in": "path", "required": True, "description": _PATH_PARAMETERS[name],
             "schema": schema}  # fmt: skip
 
@@ -149,7 +152,7 @@ def _query_parameter(name: str, route: Route, operations: Collection[str]) -> Js
 
 def _describe_answers(route: Route) -> dict[int, JsonObject]:
     errors = dict(_ERRORS)
-    if "{" in route.path:
+    if "{" in route.path or route.path in ("/credential", "/mappings/edit"):
         errors[404] = _NOT_FOUND
     if route.path.startswith(_ABOUT_CALLS) or route.method in ("POST", "PUT"):
         errors[409] = _GONE

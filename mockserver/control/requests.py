@@ -5,7 +5,6 @@ WireMock calls a request matched if a stub answered it; here an operation of the
 
 from __future__ import annotations
 
-import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -311,7 +310,7 @@ def _read_request(document: JsonObject) -> Request:
     """A request from WireMock's LoggedRequest, redacted. Raises BadQuestion."""
     reading = Reading(redact)
     for name in ("url", "method"):
-        if name not in document:
+        if document.get(name) is None:
             reading.refuse(f"/{name}", f"{name!r} is missing")
     texts = {
         name: reading.text(document, name, "")
@@ -323,7 +322,7 @@ def _read_request(document: JsonObject) -> Request:
     if (encoded := texts.get("bodyAsBase64")) is not None and not body:
         try:
             body = b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             reading.refuse("/bodyAsBase64", "'bodyAsBase64' is not base64")
     if reading.problems:
         raise BadQuestion(reading.problems)
@@ -336,7 +335,10 @@ def _read_headers(document: JsonObject, reading: Reading) -> Headers:
     """The members `headers` and `cookies` of a LoggedRequest, redacted."""
     headers: list[tuple[bytes, bytes]] = []
     for member in ("headers", "cookies"):
-        values = document.get(member) or {}
+        values = document.get(member)
+        # PHP writes an object without members as [].
+        if values is None or values == []:
+            continue
         if not isinstance(values, dict):
             reading.refuse(f"/{member}", f"{member!r} must be an object")
             continue
@@ -371,7 +373,7 @@ ROUTES: tuple[Route, ...] = (
           answers={200: "ServeEvent"}),
     Route("DELETE", "/requests/{id}", remove_request, "Forgets one call."),
     Route("POST", "/near-misses/request", near_misses_of_request, "Lists the stubs nearest to a request.",
-          body="LoggedRequest", answers={200: "NearMisses"}),
+          body="AskedRequest", answers={200: "NearMisses"}),
     Route("POST", "/near-misses/request-pattern", near_misses_of_pattern,
           "Lists the calls nearest to a pattern.", body="RequestPattern", answers={200: "NearMisses"}),
 )  # fmt: skip

@@ -217,6 +217,9 @@ def _read_millis(value: Json) -> int:
 
 
 def _read_seconds(value: Json) -> int:
+    if isinstance(value, float | Decimal) and value == int(value):
+        # JSON has one kind of number: 60.0 is a whole one.
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not -MAX_SECONDS <= value <= MAX_SECONDS:
         raise ValueError(f"must be a whole number of seconds of at most {MAX_SECONDS}")
     return value

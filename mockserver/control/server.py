@@ -116,6 +116,7 @@ def assumptions(call: ControlCall) -> ControlAnswer:
     counter can tell; `all=true` asks for the calls of all namespaces.
     """
     contract = call.engine.contract
+    call.flag("all")
     answer: JsonObject = {}
     assumptions: Sequence[Assumption] = contract.assumptions
     if call.flag("run"):

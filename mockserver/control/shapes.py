@@ -37,6 +37,23 @@ def ref(name: str) -> JsonObject:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+def _lenient(shape: Json) -> Json:
+    """The same, in which null may stand for every member: in a stub a null counts as not given."""
+    if not isinstance(shape, dict):
+        return shape
+    loose = dict(shape)
+    for name in ("items", "additionalProperties"):
+        if isinstance(shape.get(name), dict):
+            loose[name] = _or_null(_lenient(shape[name]))
+    if "properties" in shape:
+        members = shape["properties"].items()
+        loose["properties"] = {name: _or_null(_lenient(member)) for name, member in members}
+    for name in ("oneOf", "anyOf"):
+        if name in shape:
+            loose[name] = [_lenient(part) for part in shape[name]]
+    return loose
+
+
 _TEXT: JsonObject = {"type": "string"}
 _FILLED: JsonObject = {"type": "string", "minLength": 1}
 _NUMBER: JsonObject = {"type": "number"}
@@ -49,35 +66,49 @@ _NAMESPACE: JsonObject = {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"}
 _HEADERS = _map({"oneOf": [_TEXT, _list(_TEXT)]})
 _PHASE: JsonObject = {"enum": ["before", "after_commit"]}
 _FAULT: JsonObject = {"enum": [str(fault) for fault in Fault]}
-_WAIT: JsonObject = {"type": "number", "minimum": 0, "maximum": 300_000, "default": 0}
-_STUB_DOCUMENT = _object(
-    closed=False,
-    id=_TEXT,
-    uuid=_TEXT,
-    name=_TEXT,
-    request=ref("RequestPattern"),
-    response=_object(
-        status=_STATUS,
-        headers=_HEADERS,
-        body=_TEXT,
-        jsonBody={},
-        base64Body=_TEXT,
-        fault=_FAULT,
-        fixedDelayMilliseconds=_COUNT,
-    ),
-    priority={"type": "integer"},
-    scenarioName=_TEXT,
-    requiredScenarioState=_TEXT,
-    newScenarioState=_TEXT,
-    metadata=_object(
-        mockserver=_object(
-            operation=_TEXT,
-            times={"type": "integer", "minimum": 1},
-            phase=_PHASE,
-            offContract=_FLAG,
-            hold=_FLAG,
-        )
-    ),
+_WAIT: JsonObject = {"type": ["number", "null"], "minimum": 0, "maximum": 300_000, "default": 0}
+# PHP writes an object without members as [].
+_MEMBERS: JsonObject = {"anyOf": [{"type": "object"}, {"type": "array", "maxItems": 0}, {"type": "null"}]}
+_MILLIS: JsonObject = {"type": "number", "minimum": 0}
+_DISTRIBUTION: JsonObject = {
+    "oneOf": [
+        _object("type milliseconds", closed=True, type={"const": "fixed"}, milliseconds=_MILLIS),
+        _object("type lower upper", closed=True, type={"const": "uniform"}, lower=_MILLIS, upper=_MILLIS),
+        _object(
+            "type median sigma", closed=True, type={"const": "lognormal"}, median=_MILLIS, sigma=_MILLIS,
+            maxValue=_or_null(_MILLIS),
+        ),
+    ]
+}  # fmt: skip
+_STUB_DOCUMENT: JsonObject = _lenient(
+    _object(
+        id=_TEXT,
+        uuid=_TEXT,
+        name=_TEXT,
+        request=ref("RequestPattern"),
+        response=_object(
+            status=_STATUS,
+            headers=_HEADERS,
+            body=_TEXT,
+            jsonBody={},
+            base64Body=_TEXT,
+            fault=_FAULT,
+            fixedDelayMilliseconds=_COUNT,
+        ),
+        priority={"type": "integer"},
+        scenarioName=_TEXT,
+        requiredScenarioState=_TEXT,
+        newScenarioState=_TEXT,
+        metadata=_object(
+            mockserver=_object(
+                operation=_TEXT,
+                times={"type": "integer", "minimum": 1},
+                phase=_PHASE,
+                offContract=_FLAG,
+                hold=_FLAG,
+            )
+        ),
+    )
 )
 
 _URLS = ("url", "urlPath", "urlPattern", "urlPathPattern", "urlPathTemplate")
@@ -197,21 +228,24 @@ SHAPES: Mapping[str, JsonObject] = {
         "expected",
         closed=True,
         expected=_list(
-            {
-                **_object(
-                    closed=True,
-                    operation=_TEXT,
-                    request=ref("RequestPattern"),
-                    exactly=_COUNT,
-                    atLeast=_COUNT,
-                    atMost=_COUNT,
-                ),
-                "anyOf": [{"required": ["operation"]}, {"required": ["request"]}],
-            },
+            _or_null(
+                {
+                    **_object(
+                        closed=True,
+                        operation={"type": ["string", "null"]},
+                        request=_or_null(ref("RequestPattern")),
+                        exactly=_or_null(_COUNT),
+                        atLeast=_or_null(_COUNT),
+                        atMost=_or_null(_COUNT),
+                    ),
+                    "anyOf": [{"required": ["operation"]}, {"required": ["request"]}],
+                }
+            ),
             minItems=1,
+            contains={"type": "object"},
         ),
-        inOrder=_FLAG,
-        nothingElse=_FLAG,
+        inOrder=_or_null(_FLAG),
+        nothingElse=_or_null(_FLAG),
         timeoutMillis=_WAIT,
     ),
     "Verified": _object(
@@ -231,23 +265,26 @@ SHAPES: Mapping[str, JsonObject] = {
     ),
     "Waited": _object("count requests", count=_COUNT, requests=_list(ref("LoggedRequest"))),
     # WireMock: requests
-    "RequestPattern": {
-        "type": "object",
-        "description": "WireMock's request pattern, in which `operation` may name one of the contract.",
-        "properties": {
-            "operation": _TEXT,
-            "method": {"type": ["string", "array", "null"]},
-            **{name: {"type": ["string", "null"]} for name in _URLS},
-            **{name: _or_null(_map(ref("ContentPattern"))) for name in _MAPS},
-            "bodyPatterns": _or_null(_list(ref("ContentPattern"))),
-        },
-    },
+    "RequestPattern": _lenient(
+        {
+            "type": "object",
+            "description": "WireMock's request pattern, in which `operation` may name one of the contract.",
+            "properties": {
+                "operation": _TEXT,
+                "method": {"type": ["string", "array", "null"]},
+                **{name: {"type": ["string", "null"]} for name in _URLS},
+                **{name: _or_null(_map(ref("ContentPattern"))) for name in _MAPS},
+                "bodyPatterns": _or_null(_list(ref("ContentPattern"))),
+            },
+        }
+    ),
     "ContentPattern": {
         "type": "object",
+        "minProperties": 1,
         "description": "WireMock's content pattern: one operator such as `equalTo`, and its options.",
     },
     "LoggedRequest": _object(
-        "url method headers body",
+        "url method",
         id=_TEXT,
         url=_TEXT,
         absoluteUrl=_TEXT,
@@ -257,6 +294,15 @@ SHAPES: Mapping[str, JsonObject] = {
         body=_TEXT,
         bodyAsBase64=_TEXT,
         loggedDate={"type": "integer"},
+    ),
+    "AskedRequest": _object(
+        "url method",
+        url=_TEXT,
+        method=_TEXT,
+        headers=_MEMBERS,
+        cookies=_MEMBERS,
+        body={"type": ["string", "null"]},
+        bodyAsBase64={"type": ["string", "null"]},
     ),
     "LoggedRequests": _object(
         "requests requestJournalDisabled",
@@ -298,7 +344,7 @@ SHAPES: Mapping[str, JsonObject] = {
     "QueuedStubs": _object("mappings", mappings=_list(ref("Stub"))),
     "Import": _object(
         "mappings",
-        mappings=_list(ref("NewStub")),
+        mappings=_list(_or_null(ref("NewStub"))),
         importOptions=_or_null(
             _object(
                 duplicatePolicy={"enum": ["OVERWRITE", "IGNORE", None]},
@@ -346,7 +392,7 @@ SHAPES: Mapping[str, JsonObject] = {
     ),
     "ScenarioState": _object("state", state=_TEXT),
     "Delays": _object(
-        fixedDelay={"type": ["integer", "null"], "minimum": 0}, delayDistribution=_or_null(_object())
+        fixedDelay={"type": ["integer", "null"], "minimum": 0}, delayDistribution=_or_null(_DISTRIBUTION)
     ),
     "WrittenDelays": _object("settings", settings=ref("Delays")),
     "Webhooks": _object(
@@ -385,13 +431,15 @@ SHAPES: Mapping[str, JsonObject] = {
     },
     "Settings": _object(
         closed=True,
-        seed=_TEXT,
-        clock=_TEXT,
-        successStatus={"type": ["string", "integer"]},
+        seed={"type": ["string", "integer"]},
+        clock={
+            "anyOf": [{"const": "real"}, _MOMENT, {"type": "string", "pattern": "^[+-][0-9]{1,4}[smhd]$"}]
+        },
+        successStatus={"enum": ["200", "201", "alternate", 200, 201, None]},
         variants={"enum": ["off", "cycle"]},
         tolerantReader=_FLAG,
         strictAccounts=_FLAG,
-        rateLimit={"type": ["string", "null"]},
+        rateLimit={"type": ["string", "null"], "pattern": "^[1-9][0-9]{0,8}/[1-9][0-9]{0,8}[smhd]?$"},
         idempotency={"enum": ["off", "on", "required"]},
     ),
     "Snapshot": _object("id", id=_TEXT),
@@ -529,7 +577,7 @@ EXAMPLES: Mapping[str, Json] = {
     "WaitForCount": {"pattern": {"operation": "createApiKey"}, "count": 0, "timeoutMillis": 0},
     "RequestPattern": {"method": "POST", "urlPath": "/v1/api-keys/"},
     "ContentPattern": {"matchesJsonPath": "$.team"},
-    "LoggedRequest": {
+    "AskedRequest": {
         "url": "/v1/api-keys/?account_id=acct_1",
         "method": "POST",
         "headers": {},

@@ -93,7 +93,7 @@ def read_verification(document: Json | UnsetType, operations: Collection[str]) -
     if not isinstance(entries, list):
         reading.refuse("/expected", f"'expected' must be an array, not {name_kind(entries)}")
         entries = []
-    elif not entries:
+    elif all(entry is None for entry in entries):
         text = 'nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'
         reading.refuse("/expected", text)
     expected = [

@@ -348,3 +348,21 @@ def test_near_misses_show_no_secret(desk: Desk) -> None:
     shown = str(desk.post("/near-misses/request", request))
     assert secret not in shown
     assert "opaque" not in shown
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        ({"url": "/a", "method": None}, "#/method: 'method' is missing"),
+        ({"url": None, "method": "GET"}, "#/url: 'url' is missing"),
+        (
+            {"url": "/a", "method": "GET", "bodyAsBase64": "\u00e9"},
+            "#/bodyAsBase64: 'bodyAsBase64' is not base64",
+        ),
+        ({"url": "/a", "method": "GET", "cookies": False}, "#/cookies: 'cookies' must be an object"),
+    ],
+)
+def test_members_that_are_null_or_of_another_kind_are_refused_in_a_request(
+    desk: Desk, body: Any, detail: str
+) -> None:
+    assert desk.refused("POST", "/near-misses/request", body) == (422, [detail])

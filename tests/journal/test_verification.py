@@ -327,6 +327,10 @@ def test_asking_often_gives_the_answer_of_asking_once() -> None:
             ['#/expected: nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'],
         ),
         (
+            {"expected": [None]},
+            ['#/expected: nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'],
+        ),
+        (
             {"expected": [], "nothingElse": True},
             ['#/expected: nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'],
         ),

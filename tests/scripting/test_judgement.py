@@ -216,3 +216,13 @@ def test_a_body_that_is_no_json_is_judged_by_its_type_alone(tmp_path: Path, name
     assert find_problems({"response": {"status": 200, "body": "a;b"}}, contract) == []
     wrong = {"response": {"status": 200, "body": "a;b", "headers": {"content-type": "text/plain"}}}
     assert len(find_problems(wrong, contract)) == (name == "text/csv")
+
+
+def test_headers_that_are_no_object_are_refused_and_not_judged(contract: Contract) -> None:
+    stub = {
+        "request": {"method": "POST"},
+        "response": {"status": 429, "headers": [None]},
+        "metadata": {"mockserver": {"operation": "createApiKey"}},
+    }
+    with pytest.raises(StubError, match="headers"):
+        read_stub(stub, contract, new_id=lambda: "1")
