@@ -30,6 +30,8 @@ _USUAL = {
     "image/*": "image/png", "audio/*": "audio/wav", "video/*": "video/mp4",
     "multipart/*": "multipart/form-data", "font/*": "font/woff2",
 }  # fmt: skip
+# Between the parts of an answer; no value has it by chance.
+BOUNDARY = "mockserver-boundary"
 NAME = re.compile(r"[!#$%&'*+.^_`|~\w-]+/[!#$%&'*+.^_`|~\w-]+(?:\s*;[ -~]*)?", re.ASCII)
 
 
@@ -89,10 +91,17 @@ def find_form(name: str) -> Form:
     return "text" if essence.startswith("text/") or essence in _TEXTS else "binary"
 
 
+def usual_name(name: str) -> str:
+    """A media type as it is, the usual member of a range."""
+    essence = essence_of(name)
+    return _USUAL.get(essence, name.replace("*", "octet-stream") if "*" in essence else name)
+
+
 def announce(name: str) -> Headers:
     """The Content-Type header of an answer in a media type; a range stands for its usual member."""
-    essence = essence_of(name)
-    shown = _USUAL.get(essence, name.replace("*", "octet-stream") if "*" in essence else name)
+    shown = usual_name(name)
+    if shown.startswith("multipart/") and "boundary" not in shown:
+        shown += f"; boundary={BOUNDARY}"
     return ((b"content-type", shown.encode("latin-1", "replace")),)
 
 
@@ -131,6 +140,9 @@ def _judge(item: MediaType, ranges: list[tuple[str, dict[str, str], float]]) -> 
     best: tuple[tuple[int, int], float, str] | None = None
     for essence, parameters, quality in ranges:
         rank = _covers(essence, parameters, item)
+        if quality == 0 and essence != item.essence and "*" not in essence:
+            # Who refuses JSON does not refuse every type that is written in it.
+            continue
         if rank is not None and (best is None or rank > best[0]):
             # A range of the contract is answered with what the client asks for.
             name = essence if "*" in item.essence and "*" not in essence else item.name

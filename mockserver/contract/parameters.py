@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import Literal
 from urllib.parse import unquote_plus
 
+from mockserver.contract.pointers import read_fragment
 from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import loads
@@ -113,6 +114,27 @@ class Shape:
     @property
     def default(self) -> Json:
         return next((layer["default"] for layer in self._layers if "default" in layer), None)
+
+    @cached_property
+    def formats(self) -> frozenset[str]:
+        """The formats that the schema names, with the encoding of its content."""
+        keys = ("format", "contentEncoding")
+        return frozenset(str(layer[key]) for layer in self._layers for key in keys if key in layer)
+
+    @cached_property
+    def xml(self) -> JsonObject:
+        """The hints of how the value is written as XML."""
+        hints: JsonObject = {}
+        for layer in reversed(self._layers):
+            if isinstance(layer.get("xml"), dict):
+                hints |= layer["xml"]
+        return hints
+
+    @cached_property
+    def component(self) -> str | None:
+        """The name of the component that the schema is a mere reference to."""
+        reference = self._schema.get("$ref") if isinstance(self._schema, dict) else None
+        return None if reference is None else read_fragment(reference).rpartition("/")[2]
 
     def _below(self, parts: list[Schema]) -> Shape:
         if self._depth >= _MAX_DEPTH or not parts:

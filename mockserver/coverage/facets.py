@@ -109,9 +109,9 @@ def _list_parameters(operation: Operation, place: str) -> dict[str, Facet]:
 
 def _list_members(operation: Operation, contract: Contract) -> list[str]:
     body = operation.body
-    if body is None or not body.schema_pointer:
+    if body is None or not body.schema_pointer or operation.problem is not None:
         return []
-    resolve = contract.schemas.resolve
+    resolve = contract.request_schemas.resolve
     return list_named(expand([resolve(f"#{body.schema_pointer}")], resolve))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mockserver.contract import Envelope
 from mockserver.json_codec import dumps
+from mockserver.synthesis.writing import write_body
 from mockserver.types import Headers, Json
 
 JSON_TYPE = (b"content-type", b"application/json")
@@ -12,7 +13,8 @@ HTML_TYPE = (b"content-type", b"text/html")
 
 def write_value(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
     """A body of an envelope, and the header that tells what it is; nothing where it documents no body."""
-    if envelope.media_type is None:
+    media = envelope.media
+    if media is None:
         return b"", ()
-    body = dumps(value) if envelope.is_json else str(value).encode("utf-8")
+    body = dumps(value) if media.is_json else write_body(media, value, envelope.media_type)
     return body, envelope.content_type

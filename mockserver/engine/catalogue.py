@@ -9,7 +9,7 @@ from typing import NamedTuple
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.engine.rules import Rules
 from mockserver.engine.situation import Refusal
-from mockserver.exceptions import MalformedJson
+from mockserver.exceptions import ContractError, MalformedJson
 from mockserver.faults import Fault
 from mockserver.json_codec import loads
 from mockserver.scripting.stubs import Stub
@@ -97,18 +97,19 @@ class Catalogue:
     def _bodies(self, status: int, envelope: Envelope) -> Iterator[tuple[str, Json]]:
         """The bodies of an error by reason: its examples, else the one that is made."""
         if envelope.examples:
-            yield from envelope.examples.items()
+            for name, value in envelope.examples.items():
+                yield name, None if isinstance(value, bytes) else value
             return
-        value: Json = None
+        made: Json = None
         if envelope.schema is not None:
             schemas = self._contract.schemas
             seed = Seed("catalogue", envelope.schema_pointer)
             try:
                 schema = schemas.at(envelope.schema_pointer)
-                value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
-            except NoValue:
+                made = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
+            except (NoValue, ContractError):
                 pass
-        yield self._rules.default_reason(status), value
+        yield self._rules.default_reason(status), made
 
     def _entry(
         self, operation: Operation, status: int, reason: str, body: Json, origin: str, *, has_example: bool

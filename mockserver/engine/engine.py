@@ -18,7 +18,7 @@ from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import write_webhooks
 from mockserver.engine.situation import CARRY_OUT, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
-from mockserver.exceptions import StoreUnavailable, Superseded
+from mockserver.exceptions import ContractError, StoreUnavailable, Superseded
 from mockserver.journal.call import Call, Facet, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
@@ -37,6 +37,7 @@ from mockserver.state.resources import IssuedSecret, StoredAnswer
 from mockserver.state.stored import make_namespaces
 from mockserver.state.waiting import Waiting
 from mockserver.stores.base import Store
+from mockserver.synthesis.layers import NoValue
 from mockserver.types import Headers, JsonObject
 from mockserver.variants import VariantBook
 
@@ -261,6 +262,11 @@ class Engine:
                 reason = told
                 if decision.stub is not None and decision.stub.webhooks:
                     webhooks = write_webhooks(situation, decision.stub, call_id)
+            except (ContractError, NoValue) as error:
+                # Found out only now: at the start it was told if the contract is small enough.
+                logger.error("broken contract in call %s: %s", call_id, redact(str(error)))
+                reason = "broken_contract"
+                response = broken_contract(call_id, str(error))
             except Exception as error:
                 # The mock's own fault: it must never look like an answer of the API.
                 logger.error(
@@ -355,7 +361,7 @@ class Engine:
         seed = namespace.seed.at(_place(digest, repetition))
         if situation.behaviour is not None:
             return situation.behaviour.carry_out(situation, seed)
-        envelope = operation.envelope(status)
+        envelope = situation.envelope(status)
         value = None if envelope is None else self.renderer.example(envelope, seed, Example())
         return Outcome(value, "answered")
 
@@ -422,6 +428,19 @@ def fail(error: BaseException | None) -> Response:
     """Log a fault of the mock that happened outside of a call; the answer for it."""
     logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
     return mock_failure("none")
+
+
+def broken_contract(call_id: str, problem: str) -> Response:
+    """The answer where the contract describes one that cannot be made: plain text, never an envelope."""
+    return Response(
+        501,
+        (
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"mockserver-reason", b"broken_contract"),
+            (b"mockserver-call-id", call_id.encode("ascii")),
+        ),
+        f"The contract is broken: {problem}\n".encode(),
+    )
 
 
 def mock_failure(call_id: str) -> Response:

@@ -13,6 +13,7 @@ from mockserver.contract.validation import CallWarning
 from mockserver.engine.bodies import write_value
 from mockserver.engine.errors import fill_error, phrase_of, to_details
 from mockserver.engine.requirements import (
+    by_accept,
     by_conflict,
     by_credential,
     by_media_type,
@@ -92,6 +93,7 @@ class PlainRules:
         by_rate_limit,
         by_media_type,
         by_violations,
+        by_accept,
         by_conflict,
     )
     behaviours: Mapping[str, Behaviour] = {}

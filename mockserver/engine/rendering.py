@@ -31,9 +31,13 @@ from mockserver.scripting.delays import draw_delay
 from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
 from mockserver.state.resources import StoredAnswer
-from mockserver.synthesis.values import make_value
+from mockserver.synthesis.values import NoValue
+from mockserver.synthesis.writing import make_media_value, write_headers
 from mockserver.types import Headers, Json
 from mockserver.variants import Answer, Variant, write_answer, write_bytes
+
+# Statuses whose answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+_BODILESS = frozenset({204, 205, 304})
 
 
 class Renderer:
@@ -124,10 +128,11 @@ class Renderer:
         self, decision: Decision, outcome: Outcome | None, operation: Operation, situation: Situation
     ) -> Answer:
         """The plain answer in its parts."""
-        envelope = operation.envelope(decision.status)
+        envelope = situation.envelope(decision.status)
         if isinstance(decision.content, CarryOut) and outcome and envelope and envelope.is_json:
             # As `success`, without writing what is read again at once.
-            return Answer(decision.status, _merge(envelope.content_type, decision.headers), outcome.value)
+            headers = (*envelope.content_type, *self._documented(envelope, situation))
+            return Answer(decision.status, _merge(headers, decision.headers), outcome.value)
         body, headers = self._body(decision, outcome, operation, situation)
         headers = _merge(headers, decision.headers)
         if b"json" in dict(headers).get(b"content-type", b""):
@@ -155,14 +160,18 @@ class Renderer:
     def success(self, situation: Situation, status: int, outcome: Outcome) -> tuple[bytes, Headers]:
         """Body and headers of a success. Raises MockFailure when its schema refuses it."""
         operation = situation.head.operation
-        envelope = operation.envelope(status) if operation is not None else None
-        if operation is None or envelope is None or envelope.media_type is None:
+        envelope = situation.envelope(status)
+        if operation is None or envelope is None:
             return b"", ()
-        value, schema = outcome.value, envelope.schema
+        documented = self._documented(envelope, situation)
+        if envelope.media_type is None or status in _BODILESS:
+            return b"", documented
+        value, schema = outcome.value, envelope.schema if envelope.is_json else None
         # Where no error is documented a request goes on that breaks the contract: nothing is proved of that.
         is_proved = (operation.id, schema) in self._proved and not situation.inspection.violations
         if schema is None or is_proved or schema.is_valid(value):
-            return write_value(envelope, value)
+            body, headers = write_value(envelope, value)
+            return body, (*headers, *documented) if documented else headers
         found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
         raise MockFailure(f"the answer to {operation.id} breaks its schema: {found}")
 
@@ -174,32 +183,51 @@ class Renderer:
         body, headers = self._rules.write_error(
             refusal, operation, lambda envelope: self.example(envelope, seed, Example())
         )
-        return body, (*headers, *refusal.headers)
+        envelope = None if operation is None else operation.envelope(refusal.status)
+        if envelope is not None and envelope.headers:
+            headers = _merge(self._documented(envelope, situation), headers)
+        return body, _merge(headers, refusal.headers)
 
     def _example(
         self, wish: Example, status: int, operation: Operation | None, situation: Situation
     ) -> tuple[bytes, Headers]:
-        envelope = operation.envelope(status) if operation is not None else None
-        if envelope is None or envelope.media_type is None:
+        envelope = situation.envelope(status)
+        if envelope is None:
             return b"", ()
+        documented = self._documented(envelope, situation)
+        if envelope.media_type is None or status in _BODILESS:
+            return b"", documented
         base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
         name = operation.id if operation else ""
         value = self.example(envelope, base.at("example", name, str(status)), wish)
-        return write_value(envelope, value)
+        body, headers = write_value(envelope, value)
+        return body, (*headers, *documented)
+
+    def _documented(self, envelope: Envelope, situation: Situation) -> Headers:
+        """The headers that an envelope documents, and that it is one of several where it is."""
+        headers: Headers = ((b"vary", b"Accept"),) if len(envelope.content) > 1 else ()
+        if not envelope.headers:
+            return headers
+        operation = situation.head.operation
+        seed = situation.namespace.seed.at("header", operation.id if operation else "", envelope.status)
+        return (*write_headers(envelope.headers, self._contract.schemas, seed), *headers)
 
     def example(self, envelope: Envelope, seed: Seed, wish: Example) -> Json:
-        """An example of an envelope: the named one, the first one, or a value made from the schema."""
+        """An example of an envelope: the named one, the first one, or a value made from the schema.
+
+        Raises NoValue where none can be made.
+        """
         if wish.name is not None and wish.name in envelope.examples:
             return envelope.examples[wish.name]
         if envelope.examples and not wish.is_dynamic:
             return next(iter(envelope.examples.values()))
-        if envelope.schema is None:
+        if envelope.media is None:
             return {}
-        schemas = self._contract.schemas
-        schema = schemas.at(envelope.schema_pointer)
-        value = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
-        if not envelope.schema.is_valid(value):
-            raise MockFailure(f"no value can be made for the schema at #{envelope.schema_pointer}")
+        name = envelope.media_type or envelope.media.name
+        value = make_media_value(envelope.media, name, self._contract.schemas, seed)
+        schema = None if isinstance(value, bytes) else envelope.schema
+        if schema is not None and not schema.is_valid(value):
+            raise NoValue("no value that was made is valid", envelope.schema_pointer)
         return value
 
     def _delivery(self, stub: Stub | None, situation: Situation, number: int) -> Delivery:
@@ -235,7 +263,7 @@ def _prove(contract: Contract, behaviours: Mapping[str, Behaviour]) -> Iterator[
             continue
         for status in operation.success_statuses:
             envelope = operation.envelope(status)
-            if envelope is not None and envelope.schema is not None:
+            if envelope is not None and envelope.schema is not None and envelope.is_json:
                 wide = schemas.at(envelope.schema_pointer)
                 if includes(wide, promise, schemas.resolve, schemas.accepts):
                     yield operation.id, envelope.schema

@@ -117,6 +117,18 @@ def by_violations(situation: Situation) -> Decision | None:
     return situation.rules.refuse(situation, Refusal(422, "invalid_request", {"violations": violations}))
 
 
+def by_accept(situation: Situation) -> Decision | None:
+    """406 where no success has a media type that the Accept header lets through (RFC 9110, 15.5.7)."""
+    operation = situation.head.operation
+    if operation is None:
+        return None
+    envelope = operation.envelope(choose_success(situation, operation))
+    if envelope is None or envelope.accepted(situation.head.facts.accept) is not None:
+        return None
+    known = ", ".join(envelope.content)
+    return situation.rules.refuse(situation, Refusal(406, "not_acceptable", {"hint": f"there is {known}"}))
+
+
 def by_target(situation: Situation) -> Decision | None:
     """404 for a thing that the request addresses and that this principal cannot see."""
     behaviour = situation.behaviour

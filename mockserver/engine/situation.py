@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from mockserver.contract import Envelope
 from mockserver.faults import Fault
 from mockserver.journal.call import make_subject
 from mockserver.messages import Request
@@ -119,6 +120,13 @@ class Situation:
     variants: VariantBook
     rules: Rules
     _subject: Subject | None = None
+
+    def envelope(self, status: int) -> Envelope | None:
+        """What the operation documents for a status, in the media type that the request likes best; in the
+        usual one where it likes none."""
+        operation = self.head.operation
+        found = None if operation is None else operation.envelope(status)
+        return None if found is None else found.accepted(self.head.facts.accept) or found
 
     def subject(self) -> Subject:
         """The request as it came, as patterns see it."""

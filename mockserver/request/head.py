@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from itertools import chain
 
-from mockserver.contract import Contract, Parameter
+from mockserver.contract import Contract, Operation, Parameter
 from mockserver.contract.parameters import split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.http_fields import read_cookies
@@ -133,7 +133,7 @@ class Head:
     def _warn(self) -> None:
         """Note what is suspicious in line and headers together."""
         line, facts, credential = self.line, self.facts, self.credential
-        if not facts.accepts_json:
+        if not facts.accepts_json and not _has_accepted(self.operation, facts.accept):
             text = "Accept excludes JSON; the answer is JSON all the same"
             self.warnings.append(CallWarning("not_acceptable", text))
         if line.namespace is not None and credential.namespace not in (None, line.namespace):
@@ -220,6 +220,12 @@ class HeadReader:
             head.may_rest = False
         self._remembered.clear()
         self._by_bytes.clear()
+
+
+def _has_accepted(operation: Operation | None, accept: str | None) -> bool:
+    """Whether a success of an operation has a media type that an Accept header lets through."""
+    envelopes = [] if operation is None else map(operation.envelope, operation.success_statuses)
+    return any(envelope and envelope.content and envelope.accepted(accept) for envelope in envelopes)
 
 
 def _read_header_parameter(parameter: Parameter, headers: Headers) -> list[str]:

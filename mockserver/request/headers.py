@@ -25,8 +25,8 @@ class HeaderFacts:
     headers through."""
 
     __slots__ = (
-        "accepts_json", "authorizations", "content_type", "hosts", "idempotency_key", "is_admitted", "leaks",
-        "may_rest", "origin", "preferences", "recorded",
+        "accept", "accepts_json", "authorizations", "content_type", "hosts", "idempotency_key", "is_admitted",
+        "leaks", "may_rest", "origin", "preferences", "recorded",
     )  # fmt: skip
 
     def __init__(
@@ -35,6 +35,7 @@ class HeaderFacts:
         content_type: str | None,
         preferences: Preferences | None,
         idempotency_key: str | None,
+        accept: str | None,
         accepts_json: bool,
         hosts: tuple[bytes, ...],
         origin: bytes | None,
@@ -45,6 +46,7 @@ class HeaderFacts:
         self.content_type = content_type
         self.preferences = preferences
         self.idempotency_key = idempotency_key
+        self.accept = accept
         self.accepts_json = accepts_json
         self.hosts = hosts
         self.origin = origin
@@ -102,7 +104,7 @@ class HeaderReader:
                 # Two of them are none that anybody could mean.
                 content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
             elif name == b"accept":
-                accept = value.decode("latin-1")
+                accept = value.decode("latin-1") if accept is None else f"{accept}, {value.decode('latin-1')}"
             elif name == b"prefer":
                 preferences.append(value.decode("latin-1"))
             elif name == b"idempotency-key":
@@ -115,6 +117,7 @@ class HeaderReader:
             content_type,
             read_preferences(", ".join(preferences)) if preferences else None,
             idempotency_key,
+            accept,
             accept is None or accept == "*/*" or quality_of(accept, "application/json") > 0,
             tuple(hosts),
             origin,

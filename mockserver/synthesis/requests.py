@@ -8,29 +8,55 @@ from contextlib import suppress
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Operation, Parameter
-from mockserver.exceptions import Problem
+from mockserver.contract.media_types import MediaType, usual_name
+from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import dumps
 from mockserver.security.schemes import Shown
 from mockserver.seeds import Seed
 from mockserver.synthesis.layers import NoValue
 from mockserver.synthesis.values import make_value
+from mockserver.synthesis.writing import make_media_value, write_body
 from mockserver.types import Json
 
 
 def example_body(contract: Contract, operation: Operation) -> Json:
     """A body that the operation takes: its first example or a value of its schema; None if it takes none, or
     none can be made."""
-    body = operation.body
-    if body is None:
+    media = None if operation.body is None else operation.body.media
+    if media is None:
         return None
-    if body.examples:
-        return next(iter(body.examples.values()))
+    if media.examples:
+        return next(iter(media.examples.values()))
     schemas = contract.request_schemas
-    schema = schemas.at(body.schema_pointer) if body.schema_pointer else True
     seed = Seed("example", operation.id)
-    with suppress(NoValue):
+    with suppress(NoValue, ContractError):
+        if media.form == "binary" or not media.schema_pointer:
+            return make_media_value(media, media.name, schemas, seed)
+        schema = schemas.at(media.schema_pointer)
         return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
     return None
+
+
+def _body_options(
+    contract: Contract, operation: Operation, media: MediaType | None, text: str | None
+) -> list[str]:
+    """The options of curl that send a body: the given text, else an example in its media type."""
+    if media is None:
+        return []
+    value = example_body(contract, operation) if text is None else text
+    if media.form == "multipart" and isinstance(value, dict):
+        # curl writes the Content-Type, with the boundary that it has chosen.
+        fields = [
+            (name, item if isinstance(item, str) else dumps(item).decode()) for name, item in value.items()
+        ]
+        return [part for name, item in fields for part in ("--form-string", f"{name}={item}")]
+    data = write_body(media, value).decode("latin-1") if text is None and not media.is_json else text
+    if data is None:
+        data = dumps(value).decode("utf-8")
+    option = "-d" if media.form in ("json", "form") else "--data-binary"
+    # What no shell can carry is left to a file of one's own.
+    shown = data if data.isprintable() or media.form != "binary" else "@file"
+    return ["-H", f"Content-Type: {usual_name(media.name)}", option, shown]
 
 
 def find_unmakeable(contract: Contract) -> Iterator[Problem]:
@@ -42,6 +68,8 @@ def find_unmakeable(contract: Contract) -> Iterator[Problem]:
     for operation in contract.operations.values():
         for status, envelope in operation.envelopes.items():
             if envelope.schema is None or envelope.examples or operation.problem is not None:
+                continue
+            if envelope.media is not None and envelope.media.form == "binary":
                 continue
             pointer = envelope.schema_pointer
             try:
@@ -102,7 +130,6 @@ def curl_line(
         parts += ["-H", f"Cookie: {'; '.join(cookies)}"]
     for header in headers:
         parts += ["-H", header]
-    if operation.body is not None:
-        text = body if body is not None else dumps(example_body(contract, operation)).decode("utf-8")
-        parts += ["-H", "Content-Type: application/json", "-d", text]
+    if operation.body is not None and operation.problem is None:
+        parts += _body_options(contract, operation, operation.body.media, body)
     return " ".join(shlex.quote(part) for part in ("curl", "-X", operation.method, url, *parts))

@@ -8,11 +8,13 @@ from itertools import combinations, islice
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Envelope, Operation
-from mockserver.exceptions import MalformedJson
+from mockserver.contract.media_types import MediaType
+from mockserver.exceptions import ContractError, MalformedJson
 from mockserver.json_codec import dumps, loads
 from mockserver.seeds import Seed
 from mockserver.suggestions import find_nearest
-from mockserver.synthesis.values import NoValue, make_value
+from mockserver.synthesis.values import NoValue
+from mockserver.synthesis.writing import make_media_value, write_body
 from mockserver.types import Headers, Json
 from mockserver.variants.answers import Alter, Answer, Variant, combine, write_bytes
 from mockserver.variants.breaking import list_cut_break, list_page_break, list_status_break, list_value_breaks
@@ -127,7 +129,7 @@ class VariantBook:
         key = (operation.id, status)
         known = self._known.get(key)
         if known is None:
-            found = self._derive_once(operation, status)
+            found = iter(()) if operation.problem is not None else self._derive_once(operation, status)
             known = {variant.name: variant for variant in islice(found, MAX_VARIANTS)}
             if status in list_statuses(operation):
                 self._known[key] = known
@@ -205,7 +207,7 @@ class VariantBook:
         if envelope is None or (envelope.media_type is not None) != bool(answer.value or answer.is_json):
             return False
         if not answer.is_json:
-            return envelope.media_type is None or "json" not in envelope.media_type
+            return not envelope.is_json
         if envelope.schema is not None and not envelope.schema.is_valid(answer.value):
             return False
         return answer.write is dumps or _is_json(answer.write(answer.value))
@@ -215,31 +217,27 @@ class VariantBook:
         envelope = operation.envelope(status)
         if envelope is None:
             return []
-        if envelope.media_type is None:
+        if envelope.media is None:
             return [Answer(status, (), b"", is_json=False, write=write_bytes)]
-        headers: Headers = ((b"content-type", envelope.media_type.encode("latin-1")),)
+        headers: Headers = envelope.content_type
         if status == 429:
             headers = (*headers, (b"retry-after", b"1"))
         try:
-            values = self._sample_values(operation, status, envelope)
-        except NoValue:
+            values = self._sample_values(operation, status, envelope, envelope.media)
+        except (NoValue, ContractError):
             return []
-        if "json" in envelope.media_type:
+        if envelope.is_json:
             return [Answer(status, headers, value) for value in values]
-        return [
-            Answer(status, headers, str(value).encode("utf-8"), is_json=False, write=write_bytes)
-            for value in values
-        ]
+        bodies = [write_body(envelope.media, value, envelope.media_type) for value in values]
+        return [Answer(status, headers, body, is_json=False, write=write_bytes) for body in bodies]
 
-    def _sample_values(self, operation: Operation, status: int, envelope: Envelope) -> list[Json]:
+    def _sample_values(
+        self, operation: Operation, status: int, envelope: Envelope, media: MediaType
+    ) -> list[Json]:
         if envelope.examples:
             return list(islice(envelope.examples.values(), MAX_SAMPLES))
-        if envelope.schema is None:
-            return [{}]
-        schemas = self._contract.schemas
-        schema = schemas.at(envelope.schema_pointer)
         seed = Seed("sample", operation.id, str(status))
-        return [make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)]
+        return [make_media_value(media, media.name, self._contract.schemas, seed)]
 
 
 def list_statuses(operation: Operation) -> list[int]:

@@ -137,11 +137,11 @@ def test_a_success_that_breaks_its_schema_never_leaves(
     assert "createApiKey breaks its schema" in caplog.text
 
 
-def test_a_schema_of_which_no_value_can_be_made_is_a_failure_of_the_mock(tmp_path: Path) -> None:
+def test_a_schema_of_which_no_value_can_be_made_is_a_broken_contract(tmp_path: Path) -> None:
     impossible = {"type": "string", "minLength": 5, "maxLength": 3}
     api = contract_with(tmp_path, _200=media("application/json", schema=impossible))
-    assert get(api).outcome == (500, "mock_failure")
-    assert get(api).outcome == (500, "mock_failure"), "and the next call is answered"
+    assert get(api).outcome == (501, "broken_contract")
+    assert get(api).outcome == (501, "broken_contract"), "and the next call is answered"
 
 
 def test_the_headers_of_a_script_win_over_those_of_the_contract(engine: Engine) -> None:
