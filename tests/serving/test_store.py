@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import subprocess
 import sys
 from collections import Counter
@@ -145,3 +146,36 @@ def test_while_redis_is_away_calls_are_told_so_and_health_too(tmp_path: Path) ->
         # It is empty, and the server goes on.
         assert server.send().status == 201
         assert server.send("GET", "/__admin/health").status == 200
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+def test_events_tell_of_calls_to_the_other_server(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = f"sqlite:{tmp_path / 'state.db'}"
+    if kind == "redis":
+        store = request.getfixturevalue("redis_server").url
+    with serve("--store", store) as one, serve("--store", store) as two:
+        connection = http.client.HTTPConnection("127.0.0.1", one.port, timeout=30)
+        connection.request("GET", "/__admin/events")
+        stream = connection.getresponse()
+        for number in range(3):
+            two.send(json_body={**BODY, "name": f"key {number}"})
+        numbers: list[int] = []
+        while len(numbers) < 3:
+            line = stream.readline()
+            if line.startswith(b"id: "):
+                numbers.append(int(line[4:]))
+        assert numbers == [1, 2, 3]
+        connection.close()
+
+
+def test_verifying_waits_for_calls_to_the_other_server(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path / 'state.db'}"
+    with serve("--store", store) as one, serve("--store", store) as two:
+        question = {"expected": [{"operation": "createApiKey", "exactly": 2}], "timeoutMillis": 20_000}
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(one.send, url="/__admin/verify", json_body=question)
+            two.send()
+            two.send()
+            assert waiting.result(30).json == {"ok": True, "failures": []}

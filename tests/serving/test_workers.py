@@ -29,7 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def test_workers_answer_as_one_under_load() -> None:
-    with serve("--workers", "4") as server:
+    with serve("--workers", "8") as server:
         outcomes = [{"status": 500, "times": 3}]
         queue = {"operation": "createApiKey", "outcomes": outcomes}
         assert server.send(url="/__admin/queue", json_body=queue).status == 201
