@@ -111,6 +111,8 @@ def wait_for_answer(question: Question) -> ControlAnswer:
         while True:
             came.clear()
             with question.namespace.transaction():
+                while not question.prepare():
+                    pass
                 answer = question.ask()
             if answer is not None:
                 return answer

@@ -25,6 +25,7 @@ from mockserver.journal.filters import FILTERS, CallFilter, read_filter
 from mockserver.journal.near_misses import find_nearest_stubs
 from mockserver.journal.verification import (
     Failure,
+    Sweep,
     Tally,
     Verifier,
     count_bounds,
@@ -146,7 +147,16 @@ def verify(call: ControlCall) -> ControlAnswer | Question:
     def conclude() -> ControlAnswer:
         return _report(verifier.conclude())
 
+    if verifier.work > _AT_ONCE:
+        return Question(
+            call.namespace, ask, _give_up(conclude), seconds, lambda: verifier.prepare(_TURN_SECONDS)
+        )
     return _wait(call, ask, conclude, seconds)
+
+
+# So many pairs of call and expectation are judged at once; more of them in turns of so many seconds.
+_AT_ONCE = 500
+_TURN_SECONDS = 0.01
 
 
 def _report(failures: list[Failure]) -> ControlAnswer:
@@ -170,7 +180,8 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
     target = read_target(body["pattern"], "/pattern", call.engine.contract.operations)
     seconds = _read_seconds(call)
     journal = call.namespace.journal
-    tally = Tally(target.judge, journal)
+    tally = Tally(target.judge)
+    sweep = Sweep(journal, [tally])
 
     def describe(status: int, number: int) -> ControlAnswer:
         fitting = (item for item in journal if target.judge(item) is True)
@@ -178,7 +189,7 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
         return ControlAnswer(status, {"count": number, "requests": requests})
 
     def ask() -> ControlAnswer | None:
-        tally.update()
+        sweep.go_on()
         least, _ = count_bounds(target, tally, journal)
         return describe(200, least) if least >= (count or 0) else None
 
@@ -211,13 +222,7 @@ def _wait(
     seconds: float,
 ) -> ControlAnswer | Question:
     """The answer, if it is known or nobody wants to wait for it; else the question."""
-
-    def give_up() -> ControlAnswer:
-        try:
-            return conclude()
-        except Unanswerable as error:
-            return refuse_unanswerable(error)
-
+    give_up = _give_up(conclude)
     answer = ask()
     if answer is not None:
         return answer
@@ -225,6 +230,17 @@ def _wait(
 
 
 _FILTERS = (*FILTERS, "limit")
+
+
+def _give_up(conclude: Callable[[], ControlAnswer]) -> Callable[[], ControlAnswer]:
+    def give_up() -> ControlAnswer:
+        try:
+            return conclude()
+        except Unanswerable as error:
+            return refuse_unanswerable(error)
+
+    return give_up
+
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/calls", list_calls, "Lists the newest calls that fit, oldest first, with exact totals.",

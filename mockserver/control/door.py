@@ -115,6 +115,12 @@ class ControlDoor:
             with namespace.transaction():
                 return question.give_up()
 
+        def prepare() -> bool:
+            with namespace.transaction():
+                return question.prepare()
+
+        while not await self._turns.run(namespace.name, prepare):
+            await asyncio.sleep(0)
         with self._listen(namespace.journal) as bell:
             deadline = bell.now() + question.seconds
             while True:

@@ -161,12 +161,14 @@ class ControlAnswer(NamedTuple):
 
 class Question(NamedTuple):
     """An answer that calls yet to come may give. `ask` returns None until it is known; `give_up` always
-    answers; `seconds` is how long to wait."""
+    answers; `seconds` is how long to wait. `prepare` does a part of the work, until it says that all is done:
+    what is asked then is quick."""
 
     namespace: Namespace
     ask: Callable[[], ControlAnswer | None]
     give_up: Callable[[], ControlAnswer]
     seconds: float
+    prepare: Callable[[], bool] = lambda: True
 
 
 class Listing(NamedTuple):

@@ -6,7 +6,7 @@ kept the two from matching.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -19,7 +19,7 @@ from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.request_parts import METHOD_WEIGHT, URL_WEIGHT
 from mockserver.scripting.stubs import Stub, StubBook
-from mockserver.scripting.subjects import Subject
+from mockserver.scripting.subjects import MAX_NODES, Subject
 
 # As many as WireMock shows.
 MAX_NEAR_MISSES = 3
@@ -61,11 +61,19 @@ class Target:
     operation: str | None
     matcher: RequestMatcher | None
 
-    def judge(self, call: Call) -> bool | Difference:
-        """Whether a call is meant; a difference in doubt where what is kept of it does not tell."""
+    def judge(self, call: Call, subject: Callable[[], Subject] | None = None) -> bool | Difference:
+        """Whether a call is meant; a difference in doubt where what is kept of it does not tell.
+
+        `subject` gives the call as patterns see it, for those who ask several things of it.
+        """
         if self.operation is not None and call.operation != self.operation:
             return False
-        return True if self.matcher is None else self.matcher.judge(call.subject())
+        if self.matcher is None:
+            return True
+        seen = call.subject() if subject is None else subject()
+        # Each question has the whole budget of nodes.
+        seen.view.nodes_left = MAX_NODES
+        return self.matcher.judge(seen)
 
     def select(self, calls: Iterable[Call]) -> list[Call]:
         """The calls that are meant, in the order given. Raises Unanswerable if that is not known of each."""
@@ -163,13 +171,19 @@ def find_nearest_stubs(
 
 
 def find_nearest_calls(
-    journal: Journal, target: Target, *, limit: int = MAX_NEAR_MISSES, exact: bool = True
+    journal: Journal,
+    target: Target,
+    *,
+    limit: int = MAX_NEAR_MISSES,
+    exact: bool = True,
+    compared: int = MAX_COMPARED,
 ) -> list[NearCall]:
     """The calls nearest to what is looked for, the nearest first, among equals the oldest.
 
-    Only the newest thousand are compared. `exact` says whether calls that are just it belong to the answer.
+    Only the newest are compared, as many as `compared` says. `exact` says whether calls that are just it
+    belong to the answer.
     """
-    newest = islice(reversed(journal), MAX_COMPARED)
+    newest = islice(reversed(journal), compared)
     calls = [(call, call.subject()) for call in newest][::-1]
     distances = ((target.distance(subject, call.operation), (call, subject)) for call, subject in calls)
     near = (item for item in distances if exact or item[0] > 0.0)

@@ -8,10 +8,12 @@ hidden in those that are kept, there is none (Unanswerable).
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from itertools import islice
+from functools import cache
 
 from mockserver.exceptions import BadQuestion, Problem, StubError, Unanswerable
 from mockserver.journal.call import Call, CountKey
@@ -30,9 +32,13 @@ from mockserver.redaction import redact
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import read_request_pattern
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
+from mockserver.scripting.subjects import Subject
 from mockserver.types import Json, JsonObject, UnsetType
 
 MAX_COUNT = 10**9
+# Among how many calls the nearest are looked for, by all failed expectations together, and by each at least.
+MAX_COMPARED = 600
+MIN_COMPARED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,42 +218,76 @@ class _State(Enum):
     UNKNOWN = "unknown"
 
 
+Judge = Callable[[Call, Callable[[], Subject]], bool | Difference]
+
+
 class Tally:
-    """Counts calls that fit, looking at each call of a journal once, however often it is asked.
+    """Counts calls that fit.
 
     `count` is how many were seen, `first` and `last` are the numbers of the first and the last of them,
-    `undecided` are those of which it is not known, and `unseen` counts by their keys the calls that were
-    evicted before they could be seen.
+    `earliest` and `latest` some of them; `undecided` are those of which it is not known, and `unseen` counts
+    by their keys the calls that were evicted before they could be seen.
     """
 
-    __slots__ = ("_journal", "_judge", "_revision", "_seen", "count", "first", "last", "undecided", "unseen")
+    __slots__ = ("_judge", "count", "earliest", "first", "last", "latest", "undecided", "unseen")
 
-    def __init__(self, judge: Callable[[Call], bool | Difference], journal: Journal) -> None:
+    def __init__(self, judge: Judge) -> None:
         self._judge = judge
+        self.begin({})
+
+    def begin(self, unseen: Mapping[CountKey, int]) -> None:
+        """Count anew."""
+        self.unseen = unseen
+        self.count = self.first = self.last = 0
+        self.earliest: list[Call] = []
+        self.latest: deque[Call] = deque(maxlen=MAX_NEAR_MISSES)
+        self.undecided: list[Undecided] = []
+
+    def look_at(self, call: Call, subject: Callable[[], Subject]) -> None:
+        """Count a call, if it fits."""
+        verdict = self._judge(call, subject)
+        if verdict is True:
+            self.count += 1
+            self.first = self.first or call.number
+            self.last = call.number
+            self.latest.append(call)
+            if len(self.earliest) < MAX_NEAR_MISSES:
+                self.earliest.append(call)
+        elif verdict is not False:
+            self.undecided.append((call, verdict))
+
+
+class Sweep:
+    """Looks at each call of a journal once, for several tallies, however often it is asked to go on."""
+
+    __slots__ = ("_journal", "_revision", "_seen", "_tallies")
+
+    def __init__(self, journal: Journal, tallies: Iterable[Tally]) -> None:
         self._journal = journal
+        self._tallies = tuple(tallies)
         self._begin()
 
     def _begin(self) -> None:
         self._revision = self._journal.revision
         self._seen = self._journal.last_evicted
-        self.unseen: Mapping[CountKey, int] = dict(self._journal.evicted_counts)
-        self.count = self.first = self.last = 0
-        self.undecided: list[Undecided] = []
+        unseen = dict(self._journal.evicted_counts)
+        for tally in self._tallies:
+            tally.begin(unseen)
 
-    def update(self) -> None:
-        """Look at the calls that came since."""
+    def go_on(self, seconds: float | None = None) -> bool:
+        """Look at the calls that came since, for so many seconds at most; whether all are seen."""
         journal = self._journal
         if journal.revision != self._revision or journal.last_evicted > self._seen:
             self._begin()
+        until = None if seconds is None else time.perf_counter() + seconds
         for call in journal.after(self._seen):
+            subject = cache(call.subject)
+            for tally in self._tallies:
+                tally.look_at(call, subject)
             self._seen = call.number
-            verdict = self._judge(call)
-            if verdict is True:
-                self.count += 1
-                self.first = self.first or call.number
-                self.last = call.number
-            elif verdict is not False:
-                self.undecided.append((call, verdict))
+            if until is not None and time.perf_counter() > until:
+                return False
+        return True
 
 
 def count_bounds(target: Target, tally: Tally, journal: Journal) -> tuple[int, int]:
@@ -279,15 +319,25 @@ class Verifier:
         self._expected = verification.expected
         self._in_order = verification.in_order
         self._journal = journal
-        self._tallies = [Tally(item.target.judge, journal) for item in self._expected]
-        self._others = Tally(self._judge_other, journal) if verification.nothing_else else None
+        self._tallies = [Tally(item.target.judge) for item in self._expected]
+        self._others = Tally(self._judge_other) if verification.nothing_else else None
+        self._sweep = Sweep(journal, [*self._tallies, *([self._others] if self._others else [])])
 
-    def _judge_other(self, call: Call) -> bool | Difference:
+    def _judge_other(self, call: Call, subject: Callable[[], Subject]) -> bool | Difference:
         """Whether a call fits no expectation."""
-        verdicts = [item.target.judge(call) for item in self._expected]
+        verdicts = [item.target.judge(call, subject) for item in self._expected]
         if True in verdicts:
             return False
         return next((verdict for verdict in verdicts if isinstance(verdict, Difference)), True)
+
+    @property
+    def work(self) -> int:
+        """About how much has to be looked at: each call, for each expectation."""
+        return len(self._journal) * len(self._expected)
+
+    def prepare(self, seconds: float) -> bool:
+        """Look at calls for so many seconds at most; whether all are seen. What is asked then is quick."""
+        return self._sweep.go_on(seconds)
 
     def ask(self) -> list[Failure] | None:
         """The answer as soon as no further call can change it; None before."""
@@ -307,8 +357,7 @@ class Verifier:
 
     def _judge(self) -> list[_State]:
         """How each expectation stands, then the order, then that there is nothing else."""
-        for tally in self._tallies:
-            tally.update()
+        self._sweep.go_on()
         counts = map(self._judge_count, range(len(self._expected)))
         return [*counts, self._judge_order(), self._judge_others()]
 
@@ -352,7 +401,6 @@ class Verifier:
     def _judge_others(self) -> _State:
         if self._others is None:
             return _State.MET
-        self._others.update()
         if self._count_others():
             return _State.BROKEN
         is_certain = all(self._must_be_expected(key[0]) for key in self._others.unseen)
@@ -379,8 +427,10 @@ class Verifier:
 
     def _explain(self, states: list[_State]) -> list[Failure]:
         *counts, order, others = states
+        wrong = sum(state in (_State.SHORT, _State.BROKEN) for state in counts)
+        compared = max(MIN_COMPARED, MAX_COMPARED // max(wrong, 1))
         failures = [
-            self._explain_count(index, state)
+            self._explain_count(index, state, compared)
             for index, state in enumerate(counts)
             if state in (_State.SHORT, _State.BROKEN)
         ]
@@ -390,14 +440,14 @@ class Verifier:
             failures.append(self._explain_others())
         return failures
 
-    def _explain_count(self, index: int, state: _State) -> Failure:
+    def _explain_count(self, index: int, state: _State, compared: int) -> Failure:
         expectation = self._expected[index]
         if state is _State.SHORT:
             target = expectation.target
-            nearest = find_nearest_calls(self._journal, target, exact=target.is_counted)
+            exact = target.is_counted
+            nearest = find_nearest_calls(self._journal, target, exact=exact, compared=compared)
         else:
-            fitting = (call for call in reversed(self._journal) if expectation.target.judge(call) is True)
-            nearest = _exact(reversed(list(islice(fitting, MAX_NEAR_MISSES))))
+            nearest = _exact(self._tallies[index].latest)
         return Failure(expectation.document, self._bounds(index)[0], tuple(nearest))
 
     def _explain_order(self) -> Failure:
@@ -411,8 +461,7 @@ class Verifier:
         )
 
     def _explain_others(self) -> Failure:
-        surely = (call for call in self._journal if self._judge_other(call) is True)
-        others = islice(surely, MAX_NEAR_MISSES)
+        others = [] if self._others is None else self._others.earliest
         return Failure({"nothingElse": True}, self._count_others(), tuple(map(self._find_nearest, others)))
 
     def _find_nearest(self, call: Call) -> NearCall:
