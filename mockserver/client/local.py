@@ -17,7 +17,7 @@ from mockserver.client.options import ServerOptions
 from mockserver.client.sandbox import Sandbox
 from mockserver.client.transports.local import LocalWire
 from mockserver.client.wires import Wire
-from mockserver.control import ControlAnswer, Question
+from mockserver.control import ControlAnswer, Listing, Question
 from mockserver.exceptions import MockServerError, Problem, SettingsError
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
@@ -115,12 +115,16 @@ def wait_for_answer(question: Question) -> ControlAnswer:
                     pass
                 answer = question.ask()
             if answer is not None:
-                return answer
+                return _finish(answer)
             if not came.wait(max(0.0, deadline - time.monotonic())):
                 with question.namespace.transaction():
-                    return question.give_up()
+                    return _finish(question.give_up())
     finally:
         listeners.discard(listen)
+
+
+def _finish(answer: ControlAnswer | Listing) -> ControlAnswer:
+    return answer.finish() if isinstance(answer, Listing) else answer
 
 
 class MockServer(Sandbox):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from mockserver.contract import Contract
 from mockserver.control.requests import describe_request, find_call
 from mockserver.control.routing import (
+    AT_ONCE,
     MAX_WAIT_SECONDS,
+    TURN_SECONDS,
     BadRequest,
     ControlAnswer,
     ControlCall,
@@ -25,8 +28,8 @@ from mockserver.journal.filters import FILTERS, CallFilter, read_filter
 from mockserver.journal.near_misses import find_nearest_stubs
 from mockserver.journal.verification import (
     Failure,
+    Selection,
     Sweep,
-    Tally,
     Verifier,
     count_bounds,
     read_count,
@@ -134,7 +137,7 @@ def get_events(call: ControlCall) -> Stream:
     return Stream(call.namespace, call.namespace.journal.last_number)
 
 
-def verify(call: ControlCall) -> ControlAnswer | Question:
+def verify(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /verify`: whether the journal holds what is expected, now or before a time is up."""
     verification = read_verification(call.body, call.engine.contract.operations)
     seconds = _read_seconds(call)
@@ -147,16 +150,11 @@ def verify(call: ControlCall) -> ControlAnswer | Question:
     def conclude() -> ControlAnswer:
         return _report(verifier.conclude())
 
-    if verifier.work > _AT_ONCE:
+    if verifier.work > AT_ONCE:
         return Question(
-            call.namespace, ask, _give_up(conclude), seconds, lambda: verifier.prepare(_TURN_SECONDS)
+            call.namespace, ask, _give_up(conclude), seconds, lambda: verifier.prepare(TURN_SECONDS)
         )
     return _wait(call, ask, conclude, seconds)
-
-
-# So many pairs of call and expectation are judged at once; more of them in turns of so many seconds.
-_AT_ONCE = 500
-_TURN_SECONDS = 0.01
 
 
 def _report(failures: list[Failure]) -> ControlAnswer:
@@ -164,7 +162,7 @@ def _report(failures: list[Failure]) -> ControlAnswer:
     return ControlAnswer(200, value)
 
 
-def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
+def wait_for_count(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /requests/wait-for-count`: the calls that fit a pattern, once there are so many; else 408."""
     body = drop_nulls(call.object())
     reading = Reading(redact)
@@ -180,25 +178,30 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Question:
     target = read_target(body["pattern"], "/pattern", call.engine.contract.operations)
     seconds = _read_seconds(call)
     journal = call.namespace.journal
-    tally = Tally(target.judge)
+    tally = Selection(target.judge)
     sweep = Sweep(journal, [tally])
 
-    def describe(status: int, number: int) -> ControlAnswer:
-        fitting = (item for item in journal if target.judge(item) is True)
-        requests = [describe_request(item, call.origin) for item in fitting]
-        return ControlAnswer(status, {"count": number, "requests": requests})
+    def describe(status: int, number: int) -> Listing:
+        return Listing(
+            call.namespace,
+            [item for item in tally.calls if item.number > journal.last_evicted],
+            lambda item: describe_request(item, call.origin),
+            lambda requests: ControlAnswer(status, {"count": number, "requests": requests}),
+        )
 
-    def ask() -> ControlAnswer | None:
+    def ask() -> Listing | None:
         sweep.go_on()
         least, _ = count_bounds(target, tally, journal)
         return describe(200, least) if least >= (count or 0) else None
 
-    def conclude() -> ControlAnswer:
+    def conclude() -> Listing:
         least, most = count_bounds(target, tally, journal)
         if most > least:
             raise unanswerable([tally], journal)
         return describe(408, least)
 
+    if len(journal) > AT_ONCE:
+        return Question(call.namespace, ask, _give_up(conclude), seconds, partial(sweep.go_on, TURN_SECONDS))
     return _wait(call, ask, conclude, seconds)
 
 
@@ -217,10 +220,10 @@ def _read_seconds(call: ControlCall) -> float:
 
 def _wait(
     call: ControlCall,
-    ask: Callable[[], ControlAnswer | None],
-    conclude: Callable[[], ControlAnswer],
+    ask: Callable[[], ControlAnswer | Listing | None],
+    conclude: Callable[[], ControlAnswer | Listing],
     seconds: float,
-) -> ControlAnswer | Question:
+) -> ControlAnswer | Listing | Question:
     """The answer, if it is known or nobody wants to wait for it; else the question."""
     give_up = _give_up(conclude)
     answer = ask()
@@ -232,8 +235,8 @@ def _wait(
 _FILTERS = (*FILTERS, "limit")
 
 
-def _give_up(conclude: Callable[[], ControlAnswer]) -> Callable[[], ControlAnswer]:
-    def give_up() -> ControlAnswer:
+def _give_up(conclude: Callable[[], ControlAnswer | Listing]) -> Callable[[], ControlAnswer | Listing]:
+    def give_up() -> ControlAnswer | Listing:
         try:
             return conclude()
         except Unanswerable as error:

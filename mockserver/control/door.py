@@ -74,10 +74,10 @@ class ControlDoor:
             ),
         )
         try:
+            if isinstance(answer, Question):
+                answer = await self._wait(answer)
             if isinstance(answer, Listing):
                 answer = await self._list(answer, is_pretty=is_pretty)
-            elif isinstance(answer, Question):
-                answer = await self._wait(answer)
         except StoreUnavailable as error:
             answer = refuse_unavailable(error)
         if isinstance(answer, Stream):
@@ -103,15 +103,15 @@ class ControlDoor:
             await asyncio.sleep(0)
         return listing.gather(written)
 
-    async def _wait(self, question: Question) -> ControlAnswer:
+    async def _wait(self, question: Question) -> ControlAnswer | Listing:
         """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
         namespace = question.namespace
 
-        def ask() -> ControlAnswer | None:
+        def ask() -> ControlAnswer | Listing | None:
             with namespace.transaction():
                 return question.ask()
 
-        def give_up() -> ControlAnswer:
+        def give_up() -> ControlAnswer | Listing:
             with namespace.transaction():
                 return question.give_up()
 

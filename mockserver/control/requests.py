@@ -6,15 +6,31 @@ WireMock calls a request matched if a stub answered it; here an operation of the
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from mockserver.clocks import format_instant
-from mockserver.control.routing import ControlAnswer, ControlCall, Listing, Route
-from mockserver.exceptions import BadQuestion, UnknownItem
+from mockserver.control.routing import (
+    AT_ONCE,
+    TURN_SECONDS,
+    ControlAnswer,
+    ControlCall,
+    Listing,
+    Question,
+    Route,
+    refuse_unanswerable,
+)
+from mockserver.exceptions import BadQuestion, Unanswerable, UnknownItem
 from mockserver.journal.call import Call, CountKey, make_subject, write_headers
-from mockserver.journal.near_misses import MAX_COMPARED, Target, find_nearest_calls, find_nearest_stubs
-from mockserver.journal.verification import read_target
+from mockserver.journal.near_misses import (
+    MAX_COMPARED,
+    Target,
+    find_nearest_calls,
+    find_nearest_stubs,
+    undecidable,
+)
+from mockserver.journal.verification import Selection, Sweep, read_target
 from mockserver.messages import Request
 from mockserver.redaction import redact, redact_bytes, redact_header, redact_json
 from mockserver.request.line import find_other_path
@@ -172,33 +188,61 @@ def _read_pattern(call: ControlCall) -> Target:
     return read_target(call.object(), "", call.engine.contract.operations)
 
 
-def count_requests(call: ControlCall) -> ControlAnswer:
+def count_requests(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /requests/count`: how many fit a pattern. Raises Unanswerable if evicted calls could count."""
     target, journal = _read_pattern(call), call.namespace.journal
+
+    def tell(count: int) -> ControlAnswer:
+        return ControlAnswer(200, {"count": count, "requestJournalDisabled": False})
+
     if target.is_counted:
-        count = journal.count_keys(lambda key: target.fits_operation(key[0]))
-    else:
-        count = len(_find(call, target))
-    return ControlAnswer(200, {"count": count, "requestJournalDisabled": False})
+        return tell(journal.count_keys(lambda key: target.fits_operation(key[0])))
+    return _select(call, target, lambda calls: tell(len(calls)))
 
 
-def find_requests(call: ControlCall) -> ControlAnswer:
+def find_requests(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /requests/find`: the oldest first. Raises Unanswerable if evicted calls could be among them."""
-    return _list(_find(call, _read_pattern(call)), call)
+    return _select(call, _read_pattern(call), lambda calls: _list(calls, call))
 
 
-def _find(call: ControlCall, target: Target) -> list[Call]:
+def _select(
+    call: ControlCall, target: Target, tell: Callable[[list[Call]], ControlAnswer | Listing]
+) -> ControlAnswer | Listing | Question:
+    """What `tell` makes of the calls that are meant; where there are many, they are looked at in turns."""
     journal = call.namespace.journal
-    journal.require_kept(lambda key: target.fits_operation(key[0]))
-    return target.select(journal)
+
+    def require_kept() -> None:
+        journal.require_kept(lambda key: target.fits_operation(key[0]))
+
+    require_kept()
+    if len(journal) <= AT_ONCE:
+        return tell(target.select(journal))
+    found = Selection(target.judge)
+    sweep = Sweep(journal, [found])
+
+    def ask() -> ControlAnswer | Listing:
+        sweep.go_on()
+        try:
+            require_kept()
+            if found.undecided:
+                raise undecidable(found.undecided)
+        except Unanswerable as error:
+            return refuse_unanswerable(error)
+        return tell(found.calls)
+
+    return Question(call.namespace, ask, ask, 0.0, partial(sweep.go_on, TURN_SECONDS))
 
 
-def _list(calls: Iterable[Call], call: ControlCall) -> ControlAnswer:
-    requests = [describe_request(item, call.origin) for item in calls]
-    return ControlAnswer(200, {"requests": requests, "requestJournalDisabled": False})
+def _list(calls: Iterable[Call], call: ControlCall) -> Listing:
+    return Listing(
+        call.namespace,
+        list(calls),
+        lambda item: describe_request(item, call.origin),
+        lambda requests: ControlAnswer(200, {"requests": requests, "requestJournalDisabled": False}),
+    )
 
 
-def list_unmatched(call: ControlCall) -> ControlAnswer:
+def list_unmatched(call: ControlCall) -> Listing:
     """`GET /requests/unmatched`: the newest first."""
     journal = call.namespace.journal
     journal.require_kept(_may_be_unmatched)

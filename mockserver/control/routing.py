@@ -165,8 +165,8 @@ class Question(NamedTuple):
     what is asked then is quick."""
 
     namespace: Namespace
-    ask: Callable[[], ControlAnswer | None]
-    give_up: Callable[[], ControlAnswer]
+    ask: Callable[[], ControlAnswer | Listing | None]
+    give_up: Callable[[], ControlAnswer | Listing]
     seconds: float
     prepare: Callable[[], bool] = lambda: True
 
@@ -226,6 +226,11 @@ class Route(NamedTuple):
 
 def refuse(status: int, text: str) -> ControlAnswer:
     return refuse_all(status, [Problem(text)])
+
+
+# So many calls are looked at before others have their turn, and for so many seconds.
+AT_ONCE = 500
+TURN_SECONDS = 0.01
 
 
 def refuse_unanswerable(error: Unanswerable) -> ControlAnswer:

@@ -257,6 +257,22 @@ class Tally:
             self.undecided.append((call, verdict))
 
 
+class Selection(Tally):
+    """Keeps the calls that fit, beside counting them: `calls`, oldest first."""
+
+    __slots__ = ("calls",)
+
+    def begin(self, unseen: Mapping[CountKey, int]) -> None:
+        super().begin(unseen)
+        self.calls: list[Call] = []
+
+    def look_at(self, call: Call, subject: Callable[[], Subject]) -> None:
+        before = self.count
+        super().look_at(call, subject)
+        if self.count > before:
+            self.calls.append(call)
+
+
 class Sweep:
     """Looks at each call of a journal once, for several tallies, however often it is asked to go on."""
 

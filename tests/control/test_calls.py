@@ -218,7 +218,7 @@ def test_a_question_is_answered_by_the_call_that_it_waits_for(desk: Desk) -> Non
     assert question.ask() is None
     desk.api.send()
     answer = question.ask()
-    assert answer is not None and answer.value == {"ok": True, "failures": []}
+    assert isinstance(answer, ControlAnswer) and answer.value == {"ok": True, "failures": []}
 
 
 def test_a_wait_for_calls_ends_with_the_call_itself(desk: Desk) -> None:
@@ -271,7 +271,8 @@ def test_waiting_for_calls_that_may_be_evicted(short: Desk) -> None:
     assert short.ask("POST", wait, {"pattern": CREATE, "count": 3})[1]["count"] == 3
     assert short.refused("POST", wait, {"pattern": POST, "count": 3})[0] == 409
     question = pending(short, wait, {"pattern": POST, "count": 4, "timeoutMillis": 1})
-    assert question.give_up().status == 409
+    answer = question.give_up()
+    assert isinstance(answer, ControlAnswer) and answer.status == 409
 
 
 @pytest.mark.parametrize(

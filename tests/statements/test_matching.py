@@ -9,6 +9,9 @@ import httpx
 import pytest
 
 from mockserver import MockServer, Unanswerable
+from mockserver.control import Question
+from mockserver.control.routing import AT_ONCE
+from mockserver.journal.verification import Selection, Sweep, read_target
 from mockserver.json_codec import dumps
 from tests.desk import Desk
 from tests.doors import UNSENT
@@ -190,3 +193,42 @@ def test_a_jsonpath_beyond_its_budget_does_not_match_and_is_warned_of(desk: Desk
     assert desk.api.send(url="/deep", json=[deep] * 1_000).status == 404
     warned = [item["code"] for item in desk.get("/calls")["calls"][-1]["warnings"]]
     assert warned.count("unfinished_match") == 2
+
+
+def test_a_question_about_many_calls_leaves_turns_to_others(desk: Desk) -> None:
+    for index in range(AT_ONCE + 20):
+        get(desk, "/even" if index % 2 == 0 else "/odd")
+    pattern = {"urlPath": "/even"}
+    expected = [{"request": pattern, "exactly": 260}, {"request": {"urlPath": "/odd"}, "atLeast": 1}]
+    questions: list[tuple[str, Any]] = [
+        ("/verify", {"expected": expected, "nothingElse": True}),
+        ("/requests/count", pattern),
+        ("/requests/find", pattern),
+        ("/requests/wait-for-count", {"pattern": pattern, "count": 260}),
+    ]
+    for path, body in questions:
+        question = desk.answer("POST", path, body)
+        assert isinstance(question, Question), path
+    counts = [desk.post(path, body) for path, body in questions]
+    assert counts[0] == {"ok": True, "failures": []}
+    assert counts[1]["count"] == counts[3]["count"] == 260
+    assert len(counts[2]["requests"]) == len(counts[3]["requests"]) == 260
+    wrong = {"expected": [{"request": pattern, "exactly": 1}], "nothingElse": True}
+    failures = desk.post("/verify", wrong)["failures"]
+    assert [failure["actual"] for failure in failures] == [260, 260]
+    assert [len(failure["nearest"]) for failure in failures] == [3, 3]
+    hidden = {"headers": {"Authorization": {"contains": "x"}}}
+    assert desk.ask("POST", "/requests/count", hidden)[0] == 409
+    assert desk.ask("POST", "/requests/wait-for-count", {"pattern": hidden, "count": 1})[0] == 409
+
+
+def test_a_turn_is_short_and_the_next_goes_on(desk: Desk) -> None:
+    for _ in range(30):
+        get(desk, "/a")
+    found = Selection(read_target({"urlPath": "/a"}, "", ()).judge)
+    sweep = Sweep(desk.journal, [found])
+    turns = 0
+    while not sweep.go_on(0.0):
+        turns += 1
+    assert (found.count, len(found.calls)) == (30, 30)
+    assert turns >= 29
