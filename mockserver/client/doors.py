@@ -129,7 +129,7 @@ class HttpDoor:
         self._lock = threading.Lock()
         self._process = os.getpid()
         self._idle: list[Wire] = []
-        # Nobody has to close a sandbox: what is still open goes with the door.
+        # A sandbox need not be closed: its connections close with the door.
         self._close = weakref.finalize(self, _close_all, self._idle)
 
     def __repr__(self) -> str:
@@ -185,7 +185,7 @@ class HttpDoor:
             except (http.client.HTTPException, OSError) as error:
                 if wire is not None:
                     wire.end()
-                # A server closes a connection that nobody used for a while; the call has not reached it.
+                # A server closes an idle connection; the call has not reached it.
                 if is_used and isinstance(error, ConnectionError):
                     continue
                 raise MockServerError(f"no mock server answers at {self._origin}: {error}") from None
@@ -197,7 +197,7 @@ class HttpDoor:
             return response.status, response.getheader("content-type", ""), content
 
     def _take(self) -> Wire | None:
-        """A connection that is open; None where there is none, as in a process that was forked just now."""
+        """An open connection, or None. In a forked process those of the parent are dropped."""
         if self._process != os.getpid():
             # The parent goes on using them, and may have held the lock.
             self._process, self._lock = os.getpid(), threading.Lock()

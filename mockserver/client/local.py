@@ -76,7 +76,7 @@ class LocalDoor:
         assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
         if answer.text is not None:
             return Reply(answer.status, answer.text)
-        # As it would come over a wire: plain JSON, and nobody else's.
+        # As it would come over a wire: plain JSON, shared with no one else.
         if answer.value is UNSET:
             return Reply(answer.status, None)
         return Reply(answer.status, loads_kept(dumps(answer.value), around=AROUND_A_BODY))

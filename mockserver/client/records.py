@@ -36,8 +36,8 @@ class RecordedHeaders(Mapping[str, str]):
 
 @dataclass(frozen=True, slots=True)
 class RecordedResponse:
-    """The answer of a call, redacted. `json` is its body: a text where that is no JSON, None where there is
-    none."""
+    """The answer of a call, redacted. `json` is its body: a text if it is not JSON, None if it is
+    empty."""
 
     status: int
     headers: RecordedHeaders
@@ -156,7 +156,7 @@ class RecordedCall:
 
     @property
     def response(self) -> RecordedResponse | None:
-        """The answer; None as long as there is none."""
+        """The answer; None before it is made."""
         response = self.raw["response"]
         if response is None:
             return None
@@ -164,7 +164,7 @@ class RecordedCall:
 
     @property
     def status(self) -> int | None:
-        """The status of the answer; None as long as there is none."""
+        """The status of the answer; None before it is made."""
         response = self.raw["response"]
         return None if response is None else int(response["status"])
 

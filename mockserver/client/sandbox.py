@@ -33,7 +33,7 @@ from mockserver.exceptions import (
 )
 from mockserver.journal.explanations import explain, show_call
 from mockserver.json_codec import dumps
-from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
+from mockserver.settings import DEFAULT_NAMESPACE, read_namespace
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 if TYPE_CHECKING:
@@ -111,12 +111,11 @@ class Sandbox:
     """
 
     def __init__(self, door: Door, name: str = DEFAULT_NAMESPACE, *, opened: set[str] | None = None) -> None:
-        if not NAMESPACE_NAME.fullmatch(name):
-            raise BadQuestion(
-                [Problem(f"{name!r} is no name of a namespace; must be 1 to 40 of a-z, 0-9 and -")]
-            )
+        try:
+            self.name = read_namespace(name)
+        except ValueError as error:
+            raise BadQuestion([Problem(str(error))]) from None
         self._door = door
-        self.name = name
         # The namespaces that were opened from one another, by a test and for it.
         self._opened = set() if opened is None else opened
         self._credentials: dict[str | None, str] = {}
@@ -294,7 +293,7 @@ class Sandbox:
         return mappings
 
     def remove_stub(self, stub_id: str) -> None:
-        """Take a stub out. Raises UnknownItem if there is none of that id.
+        """Take a stub out. Raises UnknownItem for an unknown id.
 
         sandbox.remove_stub(sandbox.fail_next(500, times=100))
         """
@@ -303,7 +302,7 @@ class Sandbox:
     def release(self, stub_id: str) -> int:
         """Let go the answers that a stub holds now (`"hold": true`); returns how many there were.
 
-        Raises UnknownItem if there is no stub of that id.
+        Raises UnknownItem for an unknown id.
 
             sandbox.release(stub_id)
         """
@@ -478,7 +477,7 @@ class Sandbox:
             raise VerificationError("\n".join(lines))
 
     def verify_retry_after(self) -> None:
-        """Check that whoever was asked to wait did so: no call came earlier than `Retry-After` allowed.
+        """Check that each retry came after the time that `Retry-After` asked for.
 
         Raises VerificationError with the calls that came too early.
 
@@ -590,7 +589,7 @@ class Sandbox:
         return str(self._ask("POST", "/snapshots")["id"])
 
     def restore(self, snapshot_id: str) -> None:
-        """Go back to a snapshot; the journal goes on. Raises UnknownItem if there is none of that id.
+        """Go back to a snapshot; the journal goes on. Raises UnknownItem for an unknown id.
 
         sandbox.restore(before)
         """

@@ -161,7 +161,7 @@ def _parametrize_errors(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     errors = _list_errors(metafunc, mark.args)
     names_operation = len(mark.args) > 1
     if "mockserver_error" not in metafunc.fixturenames:
-        # Whoever does not look at the error still gets it.
+        # A test that does not look at the error still gets it.
         metafunc.fixturenames.append("mockserver_error")
     metafunc.parametrize(
         "mockserver_error",
@@ -249,7 +249,7 @@ _CATALOGUES = pytest.StashKey[dict[str, "Sandbox"]]()
 
 
 def _open_catalogue(metafunc: pytest.Metafunc) -> Sandbox:
-    """A sandbox of the contract that a test uses, to ask what there is; nobody calls it."""
+    """A sandbox of the contract that a test uses, to list its errors and variants."""
     from mockserver.client.local import MockServer
     from mockserver.exceptions import MockServerError
 

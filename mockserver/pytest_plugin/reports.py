@@ -58,7 +58,7 @@ def _is_on(item: pytest.Item, check: str) -> bool:
 
 
 def find_inventions(item: pytest.Item) -> list[str]:
-    """What of the contract nobody documented or inferred, and the calls came upon; a line each."""
+    """The invented rules of the contract that the calls came upon, a line each."""
     return [
         f"{each['what']} ({each['source']})"
         for window in item.config.stash[WATCH].windows.values()
@@ -175,9 +175,9 @@ def _explain_silence(sandboxes: list[Sandbox], failure: str) -> Iterator[str]:
     """That no call came, where it should have gone, and what stands in the way."""
     for sandbox in sandboxes:
         yield f"No call came to the sandbox {sandbox.name!r}."
-    # The plugin does not open a port that nobody else has asked for.
+    # A report must not be what opens the port.
     if not sandboxes[0]._door.is_listening:
-        yield "Nobody asked for its address: hand `base_url` or `transport()` to the code under test."
+        yield "The test did not ask for its address: hand `base_url` or `transport()` to the code under test."
         return
     yield from (f"It should have gone to {sandbox.base_url}" for sandbox in sandboxes)
     yield from find_obstacles(sandboxes[0].origin, failure, os.environ)

@@ -144,7 +144,7 @@ def ask(port: int, key: str, settings: JsonObject) -> JsonObject:
 class Coordinator:
     """Runs the servers of a run of pytest-xdist, in its controller.
 
-    `log_path` is the file with their calls; None as long as there is no server.
+    `log_path` is the file with their calls; None before the first server starts.
     """
 
     def __init__(self) -> None:

@@ -511,7 +511,11 @@ def test_no_calls_are_told(pytester: pytest.Pytester) -> None:
     result = run(pytester)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*mockserver calls*", "No call came to the sandbox 'test-it-*'.", "Nobody asked for its address: *"]
+        [
+            "*mockserver calls*",
+            "No call came to the sandbox 'test-it-*'.",
+            "The test did not ask for its address: *",
+        ]
     )
 
 

@@ -131,7 +131,7 @@ class LocalWire(Wire):
             self._pause(delivery.dribble.seconds / len(pieces))
             yield piece
         self._pause(delivery.dribble.seconds / len(pieces))
-        # With its last piece the answer is over: nobody may ask for more.
+        # The call is finished with its last piece: the client may not ask for more.
         exchange.finish(state)
         yield pieces[-1]
 

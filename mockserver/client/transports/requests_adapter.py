@@ -34,7 +34,7 @@ def _load_unpatched(name: str) -> ModuleType:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     with warnings.catch_warnings():
-        # Without PySocks, urllib3 warns; requests has seen to it that it does so to nobody.
+        # Without PySocks, urllib3 warns; requests filters that warning out when it is imported.
         warnings.simplefilter("ignore")
         spec.loader.exec_module(module)
     return module
