@@ -90,7 +90,14 @@ def read_clock(text: str) -> Clock:
         offset = int(f"{sign}{number}") * _UNITS[unit]
         check_range(real_millis() + offset)
         return Clock("shifted", offset)
-    return Clock("frozen", read_instant(text))
+    try:
+        return Clock("frozen", read_instant(text))
+    except ValueError:
+        shown = repr(text[:100])
+        raise ValueError(
+            f"{shown} is not a valid clock; use real, an instant such as 2026-01-01T00:00:00Z, "
+            "or a shift such as +90d"
+        ) from None
 
 
 def read_instant(text: str) -> int:
@@ -107,7 +114,7 @@ def read_instant(text: str) -> int:
         moment = None
     if moment is None or moment.tzinfo is None or "T" not in plain:
         raise ValueError(
-            f"{text!r} is no time; must be an instant with its zone such as 2026-01-01T00:00:00Z"
+            f"{text!r} is not a valid time; use an instant with its zone such as 2026-01-01T00:00:00Z"
         )
     millis = (moment.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(milliseconds=1) + leap
     offset = moment.utcoffset()

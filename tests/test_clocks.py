@@ -111,7 +111,7 @@ def test_a_clock_is_read_from_its_option(text: str, mode: str, value: int) -> No
      "+999999999d", "-999999999w", "1767225600"],
 )  # fmt: skip
 def test_what_is_no_clock_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"must be an instant|outside the years"):
+    with pytest.raises(ValueError, match=r"an instant|outside the years"):
         read_clock(text)
 
 

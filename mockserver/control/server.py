@@ -98,7 +98,13 @@ def _example(call: ControlCall, operation: Operation) -> JsonObject:
     """A request that succeeds, with a credential of this namespace."""
     contract, rules = call.engine.contract, call.engine.rules
     url = call.path_prefix + example_url(contract, operation, rules.example_arguments(operation))
-    headers = {"Content-Type": "application/json"} if operation.body is not None else {}
+    headers: dict[str, str] = {}
+    if operation.body is not None and operation.body.content:
+        content = operation.body.content
+        name = next(
+            (name for name, media in content.items() if media is operation.body.media), next(iter(content))
+        )
+        headers["Content-Type"] = name
     cookies: dict[str, str] = {}
     for shown in rules.show_credential(operation, call.namespace.name):
         if shown.place == "query":

@@ -1,6 +1,7 @@
 // An OpenAPI document, to read and to try: the contract, or the control API itself.
 
 import { base, send } from "./api.js";
+import { choose, encode, write } from "./bodies.js";
 import { button, field, h, prose, set } from "./dom.js";
 import { body, headerTable, json, millis, pill, problems } from "./parts.js";
 import { control, resolve } from "./schema.js";
@@ -130,9 +131,9 @@ function tryIt(entry, parameters, request, document_, server) {
       const made = control(parameter.schema ?? { type: "string" }, document_, parameter.example);
       return { parameter, ...made, row: field(`${parameter.name}${parameter.required ? " *" : ""}`, made.element) };
     });
-    const [type, content] = Object.entries(request.content ?? {}).find(([name]) => name.includes("json")) ?? [];
+    const [type, content] = choose(request.content) ?? [];
     const example = content && exampleOf(content);
-    const text = h("textarea", { rows: "8", spellcheck: "false", value: example === undefined ? "" : JSON.stringify(example, null, 2) });
+    const text = h("textarea", { rows: "8", spellcheck: "false", value: type ? write(type, example) : "" });
     const isControl = source.endsWith("/openapi.json") && source.includes("__admin");
     const key = h("input", { type: "text", autocomplete: "off", spellcheck: "false", value: isControl ? "" : "Bearer sk_test_local" });
     const result = h("div", { "aria-live": "polite" });
@@ -142,7 +143,7 @@ function tryIt(entry, parameters, request, document_, server) {
         const headers = isControl || !key.value ? {} : { Authorization: key.value };
         for (const { parameter, read } of controls) if (parameter.in === "header" && read() !== undefined) headers[parameter.name] = String(read());
         set(result, h("p", { class: "quiet" }, "Sending …"));
-        await perform(entry.method.toUpperCase(), new URL(server).pathname.replace(/\/$/, "") + path, headers, type && text.value.trim() ? text.value : undefined, type, isControl, result);
+        await perform(entry.method.toUpperCase(), new URL(server).pathname.replace(/\/$/, "") + path, headers, type && text.value.trim() ? encode(type, text.value) : undefined, isControl, result);
       } catch (error) {
         set(result, problems(error));
       }
@@ -162,11 +163,11 @@ function fillPath(template, controls) {
   return query.size ? `${path}?${query}` : path;
 }
 
-async function perform(method, path, headers, content, type, isControl, place) {
+async function perform(method, path, headers, content, isControl, place) {
   const began = performance.now();
   const response = isControl
-    ? await send(method, path, { root: "", headers, body: content === undefined ? undefined : JSON.parse(content) })
-    : await fetch(path, { method, headers: content === undefined ? headers : { ...headers, "Content-Type": type }, body: content });
+    ? await send(method, path, { root: "", headers, body: content && JSON.parse(content.body) })
+    : await fetch(path, { method, headers: { ...headers, ...content?.headers }, body: content?.body });
   if ((response.headers.get("content-type") ?? "").startsWith("text/event-stream")) {
     await response.body.cancel();
     return set(place, h("p", { class: "facts" }, pill(response.status, "2"), " A stream of events; the page follows it."));

@@ -1,6 +1,7 @@
 // The operations of the contract: how they were answered so far, and a form to try each.
 
 import { get, send } from "./api.js";
+import { choose, encode, hasForm, write } from "./bodies.js";
 import { button, field, h, set } from "./dom.js";
 import { body, headerTable, heading, meter, methodOf, millis, pill, problems, stackedBar } from "./parts.js";
 import { control, form, hasMembers, resolve } from "./schema.js";
@@ -78,12 +79,12 @@ function tryIt(operation, contract) {
     const isCookie = name in operation.example.cookies;
     return { name, element, isCookie, row: field(name, element, `${isCookie ? "A cookie. " : ""}This credential is let in, and leads into this namespace.`) };
   });
-  const media = Object.entries(resolve(found.requestBody ?? {}, contract).content ?? {}).find(([name]) => name.includes("json"));
-  const text = h("textarea", { rows: "10", spellcheck: "false", value: operation.example.body === null ? "" : JSON.stringify(operation.example.body, null, 2) });
+  const media = choose(resolve(found.requestBody ?? {}, contract).content);
+  const text = h("textarea", { rows: "10", spellcheck: "false", value: media ? write(media[0], operation.example.body) : "" });
   const bodyField = field("Body", text);
   let members = null;
   const bodyPlace = h("div", {});
-  const isForm = media && hasMembers(media[1].schema ?? {}, contract);
+  const isForm = media && hasForm(media[0]) && hasMembers(media[1].schema ?? {}, contract);
   const toggle = isForm && button("Edit as JSON", () => {
     if (members) {
       text.value = JSON.stringify(members.read(), null, 2);
@@ -102,7 +103,7 @@ function tryIt(operation, contract) {
     event.preventDefault();
     try {
       set(result, h("p", { class: "quiet" }, "Sending …"));
-      await perform(operation, example, controls, credentials, media && (members ? JSON.stringify(members.read()) : text.value), media?.[0], result);
+      await perform(operation, example, controls, credentials, media && encode(media[0], text.value, members?.read()), result);
     } catch (error) {
       set(result, problems(error));
     }
@@ -116,7 +117,7 @@ function tryIt(operation, contract) {
   );
 }
 
-async function perform(operation, example, controls, credentials, content, type, place) {
+async function perform(operation, example, controls, credentials, content, place) {
   let path = `${example.pathname.split("/").slice(0, -operation.path.split("/").length).join("/")}${operation.path}`;
   const query = new URLSearchParams();
   // What the form does not show: a credential that stands in the query.
@@ -136,8 +137,8 @@ async function perform(operation, example, controls, credentials, content, type,
   const began = performance.now();
   const response = await fetch(`${path}${query.size ? `?${query}` : ""}`, {
     method: operation.method, cache: "no-store",
-    headers: content ? { ...headers, "Content-Type": type } : headers,
-    body: content && !["GET", "HEAD"].includes(operation.method) ? content : undefined,
+    headers: { ...headers, ...content?.headers },
+    body: ["GET", "HEAD"].includes(operation.method) ? undefined : content?.body,
   });
   const said = await response.text();
   const took = performance.now() - began;

@@ -46,7 +46,7 @@ def test_a_filter_reads_its_text_and_judges_a_call(name: str, text: str, fits: b
         ({"stauts": "201"}, "'stauts' is not a filter of calls; did you mean 'status'?"),
         ({"status": "2xx"}, "status='2xx' must be a whole number"),
         ({"warnings": "yes"}, "warnings='yes' must be true or false"),
-        ({"since": "soon"}, "since='soon' is no time"),
+        ({"since": "soon"}, "since='soon' is not a valid time"),
     ],
 )
 def test_a_text_that_no_filter_takes_is_refused(texts: dict[str, str], problem: str) -> None:

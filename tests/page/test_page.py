@@ -364,3 +364,46 @@ def test_a_token_is_asked_for_and_kept_for_the_tab(browser: Any) -> None:
         assert "t0ken" not in browser.page_source
         assert browser.execute_script("return localStorage.length") == 0
         browser.get_log("browser")
+
+
+def test_any_contract_is_tried_with_its_credentials_and_its_kinds_of_body(
+    browser: Any, tmp_path: Path
+) -> None:
+    def operation(name: str, media_type: str, scheme: str) -> Any:
+        schema = {"type": "object", "required": ["title"], "properties": {"title": {"type": "string"}}}
+        return {
+            "operationId": name,
+            "security": [{scheme: []}],
+            "requestBody": {"required": True, "content": {media_type: {"schema": schema}}},
+            "responses": {"200": {"description": "done"}},
+        }
+
+    schemes = {
+        "header": {"type": "apiKey", "in": "header", "name": "X-Key"},
+        "query": {"type": "apiKey", "in": "query", "name": "key"},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "sid"},
+    }
+    contract = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "paths": {
+            "/form": {"post": operation("form", "application/x-www-form-urlencoded", "header")},
+            "/parts": {"post": operation("parts", "multipart/form-data", "query")},
+            "/json": {"post": operation("json", "application/json", "cookie")},
+        },
+        "components": {"securitySchemes": schemes},
+    }
+    file = tmp_path / "openapi.json"
+    file.write_text(json.dumps(contract), "utf-8")
+    with ServerThread(Settings(port=0, contract=file)) as server, socket_api(server) as api:
+        screen = Screen(browser, f"{server.origin}/__admin/")
+        for name in ("form", "parts", "json"):
+            screen.open(f"operations/{name}")
+            screen.click("details[open] .try button", "Send POST")
+            screen.shows("200", "details[open] .result")
+        assert [(call["operation"], call["reason"]) for call in api.calls()] == [
+            ("form", "answered"),
+            ("parts", "answered"),
+            ("json", "answered"),
+        ]
+        assert screen.complaints() == []

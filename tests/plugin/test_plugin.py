@@ -242,7 +242,7 @@ def test_wrong_values_in_a_marker_are_errors_of_the_test(pytester: pytest.Pytest
     result = run(pytester)
     result.assert_outcomes(errors=3)
     text = result.stdout.str()
-    assert "'noon' is no time" in text
+    assert "'noon' is not a valid clock" in text
     assert "did you mean 'createApiKey'?" in text
     assert "nowhere.json" in text
 
