@@ -23,7 +23,7 @@ def write_metrics(engine: Engine) -> str:
     touched: Counter[Facet] = Counter()
     kept = evicted = size = stubs = namespaces = 0
     for namespace in engine.namespaces:
-        with namespace.lock:
+        with namespace.transaction():
             journal = namespace.journal
             counts.update(journal.counts)
             kept += len(journal)

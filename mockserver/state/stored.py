@@ -48,11 +48,6 @@ class RowsSnapshot(NamedTuple):
 
     entries: list[Entry]
 
-    @property
-    def size(self) -> int:
-        """How many things it holds."""
-        return len(self.entries)
-
 
 class RecordedJournal(Journal):
     """A journal whose calls are events of transactions."""

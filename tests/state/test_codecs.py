@@ -9,7 +9,8 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
-from mockserver.state.codecs import CallCodec
+from mockserver.state.codecs import CallCodec, answers
+from mockserver.state.resources import IssuedSecret, StoredAnswer
 from tests.doors import UNSENT, Api, engine_api
 
 # What is another on the clock of each process, and what the journal notes for itself.
@@ -72,3 +73,14 @@ def test_equal_heads_are_read_as_one(api: Api) -> None:
         codec.read(loads_kept(dumps(codec.write(call)))) for call in api.engine.namespaces.default.journal
     ]
     assert first.head is second.head
+
+
+@pytest.mark.parametrize("secret", [None, IssuedSecret(b"sk_test_mock_gone", "createApiKey", b"place")])
+def test_an_answer_without_a_secret_is_written_as_it_is(secret: IssuedSecret | None) -> None:
+    codec = answers(lambda operation, place: None)
+    answer = StoredAnswer(b"request", 200, ((b"a", b"\xff"),), b"\x00 body", 5, secret)
+    read = codec.read_value(loads_kept(dumps(codec.write_value(answer))))
+    assert isinstance(read, StoredAnswer)
+    assert (read.request, read.status, read.headers, read.body, read.millis) == (
+        b"request", 200, ((b"a", b"\xff"),), b"\x00 body", 5,
+    )  # fmt: skip

@@ -518,3 +518,78 @@ def test_numbers_are_kept_as_they_were_written(pair: tuple[Desk, Desk]) -> None:
     answers = [desk.api.send("GET", "/n", json=UNSENT).body for desk in pair]
     assert answers == [b'{"n":10.50}'] * 2
     assert first.get("/calls") == second.get("/calls")
+
+
+def test_a_request_that_did_not_arrive_whole_is_recorded_for_both(pair: tuple[Desk, Desk]) -> None:
+    first, second = pair
+    request = ask()
+    first.engine.record_incomplete(first.engine.read_head(request), b"{", None)
+    (call,) = second.get("/calls")["calls"]
+    assert (call["state"], call["reason"]) == ("disconnected", "incomplete_request")
+
+
+def test_a_log_that_cannot_be_cut_is_only_longer(
+    unreliable: tuple[Unreliable, Desk], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("mockserver.state.ledger.CUT_BYTES", 1)
+    store, desk = unreliable
+
+    def fail(*arguments: object) -> None:
+        raise StoreUnavailable("no room")
+
+    monkeypatch.setattr(store.inner, "snapshot", fail)
+    desk.engine.namespaces.default._ledger._cut_at = 1  # type: ignore[attr-defined]
+    assert desk.api.send().status == 201
+    for thread in threading.enumerate():
+        if thread.name == "mockserver-snapshot":
+            thread.join()
+    assert "the log of default was not cut: no room" in caplog.text
+    assert desk.api.send().status == 201
+
+
+def test_who_waits_while_the_store_is_away_is_not_told_and_goes_on(
+    unreliable: tuple[Unreliable, Desk], caplog: pytest.LogCaptureFixture
+) -> None:
+    store, desk = unreliable
+    desk.api.send()
+    desk.engine.namespaces.default.journal.listeners.add(lambda call: None)
+    store.fails = "before"
+    namespaces: Any = desk.engine.namespaces
+    namespaces.catch_up()
+    assert "away" in caplog.text
+    store.fails = None
+    namespaces.catch_up()
+
+
+def test_what_another_version_wrote_and_this_one_cannot_serve_is_left_out(
+    unreliable: tuple[Unreliable, Desk],
+) -> None:
+    store, desk = unreliable
+    record = b'[1,[["stubs","s",[{"request":{"nothing":1}},1]],["facts","settings",{"nothing":1}]]]'
+    assert isinstance(store.inner.append("t1", NEW, record), Version)
+    assert desk.api.send(url=f"/~t1{LIST}").status == 201
+    assert all(stub["id"] != "s" for stub in desk.get("/mappings", namespace="t1")["mappings"])
+
+
+def test_a_first_look_that_fails_is_taken_again(
+    unreliable: tuple[Unreliable, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, desk = unreliable
+    desk.ask("POST", "/settings", {"fixedDelay": 50})
+    desk.engine.begin(ask())
+    other = Desk(
+        assemble(
+            desk.engine.contract, desk.engine.rules, desk.engine.fixtures, SETTINGS, store=desk.engine.store
+        )
+    )
+
+    def fail(owner: str) -> bool:
+        raise StoreUnavailable("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "is_alive", fail)
+        with pytest.raises(StoreUnavailable):
+            other.api.send()
+    monkeypatch.setattr(store, "is_alive", lambda owner: True)
+    assert other.api.send().status == 201
+    assert [call["number"] for call in other.get("/calls")["calls"]] == [1, 2]
