@@ -230,7 +230,7 @@ def refuse(status: int, text: str) -> ControlAnswer:
 
 # So many calls are looked at before others have their turn, and for so many seconds.
 AT_ONCE = 500
-TURN_SECONDS = 0.01
+TURN_SECONDS = 0.005
 
 
 def refuse_unanswerable(error: Unanswerable) -> ControlAnswer:

@@ -111,6 +111,8 @@ def test_numbers_are_compared_by_their_digits() -> None:
     assert [pointer for pointer, _ in find("$[?@.n == $[0].n].n", value)] == ["/0/n"]
     assert [pointer for pointer, _ in find("$[?@.n == 0.1].n", value)] == ["/2/n"]
     assert find("$[?@.n == true]", value) == []
+    objects = [{"a": {"b": 1}}, {"a": {"b": 1.0}}, {"a": {"c": 1}}]
+    assert [pointer for pointer, _ in find("$[?@.a == $[0].a]", objects)] == ["/0", "/1"]
     assert find("$[?@ == $]", [True, 1, [1], {"a": 1}]) == []
 
 

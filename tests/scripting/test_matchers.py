@@ -235,6 +235,31 @@ def test_what_must_be_equal_is_known(
     )
 
 
+def test_what_is_paired_in_any_order_is_in_doubt_where_a_regex_meets_the_hidden() -> None:
+    def ask(expected: Any, body: Any) -> bool | Difference:
+        pattern = {"bodyPatterns": [{"equalToJson": expected, "ignoreArrayOrder": True}]}
+        kept = redact_bytes(json.dumps(body).encode())
+        matcher = read_request_pattern(pattern, redact=redact)
+        return matcher.judge(Subject("POST", "/", {}, {}, kept, url="/", is_kept=True))
+
+    regex = "${json-unit.regex}sk_.*"
+    assert ask([regex, 1], [1, "sk_x", "y"]) is False, "nothing is hidden"
+    assert isinstance(ask([regex, 1], [1, KEY]), Difference)
+    assert ask([KEY, 1], [1, KEY]) is True
+
+
+def test_a_pattern_that_was_exported_selects_by_what_redaction_shows() -> None:
+    for expression in (f"$[?(@.key == '{KEY}')]", f"$['{KEY}']"):
+        matcher = read_request_pattern({"bodyPatterns": [{"matchesJsonPath": expression}]}, redact=redact)
+        assert KEY not in json.dumps(matcher.to_json())
+        again = read_request_pattern(matcher.to_json(), redact=redact)
+        right = make_subject(body=json.dumps({"key": KEY, KEY: 1}).encode())
+        wrong = make_subject(body=json.dumps({"key": OTHER_KEY, OTHER_KEY: 1}).encode())
+        for each in (matcher, again):
+            assert each.matches(right)
+            assert not each.matches(wrong)
+
+
 # Multipart bodies.
 
 UPLOAD = (

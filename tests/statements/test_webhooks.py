@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mockserver import MockServer
+from mockserver import MockServer, StubError
 
 Received = list[tuple[str, str, dict[str, str], bytes]]
 
@@ -198,6 +198,9 @@ def test_no_secret_rests_in_a_record(server: MockServer, target: Target) -> None
         (hook("http://localhost/", base64Body="?"), "/serveEventListeners/0/parameters/base64Body"),
         (hook("http://localhost/", delay={"type": "x"}), "/serveEventListeners/0/parameters/delay/type"),
         ({"name": "webhook", "parameters": {"method": "GET"}}, "/serveEventListeners/0/parameters/url"),
+        (hook("http://[/"), "/serveEventListeners/0/parameters/url"),
+        (hook("http://localhost:0/"), "/serveEventListeners/0/parameters/url"),
+        (hook("http://user@localhost/"), "/serveEventListeners/0/parameters/url"),
     ],
 )
 def test_a_mistake_is_refused_with_its_place(server: MockServer, listener: Any, pointer: str) -> None:
@@ -212,3 +215,26 @@ def test_the_older_name_of_the_member_is_read_as_well(server: MockServer, target
     call(server)
     ((method, _, _, body),) = target.wait_for(1)
     assert (method, body) == ("PUT", b"\x00\xff")
+
+
+def test_no_listeners_are_no_webhooks_and_too_many_are_refused(server: MockServer) -> None:
+    parameters = {"url": "http://localhost/", "headers": {"A": None, "B": ["1", None]}}
+    listeners: list[Any] = [None, {"name": "webhook", "parameters": parameters}]
+    server.stub(stub(*listeners, postServeActions={}))
+    for wrong in ({"name": "webhook"}, [hook("http://localhost/")] * 11):
+        with pytest.raises(StubError, match="an array of at most 10 listeners"):
+            server.stub({"request": {}, "response": {"status": 200}, "serveEventListeners": wrong})
+
+
+def test_a_webhook_that_writes_too_much_is_refused(server: MockServer) -> None:
+    loop = "{{#each (jsonPath originalRequest.body '$')}}"
+    server.stub(stub(hook("http://localhost:1/", body=f"{loop * 3}x{'{{/each}}' * 3}")))
+    call(server, json=list(range(100)))
+    (record,) = deliveries(server, "refused")
+    assert "more than a request may hold" in record["error"]
+
+
+def test_localhost_is_loopback_by_its_name(server: MockServer) -> None:
+    server.stub(stub(hook("http://LOCALHOST:1/", method="DELETE")))
+    call(server)
+    deliveries(server, "failed")
