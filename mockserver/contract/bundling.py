@@ -579,10 +579,14 @@ class _Addresses:
         return self._anchors.get((file, start, name))
 
     def enter(self, file: str, pointer: str) -> _Bindings:
-        """What dynamic anchors mean where a schema of the document begins."""
+        """What dynamic anchors mean at a place of a document that nobody was sent to by a reference."""
         if not self.is_dynamic:
             return ()
-        return self.bind(file, pointer, self.bind(file, "", ()))
+        bindings: _Bindings = ()
+        for start in sorted(self._resources[file]):
+            if not start or pointer == start or pointer.startswith(f"{start}/"):
+                bindings = self.bind(file, start, bindings)
+        return bindings
 
     def bind(self, file: str, pointer: str, bindings: _Bindings) -> _Bindings:
         """The same once the resource of a place is entered: what was bound before stays."""

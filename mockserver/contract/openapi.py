@@ -374,6 +374,8 @@ class _Reader:
             is_list="array" in shape.types,
             default=shape.default,
             extensions={key: value for key, value in raw.items() if key.startswith("x-")},
+            schema_pointer=schema_pointer,
+            examples=tuple(example.value for example in self._examples(raw, "json", pointer)),
             style=style,
             is_exploded=exploded is True,
         )

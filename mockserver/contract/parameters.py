@@ -192,8 +192,8 @@ class Parameter:
     """One parameter of an operation.
 
     `types` are the JSON types that its text can stand for; `is_list` means that it may be repeated;
-    `extensions` are its members that begin with `x-`. A parameter with `content` has the style of that name:
-    its text is JSON.
+    `examples` are the values that the contract gives for it; `extensions` are its members that begin with
+    `x-`. A parameter with `content` has the style of that name: its text is JSON.
     """
 
     name: str
@@ -205,6 +205,8 @@ class Parameter:
     is_list: bool
     default: Json
     extensions: Mapping[str, Json]
+    schema_pointer: str = ""
+    examples: tuple[Json, ...] = ()
     style: Style = "simple"
     is_exploded: bool = False
 

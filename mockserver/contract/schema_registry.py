@@ -604,7 +604,7 @@ def _leaves(errors: Any) -> Iterator[Any]:
         if error.validator in ("anyOf", "oneOf") and error.context:
             branches: dict[Any, list[Any]] = {}
             for child in error.context:
-                branches.setdefault(child.schema_path[0], []).append(child)
+                branches.setdefault(next(iter(child.schema_path), None), []).append(child)
             typed = [
                 list_
                 for list_ in branches.values()

@@ -15,7 +15,7 @@ from mockserver.security.schemes import Shown
 from mockserver.seeds import Seed
 from mockserver.synthesis.layers import NoValue
 from mockserver.synthesis.values import make_value
-from mockserver.synthesis.writing import make_media_value, write_body
+from mockserver.synthesis.writing import make_media_value, write_body, write_simple
 from mockserver.types import Json
 
 
@@ -91,7 +91,11 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
     for parameter in operation.parameters:
         if not parameter.required or parameter.place not in ("path", "query"):
             continue
-        value = arguments.get(parameter.name) if parameter.name in arguments else _example_text(parameter)
+        value = (
+            arguments.get(parameter.name)
+            if parameter.name in arguments
+            else _example_text(contract, parameter)
+        )
         if parameter.place == "path":
             path = path.replace(f"{{{parameter.name}}}", quote(value or "", safe=""))
         else:
@@ -99,11 +103,21 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
     return f"{path}?{'&'.join(query)}" if query else path
 
 
-def _example_text(parameter: Parameter) -> str:
-    for kind, text in (("integer", "1"), ("number", "1"), ("boolean", "true")):
-        if kind in parameter.types:
-            return text
-    return "string"
+def _example_text(contract: Contract, parameter: Parameter) -> str:
+    """A text that the parameter takes: of its first example, else of a value of its schema."""
+    value: Json = "string"
+    if parameter.examples:
+        value = parameter.examples[0]
+    elif parameter.schema_pointer:
+        schemas = contract.request_schemas
+        with suppress(NoValue, ContractError):
+            schema = schemas.at(parameter.schema_pointer)
+            seed = Seed("example", parameter.place, parameter.name)
+            value = make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
+    text = dumps(value).decode("utf-8") if parameter.style == "content" else write_simple(value)
+    if parameter.style == "label":
+        return f".{text}"
+    return f";{parameter.name}={text}" if parameter.style == "matrix" else text
 
 
 def curl_line(

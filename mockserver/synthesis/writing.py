@@ -258,7 +258,7 @@ def write_headers(headers: Mapping[str, ResponseHeader], schemas: SchemaRegistry
         if name in _OWN_HEADERS:
             continue
         value = _make_header(header, schemas, seed.at(name))
-        text = None if value is None else _write_simple(value)
+        text = None if value is None else write_simple(value)
         # Nothing that could end the header.
         if text is not None and text.isprintable() and text.isascii():
             found.append((name.encode("latin-1"), text.strip().encode("ascii")))
@@ -282,8 +282,8 @@ def _make_header(header: ResponseHeader, schemas: SchemaRegistry, seed: Seed) ->
         return None
 
 
-def _write_simple(value: Json) -> str:
-    """The style `simple`, which headers have (OpenAPI 3.1.1, section 4.8.12.4)."""
+def write_simple(value: Json) -> str:
+    """The style `simple`, which paths and headers have (OpenAPI 3.1.1, section 4.8.12.4)."""
     if isinstance(value, list):
         return ",".join(_write_text(item) for item in value)
     if isinstance(value, dict):
