@@ -10,14 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from mockserver.clocks import Clock
 from mockserver.exceptions import InvalidInput, StoreUnavailable, UnknownItem
-from mockserver.journal.call import Call, State
+from mockserver.journal.call import Call, CountKey, Facet, State
 from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
 from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import read_settings
@@ -50,12 +50,12 @@ class RowsSnapshot(NamedTuple):
 
 
 class RecordedJournal(Journal):
-    """A journal whose calls are events of transactions."""
+    """A journal whose calls are events of transactions. `forgotten` is what calls touched before resets; each
+    process that reads the log counts the same."""
 
-    def __init__(
-        self, name: str, rows: Rows, limit: int, budget: ByteBudget, lock: Any, past: ForgottenCounts | None
-    ) -> None:
-        super().__init__(limit, budget, lock, past)
+    def __init__(self, name: str, rows: Rows, limit: int, budget: ByteBudget, lock: Any) -> None:
+        self.forgotten = ForgottenCounts()
+        super().__init__(limit, budget, lock, self.forgotten)
         self._rows = rows
         self._name = name
         self._codec = CallCodec(name)
@@ -120,9 +120,20 @@ class RecordedJournal(Journal):
         else:
             super().clear()
 
+    def begin_anew(self) -> None:
+        """Nothing is read yet, and nothing forgotten."""
+        self._past = None
+        super().clear()
+        self._past = self.forgotten = ForgottenCounts()
+
     def dump(self) -> Iterator[Entry]:
         """Entries that make the calls and counts of this moment from nothing."""
+        counts: Counter[CountKey] = Counter()
+        touched: Counter[Facet] = Counter()
+        self.forgotten.add_to(counts, touched)
         counters: JsonObject = {
+            "forgotten": [[*key, count] for key, count in counts.items()],
+            "forgotten_touched": [[list(facet), count] for facet, count in touched.items()],
             "last_number": self.last_number,
             "counts": [[*key, count] for key, count in self.counts.items()],
             "evicted_counts": [[*key, count] for key, count in self.evicted_counts.items()],
@@ -136,6 +147,10 @@ class RecordedJournal(Journal):
         return _write_calls(list(self), CallCodec(self._name), counters)
 
     def _set_counters(self, counters: JsonObject) -> None:
+        self.forgotten.take_in(
+            {(row[0], row[1], row[2]): row[3] for row in counters["forgotten"]},
+            Counter({Facet(*facet): count for facet, count in counters["forgotten_touched"]}),
+        )
         self.last_number = counters["last_number"]
         self.counts = {(row[0], row[1], row[2]): row[3] for row in counters["counts"]}
         self.evicted_counts = {(row[0], row[1], row[2]): row[3] for row in counters["evicted_counts"]}
@@ -206,7 +221,7 @@ class StoredNamespace(Namespace):
             super().__init__(name, settings, fixtures, budget, on_reset, past)
         self._ledger = Ledger(
             name, store, self._rows, self.lock,
-            empty=self._empty, dump=self._dump, after_load=self._end_dead,
+            empty=self._begin_anew, dump=self._dump, after_load=self._end_dead,
             before_append=self._note_facts, after_change=self._take_changes, after_commit=self._let_go,
         )  # fmt: skip
 
@@ -214,7 +229,7 @@ class StoredNamespace(Namespace):
         return self._rows.table(name, self._codecs[name])
 
     def _make_journal(self, limit: int, budget: ByteBudget, past: ForgottenCounts | None) -> Journal:
-        self._recorded = RecordedJournal(self.name, self._rows, limit, budget, self.lock, past)
+        self._recorded = RecordedJournal(self.name, self._rows, limit, budget, self.lock)
         return self._recorded
 
     def _find_call(self, number: int) -> Call | None:
@@ -272,6 +287,16 @@ class StoredNamespace(Namespace):
         self._stub_number = facts["stub_ids"]
 
     # What the ledger asks for.
+
+    @property
+    def forgotten(self) -> ForgottenCounts:
+        """What calls touched before resets."""
+        return self._recorded.forgotten
+
+    def _begin_anew(self) -> None:
+        self._recorded.begin_anew()
+        self._empty()
+        self._recorded.begin_anew()
 
     def _empty(self) -> None:
         super().reset_stubs()
@@ -398,6 +423,23 @@ class StoredNamespace(Namespace):
 _STUB_IDS = ["facts", "stub_ids"]
 
 
+class _AllForgotten(ForgottenCounts):
+    """What all namespaces have forgotten: those that there are, by their logs; others, by this process."""
+
+    __slots__ = ("_namespaces",)
+
+    def __init__(self, namespaces: StoredNamespaces) -> None:
+        super().__init__()
+        self._namespaces = namespaces
+
+    def add_to(self, counts: Counter[CountKey], touched: Counter[Facet]) -> None:
+        """As ForgottenCounts does."""
+        super().add_to(counts, touched)
+        for namespace in self._namespaces.loaded:
+            if isinstance(namespace, StoredNamespace):
+                namespace.forgotten.add_to(counts, touched)
+
+
 class StoredNamespaces(Namespaces):
     """Namespaces of one store. Dropping one that is idle takes it out of memory, and not out of the store."""
 
@@ -416,6 +458,7 @@ class StoredNamespaces(Namespaces):
         self._reveal = reveal
         self._is_watching = False
         super().__init__(settings, fixtures, on_reset=on_reset)
+        self.past = _AllForgotten(self)
         self._shelf = Rows()
         self._kept_rows: OrderedDict[str, list[Entry]] = self._shelf.table("snapshots", codecs.PLAIN)
         self._kept_numbers: OrderedDict[str, int] = self._shelf.table("numbers", codecs.PLAIN)
@@ -474,9 +517,18 @@ class StoredNamespaces(Namespaces):
         repeat(lambda: _reset(namespace))
         if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
             self._store.remove(name)
+            self._take_in_forgotten(namespace)
             with self._lock:
                 if name in self._known:
                     self._forget(name)
+
+    def _take_in_forgotten(self, namespace: Namespace) -> None:
+        """A namespace is removed, and its log with it."""
+        counts: Counter[CountKey] = Counter()
+        touched: Counter[Facet] = Counter()
+        if isinstance(namespace, StoredNamespace):
+            namespace.forgotten.add_to(counts, touched)
+        self.past.take_in(counts, touched)
 
     def keep(self, namespace: Namespace) -> str:
         """As Namespaces says."""

@@ -593,3 +593,18 @@ def test_a_first_look_that_fails_is_taken_again(
     monkeypatch.setattr(store, "is_alive", lambda owner: True)
     assert other.api.send().status == 201
     assert [call["number"] for call in other.get("/calls")["calls"]] == [1, 2]
+
+
+def test_coverage_of_what_was_reset_is_counted_alike_by_all(start: OpenDesk) -> None:
+    first, second = start(), start()
+    first.api.send()
+    first.ask("POST", "/reset")
+    first.api.send(url=f"/~t1{LIST}")
+    second.api.send()
+    expected = first.get("/coverage?all=true")
+    assert second.get("/coverage?all=true") == expected
+    assert start().get("/coverage?all=true") == expected
+    (operation,) = [item for item in expected["operations"] if item["operation"] == "createApiKey"]
+    assert {item["status"]: item["hits"] for item in operation["statuses"]}[201] == 3
+    first.ask("DELETE", "/namespaces/t1")
+    assert first.get("/coverage?all=true") == expected
