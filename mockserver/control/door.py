@@ -94,11 +94,10 @@ class ControlDoor:
     async def _list(self, listing: Listing, *, is_pretty: bool) -> ControlAnswer:
         """Write a listing, with turns for others in between."""
         written: list[Json] = []
-        while len(written) < len(listing.calls):
+        while len(written) < len(listing.items):
             start = len(written)
-            some = await self._turns.run(
-                listing.namespace.name, partial(listing.write_some, start, start + _LISTED_AT_ONCE)
-            )
+            stop = start + (listing.at_once or _LISTED_AT_ONCE)
+            some = await self._turns.run(listing.namespace.name, partial(listing.write_some, start, stop))
             written += some if is_pretty else map(prewrite, some)
             await asyncio.sleep(0)
         return listing.gather(written)

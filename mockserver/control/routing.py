@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mockserver.clocks import read_instant
 from mockserver.contract.path_templates import PathTemplates
@@ -25,7 +25,6 @@ from mockserver.exceptions import (
     UnknownItem,
 )
 from mockserver.http_fields import read_query
-from mockserver.journal.call import Call
 from mockserver.json_codec import loads
 from mockserver.redaction import redact
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
@@ -172,22 +171,27 @@ class Question(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """An answer with one value for each call, which may be thousands: who serves others as well writes them
-    some at a time. `write` runs under the namespace's lock; `gather` makes the answer of what was written."""
+    """An answer with one value for each item, a call or an operation, of which there may be thousands: a door
+    that serves others as well writes them some at a time.
+
+    `write` runs under the namespace's lock; `gather` makes the answer of what was written. `at_once` is how
+    many are written in one turn; None leaves it to the door.
+    """
 
     namespace: Namespace
-    calls: Sequence[Call]
-    write: Callable[[Call], Json]
+    items: Sequence[Any]
+    write: Callable[[Any], Json]
     gather: Callable[[list[Json]], ControlAnswer]
+    at_once: int | None = None
 
     def write_some(self, start: int, stop: int) -> list[Json]:
-        """The values of some of the calls."""
+        """The values of some of the items."""
         with self.namespace.lock:
-            return [self.write(call) for call in self.calls[start:stop]]
+            return [self.write(item) for item in self.items[start:stop]]
 
     def finish(self) -> ControlAnswer:
         """The whole answer at once."""
-        return self.gather(self.write_some(0, len(self.calls)))
+        return self.gather(self.write_some(0, len(self.items)))
 
 
 class Stream(NamedTuple):

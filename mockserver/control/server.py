@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from mockserver.contract import Assumption, Operation
 from mockserver.control.metrics import MEDIA_TYPE, write_metrics
-from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Route
+from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Listing, Route
 from mockserver.coverage import (
     report_assumptions,
     report_coverage,
@@ -20,7 +20,7 @@ from mockserver.engine.catalogue import Catalogue, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
 from mockserver.synthesis.requests import example_body, example_url, find_unmakeable
-from mockserver.types import JsonObject
+from mockserver.types import Json, JsonObject
 from mockserver.version import VERSION
 
 
@@ -76,11 +76,12 @@ def problems(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"problems": found})
 
 
-def operations(call: ControlCall) -> ControlAnswer:
+def operations(call: ControlCall) -> Listing:
     """`GET /operations`: every operation, with a request that succeeds in this namespace."""
     contract = call.engine.contract
-    found = [
-        {
+
+    def write(operation: Operation) -> Json:
+        return {
             "id": operation.id,
             "method": operation.method,
             "path": contract.prefix + operation.path,
@@ -89,9 +90,12 @@ def operations(call: ControlCall) -> ControlAnswer:
             "statuses": list(operation.statuses),
             "example": _example(call, operation),
         }
-        for operation in contract.operations.values()
-    ]
-    return ControlAnswer(200, {"operations": found})
+
+    def gather(found: list[Json]) -> ControlAnswer:
+        return ControlAnswer(200, {"operations": found})
+
+    # A value of a large schema takes some milliseconds to make.
+    return Listing(call.namespace, list(contract.operations.values()), write, gather, at_once=4)
 
 
 def _example(call: ControlCall, operation: Operation) -> JsonObject:

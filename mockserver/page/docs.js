@@ -32,9 +32,16 @@ async function show() {
     h("p", { class: "facts" }, "Server: ", h("code", {}, server)),
     entries.map((entry) => section(entry, document_, server)),
     h("h2", { id: "schemas" }, "Schemas"),
-    Object.entries(document_.components?.schemas ?? {}).map(([name, schema]) => h("details", { class: "card", id: `schema-${name}` }, h("summary", {}, h("code", {}, name)), h("div", { class: "inside" }, tree(schema, document_)))),
+    Object.entries(document_.components?.schemas ?? {}).map(([name, schema]) => shape(name, schema, document_)),
   );
   if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+}
+
+/** A schema by its name, written when it is opened. */
+function shape(name, schema, document_) {
+  const inside = h("div", { class: "inside" });
+  const element = h("details", { class: "card", id: `schema-${name}`, on: { toggle: () => element.open && !inside.hasChildNodes() && set(inside, tree(schema, document_)) } }, h("summary", {}, h("code", {}, name)), inside);
+  return element;
 }
 
 /** The server of the document that is this one. */
@@ -55,14 +62,29 @@ function drawNav(entries) {
   ]));
 }
 
+/** An operation: its head at once, the rest when it comes near what is seen. A contract may have a thousand. */
 function section(entry, document_, server) {
+  const inside = h("div", { class: "rest" });
+  const element = h(
+    "article", { class: "op panel", id: entry.id, "aria-labelledby": `${entry.id}-title` },
+    h("h2", { id: `${entry.id}-title` }, h("span", { class: `method m-${entry.method}` }, entry.method.toUpperCase()), " ", h("code", {}, entry.path)),
+    h("p", {}, prose(entry.operation.summary), entry.operation.deprecated ? " (deprecated)" : ""), inside,
+  );
+  const near = new IntersectionObserver((entries) => {
+    if (!entries.some((item) => item.isIntersecting)) return;
+    near.disconnect();
+    set(inside, details(entry, document_, server));
+  }, { rootMargin: "900px" });
+  near.observe(element);
+  return element;
+}
+
+function details(entry, document_, server) {
   const { operation, item } = entry;
   const parameters = [...(item.parameters ?? []), ...(operation.parameters ?? [])].map((parameter) => resolve(parameter, document_));
   const request = resolve(operation.requestBody ?? {}, document_);
-  return h(
-    "article", { class: "op panel", id: entry.id, "aria-labelledby": `${entry.id}-title` },
-    h("h2", { id: `${entry.id}-title` }, h("span", { class: `method m-${entry.method}` }, entry.method.toUpperCase()), " ", h("code", {}, entry.path)),
-    h("p", {}, prose(operation.summary), operation.deprecated ? " (deprecated)" : ""), operation.description && h("p", { class: "quiet" }, prose(operation.description)),
+  return [
+    operation.description && h("p", { class: "quiet" }, prose(operation.description)),
     parameters.length > 0 && [h("h3", {}, "Parameters"), h("div", { class: "scroll" }, h("table", {}, h("tbody", {}, parameters.map((parameter) => h(
       "tr", {}, h("th", { scope: "row" }, h("code", {}, parameter.name), parameter.required ? " *" : ""), h("td", {}, pill(parameter.in, "3")), h("td", {}, brief(parameter.schema ?? {}, document_)), h("td", { class: "quiet" }, prose(parameter.description)),
     )))))],
@@ -81,7 +103,7 @@ function section(entry, document_, server) {
       );
     })),
     tryIt(entry, parameters, request, document_, server),
-  );
+  ];
 }
 
 function exampleOf(content) {

@@ -339,6 +339,7 @@ def test_the_descriptions_are_read_and_tried(
         anchor, expected = "get-clock", "frozen"
     article = screen.one(f"article#{anchor}")
     browser.execute_script("arguments[0].scrollIntoView()", article)
+    screen.one(f"article#{anchor} details.try")
     screen.click(f"article#{anchor} details.try summary")
     if path == "/docs":
         field = screen.one(f"article#{anchor} .try input")
