@@ -103,7 +103,7 @@ class Namespaces:
             # One that somebody listens to is only reset: the next call would make it anew, unheard.
             if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
                 self._forget(name)
-        # Not inside: whoever holds a namespace's lock may be waiting for the one above.
+        # Not inside: the holder of a namespace's lock may be waiting for the one above.
         with namespace.lock:
             namespace.reset()
 

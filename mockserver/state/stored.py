@@ -513,7 +513,7 @@ class StoredNamespaces(Namespaces):
         if name not in self._known and name not in {found.name for found in self._store.list()} - {SHELF}:
             raise UnknownItem(f"there is no namespace {name!r}")
         namespace = self.get(name)
-        # Whoever waits in it, in whatever process, is let go by this.
+        # This lets go what waits in it, in every process.
         repeat(lambda: _reset(namespace))
         if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
             self._store.remove(name)

@@ -93,7 +93,7 @@ class Store(Protocol):
         ...
 
     def remove(self, namespace: str) -> None:
-        """Forget a namespace. Whoever still has a version of it reads it anew."""
+        """Forget a namespace. A reader that still has a version of it begins anew."""
         ...
 
     def list(self) -> Sequence[StoredNamespace]:
