@@ -335,3 +335,14 @@ def test_each_documented_error_has_an_account_that_provokes_it() -> None:
             "queryParameters": {"account_id": {"equalTo": name}},
         }
     assert mappings[ERROR_STATUSES.index("429")]["response"]["headers"] == {"Retry-After": "1"}
+
+
+def test_an_example_of_a_request_has_the_same_name_at_every_parameter_that_it_needs() -> None:
+    # Tools that run examples take a parameter, a body and an answer of one name together.
+    for item in OPENAPI["paths"].values():
+        for operation in item.values():
+            content = operation.get("requestBody", {}).get("content", {}).values()
+            names = {name for media in content for name in media.get("examples", {})}
+            for parameter in operation["parameters"]:
+                if parameter.get("required"):
+                    assert names <= parameter["examples"].keys(), operation["operationId"]
