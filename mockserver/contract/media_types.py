@@ -29,6 +29,7 @@ _USUAL = {
     "*/*": "application/json", "application/*": "application/json", "text/*": "text/plain",
     "image/*": "image/png", "audio/*": "audio/wav", "video/*": "video/mp4",
     "multipart/*": "multipart/form-data", "font/*": "font/woff2",
+    "application/*+json": "application/json", "application/*+xml": "application/xml",
 }  # fmt: skip
 # Between the parts of an answer; no value has it by chance.
 BOUNDARY = "mockserver-boundary"
@@ -114,8 +115,10 @@ def find_media_type(content: Mapping[str, MediaType], sent: str) -> MediaType | 
     exact = content.get(sent) or next((item for item in content.values() if item.essence == essence), None)
     if exact is not None:
         return exact
-    kind = essence.partition("/")[0]
-    return next((item for item in content.values() if item.essence in (f"{kind}/*", "*/*")), None)
+    kind, _, subtype = essence.partition("/")
+    syntax = f"{kind}/*+{subtype.rpartition('+')[2]}"
+    ranges = (syntax, f"{kind}/*", "*/*")
+    return next((item for item in content.values() if item.essence in ranges), None)
 
 
 def negotiate(content: Mapping[str, MediaType], accept: str | None) -> tuple[MediaType, str] | None:

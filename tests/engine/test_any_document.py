@@ -487,3 +487,13 @@ def test_a_broken_operation_can_still_be_scripted(tmp_path: Path) -> None:
     }
     ask = Asking(write(tmp_path, paths))
     assert ask("GET", "/a", prefer="code=200").status == 501
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("application/vnd.x+json", 200), ("application/json", 200), ("application/vnd.x+xml", 415)],
+)
+def test_a_range_of_one_syntax_takes_what_is_written_in_it(tmp_path: Path, kind: str, status: int) -> None:
+    body = {"content": {"application/*+json": {"schema": {"type": "object"}}}}
+    ask = Asking(write(tmp_path, {"/a": {"post": {"requestBody": body, "responses": responses()}}}))
+    assert ask("POST", "/a", b"{}", content_type=kind).status == status
