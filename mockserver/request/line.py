@@ -8,11 +8,12 @@ is remembered.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, unquote_plus, unquote_to_bytes
+from urllib.parse import quote, unquote_plus
 
 from mockserver.contract import Contract, Operation, PathItem
 from mockserver.contract.parameters import decode_text, find_values, read_pairs, split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
+from mockserver.http_fields import read_query
 from mockserver.json_codec import dumps_canonical
 from mockserver.redaction import hide, redact
 from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
@@ -182,26 +183,3 @@ def _split_namespace(path: str) -> tuple[str | None, str]:
     if match is None:
         return None, path
     return match.group(1), path[match.end() :] or "/"
-
-
-def read_query(query: str) -> dict[str, list[str]]:
-    """A query string, decoded (WHATWG URL, application/x-www-form-urlencoded), names in order received."""
-    if not query:
-        return {}
-    values: dict[str, list[str]] = {}
-    is_encoded = "%" in query or "+" in query or not query.isascii()
-    for pair in query.split("&"):
-        if not pair:
-            continue
-        name, _, value = pair.partition("=")
-        if is_encoded:
-            name, value = _decode(name), _decode(value)
-        if name in values:
-            values[name].append(value)
-        else:
-            values[name] = [value]
-    return values
-
-
-def _decode(text: str) -> str:
-    return unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")).decode("utf-8", "replace")
