@@ -92,6 +92,15 @@ def exact(number: int | float | Decimal) -> int | Decimal:
     return Decimal(repr(number)) if isinstance(number, float) else number
 
 
+def may_hold_texts(value: Json) -> bool:
+    """Whether numbers in a value may remember their text; quickly False for what orjson has read."""
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return True
+    return False
+
+
 def forget_texts(value: Json) -> Json:
     """A value whose numbers are plain int, float and Decimal, for a library that knows no others."""
     if isinstance(value, WrittenFloat | WrittenDecimal):

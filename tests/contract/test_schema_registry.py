@@ -30,6 +30,7 @@ from mockserver.contract.schema_registry import (
     name_type,
 )
 from mockserver.exceptions import ContractError
+from mockserver.json_codec import loads
 from mockserver.seeds import Seed
 from mockserver.synthesis.values import make_value
 from mockserver.types import Json
@@ -291,6 +292,20 @@ def test_formats_are_asserted(name: str, right: list[str], wrong: list[str]) -> 
 def test_a_leap_second_is_a_date_time() -> None:
     assert is_date_time("2016-12-31T23:59:60Z")
     assert not is_date_time("2016-12-31T23:59:61Z")
+
+
+@pytest.mark.parametrize("text", ["10.50", "1e3", "1e300", "1E+400"])
+@pytest.mark.parametrize("keywords", [{}, {"multipleOf": 0.5}, {"minimum": 1}])
+def test_a_number_that_remembers_its_text_is_a_number(text: str, keywords: dict[str, Any]) -> None:
+    number, _ = loads(text.encode())
+    schema = {"type": "number", **keywords}
+    for wrapped, value in (
+        (schema, number),
+        ({"type": "array", "items": schema}, [number]),
+        ({"type": "object", "properties": {"amount": schema}}, {"amount": number}),
+    ):
+        assert agree(wrapped, value)
+        assert not agree({"not": wrapped}, value)
 
 
 MARK = "CaNaRy7f3k"
