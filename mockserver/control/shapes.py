@@ -578,7 +578,7 @@ EXAMPLES: Mapping[str, Json] = {
     "RequestPattern": {"method": "POST", "urlPath": "/v1/api-keys/"},
     "ContentPattern": {"matchesJsonPath": "$.team"},
     "AskedRequest": {
-        "url": "/v1/api-keys/?account_id=acct_1",
+        "url": "/v1/keys/?page=1",
         "method": "POST",
         "headers": {},
         "body": "{}",
