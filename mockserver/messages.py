@@ -92,8 +92,8 @@ PROMPT = Delivery()
 class Response:
     """One answer: status, headers, the bytes of the body, the way in which it travels. Never changed.
 
-    `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to whoever
-    writes it out. `closes` ends the connection behind it. `variant` is the name of the one that it is;
+    `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to the code
+    that writes it out. `closes` ends the connection behind it. `variant` is the name of the one that it is;
     `plain` what the body was before it was compressed, None where it was not.
     """
 

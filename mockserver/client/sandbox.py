@@ -340,7 +340,7 @@ class Sandbox:
         that break the contract.
 
         `pairs` lists any two legal ones at once instead; `diff` adds how each differs from the plain answer.
-        Raises BadQuestion for an operation or a name that there is not.
+        Raises BadQuestion for an unknown operation or name.
 
             for variant in sandbox.variants("createApiKey", status=201): print(variant.name)
         """

@@ -2,7 +2,7 @@
 
 Schemas of other files become components; all other parts are put in place of the reference to them. The
 addresses that JSON Schema knows (`$id`, `$anchor`, `$dynamicAnchor`) are followed here and then left out, so
-that whoever reads the result knows one kind of reference. A schema whose `$dynamicRef` means something else
+that the reader of the result knows one kind of reference. A schema whose `$dynamicRef` means something else
 under another way to it is copied for each such way.
 """
 
@@ -30,7 +30,7 @@ from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import escape_pointer
 from mockserver.types import Json, JsonObject
 
-# Members of a document whose own members are named by whoever wrote it.
+# Members of a document whose own members are named by its author.
 _MAPS = frozenset({
     "additionalOperations", "callbacks", "content", "definitions", "encoding", "examples", "headers", "links",
     "mediaTypes", "parameters", "pathItems", "paths", "requestBodies", "responses", "schemas",

@@ -91,5 +91,5 @@ class Examples(Mapping[str, Json]):
         try:
             return self._judge()
         except ContractError:
-            # Whoever uses the schema is told.
+            # The user of the schema is told.
             return {}

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from mockserver.types import Json
 
-# Keywords whose members are named by whoever wrote the schema, each with a schema.
+# Keywords whose members are named by the author of the schema, each with a schema.
 SCHEMA_MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
 # Keywords with a schema each, and with a list of them.
 SCHEMA_PARTS = frozenset({

@@ -48,7 +48,7 @@ SendWebhooks = Callable[[Sequence[Webhook]], None]
 
 
 class Exchange:
-    """A call whose answer is made and not yet delivered. Whoever delivers it calls `finish`.
+    """A call whose answer is made and not yet delivered. The door that delivers it calls `finish`.
 
     `waiting` is how the rest of the world ends the waits of an answer that does not go at once and whole;
     None for all others.

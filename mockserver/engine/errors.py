@@ -13,7 +13,7 @@ from mockserver.types import Headers, Json, JsonObject
 
 
 def error_headers(situation: Situation, status: int) -> Headers:
-    """The headers that belong to an error whoever asked for it."""
+    """The headers that belong to every error of a status, scripted or not."""
     if status == 401:
         return situation.rules.challenges(situation.head.operation)
     return ((b"retry-after", b"1"),) if status == 429 else ()

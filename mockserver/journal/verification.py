@@ -81,7 +81,7 @@ class Failure:
 
 _COUNTS = ("exactly", "atLeast", "atMost")
 _EXPECTATION = ("operation", "request", *_COUNTS)
-# How long to wait is for whoever waits to read.
+# The caller that waits reads how long to wait.
 _VERIFICATION = ("expected", "inOrder", "nothingElse", "timeoutMillis")
 
 
@@ -372,7 +372,7 @@ class Verifier:
         return failures
 
     def _judge(self) -> list[_State]:
-        """How each expectation stands, then the order, then that there is nothing else."""
+        """How each expectation stands, then the order, then that nothing else came."""
         self._sweep.go_on()
         counts = map(self._judge_count, range(len(self._expected)))
         return [*counts, self._judge_order(), self._judge_others()]

@@ -216,7 +216,7 @@ class HeadReader:
 
     def _forget_heads(self) -> None:
         for head in self._remembered.values():
-            # Whoever still has it must not remember it after all.
+            # A reader that still has it must not remember it after all.
             head.may_rest = False
         self._remembered.clear()
         self._by_bytes.clear()

@@ -21,7 +21,7 @@ MAX_REMEMBERED_HEADERS = 32
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
     Authorization; `leaks` are the warnings of the leak watch; `may_rest` says that they are remembered, and
-    that whoever knows them may remember them as well; `is_admitted` is the guard's note that it has let these
+    that a reader of them may remember them as well; `is_admitted` is the guard's note that it has let these
     headers through."""
 
     __slots__ = (
@@ -86,7 +86,7 @@ class HeaderReader:
     def forget(self) -> None:
         """Forget everything remembered, credentials above all."""
         for facts in self._remembered.values():
-            # Whoever still has them must not remember them after all.
+            # A reader that still has them must not remember them after all.
             facts.may_rest = False
         self._remembered.clear()
 

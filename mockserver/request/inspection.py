@@ -78,7 +78,7 @@ class Reading:
 
 class Inspection:
     """What one request is, by itself and by the contract. Made for every call, and then only looked at, but
-    for `violations` and `warnings`, to which whoever finds more adds. `data` is the body as it came; `client`
+    for `violations` and `warnings`, to which later steps add. `data` is the body as it came; `client`
     is the peer's address.
     """
 

@@ -67,7 +67,7 @@ class Difference:
 def judge(differences: Iterable[Difference]) -> bool | Difference:
     """True where nothing differs, False where something surely does, else a difference that is in doubt.
 
-    For a request as it came, whatever may differ is enough to refuse it: whoever asks for no more than that
+    For a request as it came, whatever may differ is enough to refuse it: a caller that asks for no more
     looks whether there is any difference.
     """
     doubtful: Difference | None = None

@@ -135,7 +135,7 @@ class TokenAuthority:
         else:
             return None
         if "crit" in header:
-            # RFC 7515, section 4.1.11: whoever does not know an extension must refuse the token.
+            # RFC 7515, section 4.1.11: a server that does not know an extension must refuse the token.
             return "the token demands extensions that are not known here (crit)"
         if not keys:
             return "the token names a key that is not known here (kid)"

@@ -248,7 +248,7 @@ class Connection(HttpToolsProtocol):
         return (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused
 
     def _begin_cycle(self) -> None:
-        """Let uvicorn begin its record of the request, and lend that to whoever answers."""
+        """Let uvicorn begin its record of the request, and lend that to the code that answers."""
         url = self.url
         if not url.startswith(b"/"):
             self.url = b"/"
@@ -333,7 +333,7 @@ class Connection(HttpToolsProtocol):
         if len(response.body) > SMALL_BYTES:
             return False
         if isinstance(answer, Exchange):
-            # First, so that whoever has the answer finds the call finished.
+            # First, so that a client that has the answer finds the call finished.
             if self.transport.is_closing():
                 answer.finish("disconnected", "client_disconnected")
             else:
@@ -401,7 +401,7 @@ class Connection(HttpToolsProtocol):
         if broken is not None and broken is self._active and not broken.response_complete:
             cast(Scope, broken.scope)[REJECTED] = True
             broken.disconnected = True
-            # Whoever waits for its body must not ask the client for it any more.
+            # The code that waits for its body must not ask the client for it any more.
             broken.waiting_for_100_continue = False
             broken.message_event.set()
             self._end(b"" if broken.response_started else words)

@@ -159,7 +159,7 @@ async def _send(exchange: Exchange, scope: Scope, receive: Receive, send: Send) 
 async def _write(exchange: Exchange, data: bytes, state: State, cycle: RequestResponseCycle) -> None:
     """Write the rest of an answer and finish the exchange, unless the client leaves before they are out."""
     if len(data) <= SMALL_BYTES:
-        # Whoever has the answer finds the call finished.
+        # A client that has the answer finds the call finished.
         exchange.finish(state)
     cycle.transport.write(data)
     if await _drain(cycle):

@@ -68,7 +68,7 @@ def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False
             log.close()
 
     def greet_all() -> None:
-        # Whoever reads the welcome may send the first request.
+        # A reader of the welcome may send the first request.
         temporary = settings.store if is_temporary else None
         log.put(greet(engine, origin, made_token, ca_file=ca_file, temporary=temporary))
 

@@ -161,7 +161,7 @@ class Guard:
             address = ipaddress.ip_address(name.strip("[]"))
         except ValueError:
             return False
-        # A name can be made to lead here by whoever owns it; an address cannot.
+        # A name can be made to lead here by its owner; an address cannot.
         return address.is_loopback or self._is_open
 
     def inflate(self, head: Head, body: bytes) -> bytes:

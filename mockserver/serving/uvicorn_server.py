@@ -206,7 +206,7 @@ class ServerThread:
             with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
                 runner.run(self._server.serve(sockets=[self._listener]))
         finally:
-            # Whoever waits for the start of a server that failed must not wait for ever.
+            # The thread that waits for the start of a server that failed must not wait for ever.
             self._started.set()
 
     def stop(self) -> None:

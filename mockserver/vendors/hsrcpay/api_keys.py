@@ -176,7 +176,7 @@ class RegenerateManagedApiKey(KeyOperation):
         return Refusal(409, "conflict") if item is None or not item.value["managed"] else None
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
-        """End the old secret and issue another, which sees the data of whoever asked for it."""
+        """End the old secret and issue another, which sees the data of the caller."""
         item = find_key(situation, self._accounts)
         assert item is not None, "find_missing was asked before"
         _, secret = make_key(seed, situation.namespace.name)
