@@ -10,6 +10,7 @@ import click
 
 from mockserver.cli.check import check
 from mockserver.cli.errors import errors
+from mockserver.cli.gauntlet import gauntlet
 from mockserver.cli.serve import serve
 from mockserver.cli.state import state
 from mockserver.cli.token import token
@@ -29,5 +30,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for _command in (serve, check, errors, state, token):
+for _command in (serve, check, errors, gauntlet, state, token):
     main.add_command(_command)

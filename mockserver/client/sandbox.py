@@ -459,6 +459,14 @@ class Sandbox:
         __tracebackhide__ = True
         self._verify([_expectation(step) for step in steps], True, nothing_else, timeout)
 
+    def duplicates(self) -> list[list[RecordedCall]]:
+        """The creates that were carried out more than once with the same meaning, a group for each.
+
+        assert sandbox.duplicates() == []
+        """
+        found = self._ask("GET", "/audits/duplicates")["duplicates"]
+        return [[RecordedCall(call) for call in duplicate["calls"]] for duplicate in found]
+
     def verify_no_duplicates(self) -> None:
         """Check that nothing was created twice: no two creates with the same meaning were carried out.
 
@@ -469,10 +477,9 @@ class Sandbox:
         """
         __tracebackhide__ = True
         lines = []
-        for duplicate in self._ask("GET", "/audits/duplicates")["duplicates"]:
-            calls = duplicate["calls"]
-            lines += [f"{duplicate['operation']} was carried out {len(calls)} times with the same meaning:"]
-            lines += [f"  {show_call(call)}" for call in calls]
+        for calls in self.duplicates():
+            lines += [f"{calls[0].operation} was carried out {len(calls)} times with the same meaning:"]
+            lines += [f"  {show_call(call.raw)}" for call in calls]
         if lines:
             raise VerificationError("\n".join(lines))
 

@@ -64,10 +64,12 @@ class Renderer:
         Raises MockFailure when the answer would break the contract.
         """
         operation = situation.head.operation
-        answer = (
-            None if decision.variant is None else self._vary(decision.variant, decision, outcome, situation)
+        answer, variant = (
+            (None, None)
+            if decision.variant is None
+            else self._vary(decision.variant, decision, outcome, situation)
         )
-        status, variant, plain = decision.status, None, None
+        status, plain = decision.status, None
         if answer is None:
             if kept is not None and isinstance(decision.content, CarryOut):
                 body, headers = kept.body, kept.headers
@@ -75,7 +77,7 @@ class Renderer:
                 body, headers = self._body(decision, outcome, operation, situation)
             headers = _merge(headers, decision.headers)
         else:
-            status, variant = answer.status, decision.variant.name if decision.variant else None
+            status = answer.status
             headers, body = write_answer(answer)
             plain = answer.write(answer.value) if answer.is_compressed else None
         headers = (
@@ -110,19 +112,24 @@ class Renderer:
 
     def _vary(
         self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
-    ) -> Answer | None:
-        """The variant of the answer; None where the contract would refuse it, so that it must stay plain."""
+    ) -> tuple[Answer | None, str | None]:
+        """The variant of the answer, and the name of what found a place in it; None where the contract would
+        refuse it, so that it must stay plain.
+        """
         operation = situation.head.operation
         assert operation is not None, "only answers of operations are varied"
-        answer = variant.alter(self._plain(decision, outcome, operation, situation))
+        plain = self._plain(decision, outcome, operation, situation)
+        answer, found = variant.apply(plain)
+        # One alone keeps its name: it was asked for, and the answer is what it makes of the plain one.
+        name = found if variant.parts else variant.name
         if not variant.is_legal or not answer.is_json:
-            return answer
+            return answer, name
         envelope = operation.envelope(answer.status)
         if envelope is None or envelope.schema is None or envelope.schema.is_valid(answer.value):
-            return answer
+            return answer, name
         text = f"the variant {variant.name} would break the contract here; the answer is plain"
         situation.inspection.warnings.append(CallWarning("variant_ignored", text))
-        return None
+        return None, None
 
     def _plain(
         self, decision: Decision, outcome: Outcome | None, operation: Operation, situation: Situation

@@ -69,7 +69,7 @@ def _next_variant(situation: Situation, operation: Operation, status: int) -> Va
         if choice.fits(operation.id, status):
             variant = book.find(operation, status, choice.name)
         if variant is not None and variant.needs_gzip and not accepts_gzip(headers):
-            variant = None
+            variant = variant.without_gzip()
     elif namespace.settings.variants == "cycle":
         legal = book.legal(operation, status, accepts_gzip=accepts_gzip(headers))
         if legal:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple, TypeAlias
 
 from mockserver.json_codec import dumps
@@ -37,6 +38,23 @@ class Answer(NamedTuple):
             self.is_chunked, self.is_compressed, self.has_upper_case_headers,
         )  # fmt: skip
 
+    def identify(self) -> tuple[object, ...]:
+        """Equal for answers that no client can tell apart."""
+        return (
+            self.status,
+            frozenset(self.headers),
+            self.write(self.value),
+            self.is_chunked,
+            self.is_compressed,
+            self.has_upper_case_headers,
+        )
+
+    def is_like(self, other: Answer) -> bool:
+        """Whether another answer says the same, whatever the order of its members and headers."""
+        return self._replace(headers=()) == other._replace(headers=()) and set(self.headers) == set(
+            other.headers
+        )
+
     def __repr__(self) -> str:
         # The value may hold a secret that was just issued.
         return f"<Answer {self.status}>"
@@ -65,8 +83,8 @@ class Variant:
     """One way in which an answer may differ from the plain one of its operation and status.
 
     `deviation` says in words what differs; `is_legal` whether the contract allows it; `needs_gzip` that only
-    a client that asks for gzip can read it. `alter` is pure; an answer that has no place for the deviation
-    stays as it is.
+    a client that asks for gzip can read it; `parts` are those that were combined. `alter` is pure; an answer
+    that has no place for the deviation stays as it is.
     """
 
     name: str
@@ -76,6 +94,24 @@ class Variant:
     is_legal: bool
     alter: Alter
     needs_gzip: bool = False
+    parts: tuple[Variant, ...] = ()
+
+    def apply(self, plain: Answer) -> tuple[Answer, str]:
+        """The answer with this deviation, and the name of what changed it: `first+second` names those that
+        found a place in it, and is empty where none did.
+        """
+        answer, names = plain, []
+        for part in self.parts or (self,):
+            varied = part.alter(answer)
+            if varied is not answer and varied.identify() != answer.identify():
+                names.append(part.name)
+            answer = varied
+        return answer, "+".join(names)
+
+    def without_gzip(self) -> Variant | None:
+        """What of it a client can read that does not ask for gzip; None for nothing."""
+        readable = [part for part in self.parts or (self,) if not part.needs_gzip]
+        return reduce(combine, readable) if readable else None
 
     def for_operation(self, operation: str) -> Variant:
         """The same variant of another operation's answer."""
@@ -104,6 +140,7 @@ def combine(first: Variant, second: Variant) -> Variant:
         first.is_legal and second.is_legal,
         lambda answer: second.alter(first.alter(answer)),
         first.needs_gzip or second.needs_gzip,
+        (*(first.parts or (first,)), *(second.parts or (second,))),
     )
 
 

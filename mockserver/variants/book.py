@@ -30,6 +30,7 @@ from mockserver.variants.showing import show_difference
 
 MAX_VARIANTS = 500  # of one operation and status
 MAX_SAMPLES = 2
+MAX_TOGETHER = 100  # so many deviations can be asked for at once
 
 
 class VariantBook:
@@ -76,7 +77,7 @@ class VariantBook:
         if 200 <= status < 300:
             statuses += (other for other in operation.success_statuses if other != status)
         found: Variant | None = None
-        for part in name.split("+", 3):
+        for part in name.split("+", MAX_TOGETHER - 1):
             known = (self._derived(operation, other).get(part) for other in statuses)
             variant = next((each for each in known if each is not None), None)
             if variant is None:
@@ -85,17 +86,23 @@ class VariantBook:
         return found
 
     def pairs(self, operation: Operation, status: int) -> Iterator[Variant]:
-        """Any two legal variants at once, where together they are legal and more than one of them."""
+        """Any two legal variants at once, where together they are legal, more than one of them, and
+        the same in either order: neither undoes the other.
+        """
         answers = self._samples(operation, status)
         for pair in combinations(self.legal(operation, status, accepts_gzip=True), 2):
             both = combine(*pair)
             results = [
                 (both.alter(answer), pair[0].alter(answer), pair[1].alter(answer)) for answer in answers
             ]
-            if any(
-                _identify(result) not in (_identify(first), _identify(second))
-                for result, first, second in results
-            ) and all(self._is_legal(operation, result) for result, _, _ in results):
+            if (
+                any(
+                    result.identify() not in (first.identify(), second.identify())
+                    for result, first, second in results
+                )
+                and all(result.is_like(pair[0].alter(second)) for result, _, second in results)
+                and all(self._is_legal(operation, result) for result, _, _ in results)
+            ):
                 yield both
 
     def show(self, operation: Operation, variant: Variant) -> str:
@@ -103,7 +110,7 @@ class VariantBook:
         # The fullest ones come last, and show the most.
         for answer in reversed(self._samples(operation, variant.status)):
             varied = variant.alter(answer)
-            if _identify(varied) != _identify(answer):
+            if varied.identify() != answer.identify():
                 return show_difference(answer, varied, variant.name)
         return ""
 
@@ -156,13 +163,13 @@ class VariantBook:
         places = self._places(envelope, answers)
         taken: set[str] = set()
 
-        plain = [(answer, _identify(answer)) for answer in answers]
+        plain = [(answer, answer.identify()) for answer in answers]
 
         def is_offered(alter: Alter, *, as_legal: bool) -> bool:
             changed = [
                 altered
                 for answer, identity in plain
-                if (altered := alter(answer)) is not answer and _identify(altered) != identity
+                if (altered := alter(answer)) is not answer and altered.identify() != identity
             ]
             return bool(changed) and all(self._is_legal(operation, answer) is as_legal for answer in changed)
 
@@ -243,18 +250,6 @@ class VariantBook:
 def list_statuses(operation: Operation) -> list[int]:
     """The statuses that an operation can be expected to answer with."""
     return sorted({*operation.statuses, *operation.success_statuses})
-
-
-def _identify(answer: Answer) -> tuple[object, ...]:
-    """Equal for answers that no client can tell apart."""
-    return (
-        answer.status,
-        frozenset(answer.headers),
-        answer.write(answer.value),
-        answer.is_chunked,
-        answer.is_compressed,
-        answer.has_upper_case_headers,
-    )
 
 
 def _is_json(data: bytes) -> bool:

@@ -476,7 +476,7 @@ def test_help_lists_the_commands(flag: str) -> None:
     result = run(flag)
     assert (result.exit_code, result.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]+)  ", result.stdout, re.MULTILINE)
-    assert commands == ["check", "errors", "serve", "state", "token"]
+    assert commands == ["check", "errors", "gauntlet", "serve", "state", "token"]
     for command in commands:
         assert run(command, flag).stdout.startswith(f"Usage: main {command} ")
 

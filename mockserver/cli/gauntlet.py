@@ -1,0 +1,133 @@
+"""`mockserver gauntlet`."""
+
+from __future__ import annotations
+
+import select
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mockserver.cli.options import exit_with, read_settings, settings_options
+from mockserver.exceptions import InvalidInput
+
+INTERRUPTED = 130
+_STDIN_SECONDS = 1.0
+
+
+@click.command()
+@settings_options("contract", "fixtures", "rules", "seed", "port")
+@click.option("--only", type=click.Choice(("legal", "failures")), help="Try legal answers or failures alone.")
+@click.option("--operation", "operations", multiple=True, help="Try this operation alone; may be repeated.")
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
+@click.option("--budget", type=click.FloatRange(0, min_open=True), help="Seconds after which no run starts.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=60.0,
+    show_default=True,
+    help="Seconds after which a run is ended, with all that it started.",
+)
+@click.option(
+    "--client-timeout",
+    type=click.FloatRange(0),
+    default=5.0,
+    show_default=True,
+    help="Seconds that the client waits for an answer.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="How often a run must fail before it counts as failed, for flaky commands.",
+)
+@click.option(
+    "--require",
+    type=click.Choice(("recovery",)),
+    help="Exit with 1 also where a failure is not recovered from.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "json", "junit", "html")),
+    default="text",
+    show_default=True,
+    help="How the report is written.",
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the report.")
+@click.argument("command", nargs=-1, required=True)
+def gauntlet(
+    only: str | None, operations: tuple[str, ...], workers: int, budget: float | None, timeout: float,
+    client_timeout: float, repeat: int, require: str | None, form: str, output: Path | None,
+    command: tuple[str, ...], **given: Any,
+) -> None:  # fmt: skip
+    """Tell what a client survives: mockserver gauntlet [OPTIONS] -- COMMAND …
+
+    COMMAND runs against a server of its own, which it finds by MOCKSERVER_BASE_URL, MOCKSERVER_SECRET_KEY and
+    MOCKSERVER_ORIGIN: plain, under every legal answer, and with each transient failure.
+
+    Exits with 0; 1 if something legal broke it; 2 for wrong usage; 3 if it fails without any deviation.
+    """
+    from mockserver.client.local import MockServer
+    from mockserver.gauntlet import FORMATS, Gauntlet, GauntletOptions
+    from mockserver.gauntlet.commands import Command
+
+    is_shown = form in ("text", "html") and sys.stderr.isatty()
+
+    def show(runs: int, left: int, what: str) -> None:
+        if is_shown:
+            click.echo(f"\r\x1b[K{runs} runs, {left} left: {what}"[:200], err=True, nl=False)
+
+    options = GauntletOptions(only, operations, workers, budget, repeat, client_timeout)
+    failures: list[BaseException] = []
+    is_interrupted = False
+    try:
+        settings = read_settings(given)
+        # A number by itself is the default of `serve`; here only a given one counts.
+        chosen = {name: getattr(settings, name) for name in given if name != "port"}
+        runner = Command(command, stdin=_read_stdin(), timeout_seconds=timeout)
+        with MockServer(**chosen, port=given["port"] or 0) as server:
+            run = Gauntlet(server, runner, options, show)
+
+            def work() -> None:
+                try:
+                    run.run()
+                except BaseException as error:
+                    failures.append(error)
+
+            thread = threading.Thread(target=work, name="mockserver-gauntlet")
+            thread.start()
+            try:
+                thread.join()
+            except KeyboardInterrupt:
+                is_interrupted = True
+                runner.stop()
+                thread.join()
+            if is_shown:
+                click.echo("\r\x1b[K", err=True, nl=False)
+            if failures:
+                raise failures[0]
+            report = run.report()
+    except InvalidInput as error:
+        exit_with(error)
+    text = FORMATS[form](report)
+    if output is None:
+        click.echo(text)
+    else:
+        output.write_text(f"{text}\n", "utf-8")
+    sys.exit(INTERRUPTED if is_interrupted else report.exit_code(requires_recovery=require is not None))
+
+
+def _read_stdin() -> bytes:
+    """What every run shall read. A pipe that nobody writes to counts as empty."""
+    stdin = sys.stdin
+    if stdin is None or stdin.closed or stdin.isatty():
+        return b""
+    try:
+        is_ready = bool(select.select([stdin], [], [], _STDIN_SECONDS)[0])
+    except (OSError, ValueError):
+        return b""
+    return stdin.buffer.read() if is_ready else b""
