@@ -36,6 +36,7 @@ STYLES: Mapping[str, tuple[Style, ...]] = {
 IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
 # How deep a value can be that is written as text, and how often a schema may lead to itself.
 _MAX_DEPTH = 8
+_MAX_FOLLOWED = 20
 _SCALARS = ("string", "integer", "number", "boolean", "null")
 
 Resolve = Callable[[str], Schema]
@@ -55,19 +56,21 @@ class Shape:
     @cached_property
     def _layers(self) -> tuple[JsonObject, ...]:
         """The schemas that may speak of the value: this one, and those that it combines."""
-        return tuple(self._list_layers(self._schema, 0))
+        return tuple(self._list_layers(self._schema, 0, set()))
 
-    def _list_layers(self, schema: Json, followed: int) -> Iterator[JsonObject]:
-        if not isinstance(schema, dict) or followed > 20:
+    def _list_layers(self, schema: Json, followed: int, seen: set[int]) -> Iterator[JsonObject]:
+        # Each once: schemas that lead to each other would be met again and again.
+        if not isinstance(schema, dict) or followed > _MAX_FOLLOWED or id(schema) in seen:
             return
+        seen.add(id(schema))
         yield schema
+        below: list[Json] = []
         if isinstance(reference := schema.get("$ref"), str):
-            yield from self._list_layers(self._resolve(reference), followed + 1)
+            below.append(self._resolve(reference))
         for key in ("allOf", "anyOf", "oneOf"):
-            for part in schema.get(key) or ():
-                yield from self._list_layers(part, followed + 1)
-        for key in ("then", "else"):
-            yield from self._list_layers(schema.get(key), followed + 1)
+            below += schema.get(key) or ()
+        for part in (*below, schema.get("then"), schema.get("else")):
+            yield from self._list_layers(part, followed + 1, seen)
 
     @cached_property
     def types(self) -> frozenset[str]:
