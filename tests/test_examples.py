@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import click
+import pytest
 import yaml
 
 from mockserver.cli.main import main
@@ -89,6 +91,36 @@ def test_the_fragile_client_fails_on_exactly_the_answers_that_it_should() -> Non
     ]
     assert differences["absent-metadata"][0] == '-    "metadata": {'
     assert "mockserver_unknown" in str(reports)
+
+
+GAUNTLETS = {
+    ("python", "create_key.py", "fragile_client"): (5, 1),
+    ("python", "create_key.py", "robust_client"): (5, 0),
+    ("node", "create_key.mjs"): (2, 0),
+    ("sh", "create_key.sh"): (2, 1),
+}
+
+
+@pytest.mark.parametrize("command", GAUNTLETS, ids=" ".join)
+def test_the_page_about_the_gauntlet_shows_what_becomes_of_the_clients(command: tuple[str, ...]) -> None:
+    if shutil.which(command[0]) is None or (command[0] == "sh" and shutil.which("curl") is None):
+        pytest.skip(f"{command[0]} or curl is not installed")
+    seconds, code = GAUNTLETS[command]
+    program = sys.executable if command[0] == "python" else command[0]
+    options = ["--client-timeout", str(seconds), "--workers", "2", "--format", "text"]
+    result = subprocess.run(
+        [sys.executable, "-m", "mockserver", "gauntlet", *options, "--", program, *command[1:]],
+        cwd=EXAMPLES,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == code, result.stdout + result.stderr
+    page = (EXAMPLES.parent / "docs" / "gauntlet.md").read_text("utf-8")
+    summary = result.stdout.splitlines()[-1]
+    assert f"-- {' '.join(command)}" in page
+    assert summary in page
 
 
 def test_they_run_from_the_folder_above_too() -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import select
+import shutil
 import sys
 import threading
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -14,11 +15,10 @@ from mockserver.cli.options import exit_with, read_settings, settings_options
 from mockserver.exceptions import InvalidInput
 
 INTERRUPTED = 130
-_STDIN_SECONDS = 1.0
 
 
 @click.command()
-@settings_options("contract", "fixtures", "rules", "seed", "port")
+@settings_options("contract", "fixtures", "rules", "seed", "success_status", "port")
 @click.option("--only", type=click.Choice(("legal", "failures")), help="Try legal answers or failures alone.")
 @click.option("--operation", "operations", multiple=True, help="Try this operation alone; may be repeated.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
@@ -77,9 +77,13 @@ def gauntlet(
 
     is_shown = form in ("text", "html") and sys.stderr.isatty()
 
+    started = time.monotonic()
+
     def show(runs: int, left: int, what: str) -> None:
         if is_shown:
-            click.echo(f"\r\x1b[K{runs} runs, {left} left: {what}"[:200], err=True, nl=False)
+            seconds = time.monotonic() - started
+            line = f"{seconds:.0f} s, {runs} runs, {left} deviations left: {what}"
+            click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
 
     options = GauntletOptions(only, operations, workers, budget, repeat, client_timeout)
     failures: list[BaseException] = []
@@ -88,7 +92,7 @@ def gauntlet(
         settings = read_settings(given)
         # A number by itself is the default of `serve`; here only a given one counts.
         chosen = {name: getattr(settings, name) for name in given if name != "port"}
-        runner = Command(command, stdin=_read_stdin(), timeout_seconds=timeout)
+        runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
         with MockServer(**chosen, port=given["port"] or 0) as server:
             run = Gauntlet(server, runner, options, show)
 
@@ -121,13 +125,13 @@ def gauntlet(
     sys.exit(INTERRUPTED if is_interrupted else report.exit_code(requires_recovery=require is not None))
 
 
-def _read_stdin() -> bytes:
-    """What every run shall read. A pipe that nobody writes to counts as empty."""
-    stdin = sys.stdin
-    if stdin is None or stdin.closed or stdin.isatty():
-        return b""
+def _find_stdin() -> IO[bytes] | None:
+    """Our standard input; None where it is closed, or a terminal, which cannot be read twice."""
+    stream = sys.stdin
+    if stream is None or stream.closed or stream.isatty():
+        return None
     try:
-        is_ready = bool(select.select([stdin], [], [], _STDIN_SECONDS)[0])
+        stream.fileno()
     except (OSError, ValueError):
-        return b""
-    return stdin.buffer.read() if is_ready else b""
+        return None
+    return stream.buffer

@@ -88,14 +88,19 @@ def list_failures(operation: str, status: int, client_timeout_seconds: float) ->
 
 
 def group(sandbox: Sandbox, deviations: Sequence[Deviation]) -> list[list[Deviation]]:
-    """Legal answers of one operation and status, in their order, in groups that can stand together."""
+    """Legal answers of one operation and status, in their order, in groups that can stand together.
+
+    Another status stands alone: what is tried beside it would never be seen under the plain one.
+    """
     first = deviations[0]
     pairs = sandbox.variants(first.operation, status=first.status, pairs=True)
     together = {pair.name for pair in pairs}
     groups: list[list[Deviation]] = []
     for deviation in deviations:
         for members in groups:
-            if all(f"{member.name}+{deviation.name}" in together for member in members):
+            if not members[0].name.startswith("status-") and all(
+                f"{member.name}+{deviation.name}" in together for member in members
+            ):
                 members.append(deviation)
                 break
         else:
@@ -106,7 +111,7 @@ def group(sandbox: Sandbox, deviations: Sequence[Deviation]) -> list[list[Deviat
 def join_names(deviations: Iterable[Deviation]) -> str:
     """How a sandbox is asked for several deviations at once.
 
-    A single one is named twice: only of several does the journal say which of them found a place.
+    A single one is named twice, which counts once: only of several the journal says which found a place.
     """
     names = [deviation.name for deviation in deviations]
     return "+".join(names if len(names) > 1 else names * 2)

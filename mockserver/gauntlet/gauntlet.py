@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 from mockserver.client.local import MockServer
 from mockserver.client.records import RecordedCall
@@ -126,32 +127,32 @@ class Gauntlet:
                 seconds = self._options.client_timeout_seconds
                 self._deviations += list_failures(operation, status or 200, seconds)
 
-    def _list_tasks(self) -> list[Callable[[], None]]:
+    def _list_tasks(self) -> list[Callable[[], object]]:
         """What can be done in any order. The plain run says which answers can occur at all."""
         assert self._plain is not None, "the plain runs come first"
         met = {(call.operation, call.status) for call in self._plain.calls}
-        tasks: list[Callable[[], None]] = []
+        tasks: list[Callable[[], object]] = []
         legal: dict[tuple[str, int], list[Deviation]] = {}
         for deviation in self._deviations:
             if deviation.kind != "legal":
-                tasks.append(lambda deviation=deviation: self._try_failure(deviation))  # type: ignore[misc]
+                tasks.append(partial(self._try_failure, deviation))
             elif (deviation.operation, deviation.status) in met:
                 legal.setdefault((deviation.operation, deviation.status), []).append(deviation)
             else:
                 self._note(deviation, "not reached")
         for deviations in legal.values():
             for members in group(self._server, deviations):
-                tasks.append(lambda members=members: self._try_legal(members))  # type: ignore[misc]
+                tasks.append(partial(self._try_legal, members))
         return tasks
 
-    def _together(self, tasks: Sequence[Callable[[], None]]) -> None:
+    def _together(self, tasks: Sequence[Callable[[], object]]) -> None:
         """Do some things, side by side where there are workers. Raises what the first of them raises."""
         if self._options.workers == 1:
             for task in tasks:
                 task()
             return
         with ThreadPoolExecutor(max(1, len(tasks))) as pool:
-            futures: list[Future[None]] = [pool.submit(task) for task in tasks]
+            futures: list[Future[object]] = [pool.submit(task) for task in tasks]
         for future in futures:
             future.result()
 
@@ -180,34 +181,36 @@ class Gauntlet:
 
     # What follows.
 
-    def _try_legal(self, members: Sequence[Deviation]) -> None:
-        """Try legal answers together; where that breaks the command, find the smallest sets that do."""
+    def _try_legal(self, members: Sequence[Deviation]) -> bool:
+        """Try legal answers together; whether they broke the command. Each of them gets its result."""
         trial = self._try(members)
         if len(members) == 1:
-            self._judge_alone(members[0], trial)
-        elif trial.has_passed:
-            missing = [each for each in members if trial.reached(each) is None]
-            for member in members:
-                if member not in missing:
-                    self._note(member, "survived", trial.reached(member))
-            if len(missing) < len(members):
-                # The others had their place taken by nothing: an answer has none for them.
-                for member in missing:
-                    self._note(member, "not reached")
-            else:
-                # Together they may have been refused, where alone they are not.
-                self._halve(members)
-        elif not self._halve(members):
-            self._find_together(members)
+            return self._judge_alone(members[0], trial)
+        if not trial.has_passed:
+            if not self._search(members):
+                self._find_together(members)
+            return True
+        calls = {each: trial.reached(each) for each in members}
+        if not any(calls.values()):
+            # Together they may have been refused, where alone they are not.
+            middle = len(members) // 2
+            return any([self._try_legal(members[:middle]), self._try_legal(members[middle:])])
+        for member, call in calls.items():
+            self._note(member, "not reached" if call is None else "survived", call)
+        return False
 
-    def _halve(self, members: Sequence[Deviation]) -> bool:
-        """Try both halves; whether one of them broke the command."""
+    def _search(self, members: Sequence[Deviation]) -> bool:
+        """Find those that break the command among members that do so together; False if none does alone."""
+        if len(members) == 1:
+            return self._judge_alone(members[0], self._try(members))
         middle = len(members) // 2
-        halves = members[:middle], members[middle:]
-        self._together([lambda half=half: self._try_legal(half) for half in halves])  # type: ignore[misc]
-        return any(self._results[each].outcome == "broke" for each in members)
+        if self._try_legal(members[:middle]):
+            self._try_legal(members[middle:])
+            return True
+        # The first half did not break it, so the second does: that need not be tried.
+        return self._search(members[middle:])
 
-    def _judge_alone(self, deviation: Deviation, trial: Trial) -> None:
+    def _judge_alone(self, deviation: Deviation, trial: Trial) -> bool:
         call = trial.reached(deviation)
         if call is None:
             self._note(deviation, "not reached")
@@ -215,13 +218,15 @@ class Gauntlet:
             self._note(deviation, "survived", call)
         else:
             self._note(deviation, "broke", call, trial.output)
+        return call is not None and not trial.has_passed
 
     def _find_together(self, members: Sequence[Deviation]) -> None:
-        """Members break the command only together: find a smallest set of them that does."""
+        """Members break the command, and none of them alone: find a smallest set of them that does."""
         essential: list[Deviation] = []
         pool = list(members)
         trial: Trial | None = None
         while pool:
+            # The shortest beginning of the pool that breaks it with what is essential already.
             low, high = 0, len(pool)
             while low < high:
                 middle = (low + high) // 2
@@ -234,14 +239,11 @@ class Gauntlet:
                 break
             essential.append(pool[low - 1])
             pool = pool[: low - 1]
-        names = {
-            each: [other.name for other in members if other in essential and other != each]
-            for each in essential
-        }
-        trial = trial or self._try([each for each in members if each in essential])
-        for each in essential:
-            others = ", ".join(names[each])
-            difference = f"only together with {others}\n{each.difference}" if others else each.difference
+        together = [each for each in members if each in essential]
+        trial = trial or self._try(together)
+        for each in together:
+            others = ", ".join(other.name for other in together if other != each)
+            difference = f"only together with {others}\n{each.difference}"
             self._note(each, "broke", trial.reached(each), trial.output, difference)
 
     def _try_failure(self, deviation: Deviation) -> None:

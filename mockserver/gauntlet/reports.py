@@ -118,7 +118,8 @@ def _indent(text: str, width: int = 2) -> list[str]:
 def _title(deviation: Deviation) -> str:
     phases = {"after_commit": " after the effect", "before": " before the effect"}
     phase = phases.get(deviation.phase or "", "") if deviation.kind == "fault" else ""
-    return f"{deviation.operation} {deviation.status} {deviation.name}{phase}"
+    name = "" if deviation.kind == "error" else f" {deviation.name}"
+    return f"{deviation.operation} {deviation.status}{name}{phase}"
 
 
 def write_json(report: Report) -> str:

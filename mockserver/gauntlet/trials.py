@@ -105,5 +105,5 @@ def _read(sandbox: Sandbox, finished: Finished, stub_ids: Sequence[str]) -> Tria
     port = sandbox.origin.rpartition(":")[2]
     output = finished.output.replace(f":{port}", ":PORT")
     return Trial(
-        finished.code == 0, calls, output, duplicates, ignored, tuple(dict.fromkeys(leaks)), tuple(stub_ids)
+        finished.status == 0, calls, output, duplicates, ignored, tuple(dict.fromkeys(leaks)), tuple(stub_ids)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from itertools import combinations, islice
 from urllib.parse import quote
@@ -66,7 +67,7 @@ class VariantBook:
         return found
 
     def find(self, operation: Operation, status: int, name: str) -> Variant | None:
-        """The variant of a name; `a+b` is both at once. None if the answer has none of that name.
+        """The variant of a name; `a+b` is both at once, each once. None if the answer has none of that name.
 
         A success also has those of the operation's other successes, such as the one that is its own status.
         """
@@ -77,12 +78,13 @@ class VariantBook:
         if 200 <= status < 300:
             statuses += (other for other in operation.success_statuses if other != status)
         found: Variant | None = None
-        for part in name.split("+", MAX_TOGETHER - 1):
+        for part in dict.fromkeys(name.split("+", MAX_TOGETHER - 1)):
             known = (self._derived(operation, other).get(part) for other in statuses)
             variant = next((each for each in known if each is not None), None)
             if variant is None:
                 return None
-            found = variant if found is None else combine(found, variant)
+            # Also where one is left: the answer tells which of several found a place in it.
+            found = replace(variant, parts=(variant,)) if found is None else combine(found, variant)
         return found
 
     def pairs(self, operation: Operation, status: int) -> Iterator[Variant]:
