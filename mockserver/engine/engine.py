@@ -19,6 +19,7 @@ from mockserver.engine.scripted import write_webhooks
 from mockserver.engine.situation import CARRY_OUT, CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.exceptions import ContractError, StoreUnavailable, Superseded
+from mockserver.faults import Phase
 from mockserver.journal.call import Call, Facet, State
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
@@ -257,6 +258,9 @@ class Engine:
                     outcome = self._carry_out(situation, status)
                     if head.idempotency_key is not None:
                         key, kept = self._keep_answer(situation, status, outcome, call_id)
+                        if key and decision.stub is not None and decision.stub.phase is Phase.AFTER_COMMIT:
+                            # For the API the call is over, however late the answer arrives or is lost.
+                            namespace.resources.land_answer(key, call_id)
                 told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
                 response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
                 reason = told

@@ -208,6 +208,18 @@ def test_a_scripted_success_is_replayed_too(api: Api) -> None:
 # In flight.
 
 
+def test_a_key_whose_first_answer_was_lost_after_the_effect_is_replayed_at_once(engine: Engine) -> None:
+    api = engine_api(engine)
+    headers = {"Authorization": f"Bearer {KEY}", **RETRY}
+    own = {"operation": "createApiKey", "phase": "after_commit", "times": 1}
+    late = {"status": 201, "fixedDelayMilliseconds": 9_000}
+    api.script({"request": {}, "response": late, "metadata": {"mockserver": own}})
+    exchange = engine.begin(build_request("POST", CREATE, headers=headers, json=BODY))
+    assert exchange.response.delivery.delay_seconds == 9
+    assert api.send(headers=RETRY).outcome == (201, "replayed")
+    exchange.finish("disconnected")
+
+
 def test_a_key_whose_first_answer_is_still_on_its_way_is_a_conflict(engine: Engine) -> None:
     api = engine_api(engine)
     headers = {"Authorization": f"Bearer {KEY}", **RETRY}
