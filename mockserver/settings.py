@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
 from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, MAX_DEPTH, MAX_NUMBER_LENGTH
-from mockserver.suggestions import suggest
+from mockserver.suggestions import find_nearest, suggest
 
 NAMESPACE_NAME = re.compile(r"[a-z0-9-]{1,40}")
 # The one of every request that names none.
@@ -370,32 +370,51 @@ OPTIONS: Mapping[str, Option] = {
 }
 
 
-def read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
-    """The options set as `MOCKSERVER_…` variables, converted.
+def read_environment(environment: Mapping[str, str], given: Collection[str] = ()) -> dict[str, Any]:
+    """The options set as `MOCKSERVER_…` variables, converted, but for those that are `given` otherwise.
 
-    Raises SettingsError with every unknown name and every value of the wrong kind.
+    Raises SettingsError with every value of the wrong kind. A variable that names no option is left to
+    `find_unknown_variables`; one that Kubernetes sets is left out.
     """
     found: dict[str, Any] = {}
     problems: list[Problem] = []
-    for variable, text in environment.items():
-        if not variable.startswith(ENVIRONMENT_PREFIX):
-            continue
-        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if name not in OPTIONS:
-            if name not in _OTHER_VARIABLES:
-                problems.append(Problem(_unknown(name), file=variable))
-            continue
-        try:
-            found[name] = OPTIONS[name].read(text)
-        except ValueError as error:
-            problems.append(Problem(str(error), file=variable))
+    for name, variable, text in _list_variables(environment):
+        if name in OPTIONS and name not in given:
+            try:
+                found[name] = OPTIONS[name].read(text)
+            except ValueError as error:
+                problems.append(Problem(str(error), file=variable))
     if problems:
         raise SettingsError(problems)
     return found
 
 
+def find_unknown_variables(environment: Mapping[str, str]) -> list[Problem]:
+    """A warning for each `MOCKSERVER_…` variable that sets nothing, with the nearest name that would."""
+    unknown = []
+    for name, variable, _ in _list_variables(environment):
+        if name not in OPTIONS and name not in _OTHER_VARIABLES:
+            near = [OPTIONS[found].variable for found in find_nearest(name, OPTIONS)]
+            hint = f"; did you mean {near[0]}?" if near else ""
+            unknown.append(Problem(f"no option has this variable, so it sets nothing{hint}", file=variable))
+    return unknown
+
+
+def _list_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Name of the option, name and value of each variable with our prefix that a person may have set."""
+    for variable, text in environment.items():
+        name = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if name != variable and not _INJECTED.fullmatch(f"{name}={text}"):
+            yield name.lower(), variable, text
+
+
+# What a Kubernetes service named `mockserver` puts into each pod beside it (its documentation, "Discovering
+# services").
+_INJECTED = re.compile(
+    r"(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)=.*|PORT=\w+://.*", re.S
+)
 # Variables with our prefix that are not options of the server.
-_OTHER_VARIABLES = frozenset({"credential"})
+_OTHER_VARIABLES = frozenset({"base_url", "credential", "origin", "secret_key", "upstream_credential"})
 
 
 def _unknown(name: str) -> str:

@@ -13,6 +13,7 @@ from mockserver.settings import (
     OPTIONS,
     RateLimit,
     Settings,
+    find_unknown_variables,
     packaged_folder,
     read_environment,
     read_rate_limit,
@@ -155,7 +156,6 @@ def test_the_environment_is_read_with_every_mistake_at_once() -> None:
         "PATH": "/bin",
         "MOCKSERVER_PORT": "80x",
         "MOCKSERVER_STRICT_ACCOUNTS": "perhaps",
-        "MOCKSERVER_SEEED": "s",
         "MOCKSERVER_CREDENTIAL": "sk_test_used_by_curl_lines",
     }
     with pytest.raises(SettingsError) as error:
@@ -163,9 +163,37 @@ def test_the_environment_is_read_with_every_mistake_at_once() -> None:
     assert problems_of(error) == {
         "MOCKSERVER_PORT": "'80x' must be a whole number",
         "MOCKSERVER_STRICT_ACCOUNTS": "'perhaps' must be true or false",
-        "MOCKSERVER_SEEED": "'seeed' is not an option; did you mean 'seed'?",
     }
     assert read_environment({"HOME": "/", "MOCKSERVER_CREDENTIAL": "x"}) == {}
+
+
+def test_what_is_given_by_hand_outranks_a_variable_that_cannot_be_read() -> None:
+    environment = {"MOCKSERVER_PORT": "80x", "MOCKSERVER_SEED": "s"}
+    assert read_environment(environment, ["port"]) == {"seed": "s"}
+
+
+def test_a_variable_that_sets_nothing_is_a_warning_with_the_nearest_name() -> None:
+    environment = {"MOCKSERVER_SEEED": "s", "MOCKSERVER_ZZZ": "x", "MOCKSERVER_ORIGIN": "y", "HOME": "/"}
+    assert read_environment(environment) == {}
+    assert {problem.file: problem.message for problem in find_unknown_variables(environment)} == {
+        "MOCKSERVER_SEEED": "no option has this variable, so it sets nothing; did you mean MOCKSERVER_SEED?",
+        "MOCKSERVER_ZZZ": "no option has this variable, so it sets nothing",
+    }
+
+
+def test_what_kubernetes_sets_for_a_service_is_no_variable_of_ours() -> None:
+    environment = {
+        "MOCKSERVER_PORT": "tcp://10.96.12.7:4020",
+        "MOCKSERVER_SERVICE_HOST": "10.96.12.7",
+        "MOCKSERVER_SERVICE_PORT": "4020",
+        "MOCKSERVER_SERVICE_PORT_HTTP": "4020",
+        "MOCKSERVER_PORT_4020_TCP": "tcp://10.96.12.7:4020",
+        "MOCKSERVER_PORT_4020_TCP_ADDR": "10.96.12.7",
+        "MOCKSERVER_PORT_4020_TCP_PORT": "4020",
+        "MOCKSERVER_PORT_4020_TCP_PROTO": "tcp",
+    }
+    assert read_environment(environment) == {}
+    assert find_unknown_variables(environment) == []
 
 
 @pytest.mark.parametrize("text", ["1", "true", "True", "YES", "on"])

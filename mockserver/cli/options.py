@@ -10,8 +10,19 @@ from typing import Any, NoReturn
 
 import click
 
-from mockserver.exceptions import InvalidInput, Problem
-from mockserver.settings import FLAG, NUMBER, OPTIONS, PATH, TEXTS, Option, Settings, read_environment
+from mockserver.cli.configuration import read_configuration
+from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.settings import (
+    FLAG,
+    NUMBER,
+    OPTIONS,
+    PATH,
+    TEXTS,
+    Option,
+    Settings,
+    find_unknown_variables,
+    read_environment,
+)
 
 BAD_INPUT = 2
 
@@ -20,6 +31,8 @@ def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..
     """The settings of these names as command-line options; what is not given is left out."""
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
+        help = "TOML file with options; else [tool.mockserver] of the nearest pyproject.toml."
+        command = click.option("--config", type=click.Path(path_type=Path), default=None, help=help)(command)
         for name in reversed(names):
             command = _add_option(OPTIONS[name], command)
         return command
@@ -65,9 +78,28 @@ class GroupedCommand(click.Command):
 
 
 def read_settings(given: dict[str, Any]) -> Settings:
-    """Settings from the command line, else the environment, else the defaults. Raises SettingsError."""
+    """Settings from the command line, else the environment, else a configuration file, else the defaults.
+
+    Warns of variables that set nothing. Raises SettingsError with every problem.
+    """
     chosen = {name: value for name, value in given.items() if value not in (None, ())}
-    return Settings(**{**read_environment(os.environ), **chosen})
+    config = chosen.pop("config", None)
+    for warning in find_unknown_variables(os.environ):
+        click.echo(f"mockserver: warning: {warning}", err=True)
+    found: dict[str, Any] = {}
+    problems: list[Problem] = []
+    sources: tuple[Callable[[set[str]], dict[str, Any]], ...] = (
+        lambda given: read_environment(os.environ, given),
+        lambda given: read_configuration(config, Path.cwd(), given),
+    )
+    for read in sources:
+        try:
+            found |= read({*chosen, *found})
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return Settings(**{**found, **chosen})
 
 
 def exit_with(error: InvalidInput) -> NoReturn:

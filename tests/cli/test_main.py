@@ -292,9 +292,10 @@ def test_each_wrong_variable_of_the_environment_has_a_line() -> None:
         "MOCKSERVER_CREDENTIAL": "is known",
     }
     assert refused(environment=environment) == [
+        "mockserver: warning: MOCKSERVER_SEEED: no option has this variable, so it sets nothing;"
+        " did you mean MOCKSERVER_SEED?",
         "mockserver: MOCKSERVER_PORT: '80x' must be a whole number",
         "mockserver: MOCKSERVER_ALLOW_LIVE: 'perhaps' must be true or false",
-        "mockserver: MOCKSERVER_SEEED: 'seeed' is not an option; did you mean 'seed'?",
     ]
     (line,) = refused(environment={"MOCKSERVER_CLOCK": "noon"})
     assert "'noon'" in line
