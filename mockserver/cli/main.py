@@ -11,6 +11,7 @@ import click
 from mockserver.cli.check import check
 from mockserver.cli.errors import errors
 from mockserver.cli.gauntlet import gauntlet
+from mockserver.cli.init import init
 from mockserver.cli.serve import serve
 from mockserver.cli.state import state
 from mockserver.cli.token import token
@@ -30,5 +31,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for _command in (serve, check, errors, gauntlet, state, token):
+for _command in (serve, init, check, errors, gauntlet, state, token):
     main.add_command(_command)

@@ -437,6 +437,18 @@ def test_errors_lists_each_documented_error_with_every_way_to_provoke_it(engine:
     ]
 
 
+def test_errors_in_short_are_a_line_for_each_status_and_reason(engine: Engine) -> None:
+    lines = run("errors", "--short").stdout.splitlines()
+    reasons = {(entry["status"], entry["reason"]) for entry in Desk(engine).get("/errors")["errors"]}
+    assert sorted(tuple(line.split()[:2]) for line in lines) == sorted(
+        (str(status), reason) for status, reason in reasons
+    )
+    prefer = "Prefer: code=409, example=conflict"
+    assert f"409  conflict              (every operation)  {prefer}" in lines
+    one = run("errors", "--short", "--operation", "createApiKey").stdout.splitlines()
+    assert f"409  conflict              (createApiKey)  {prefer}" in one
+
+
 def test_errors_as_json_are_those_of_the_control_api(engine: Engine) -> None:
     catalogue = Desk(engine).get("/errors")
     assert json.loads(run("errors", "--json", "--origin", ORIGIN).stdout) == catalogue
@@ -477,7 +489,7 @@ def test_help_lists_the_commands(flag: str) -> None:
     result = run(flag)
     assert (result.exit_code, result.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]+)  ", result.stdout, re.MULTILINE)
-    assert commands == ["check", "errors", "gauntlet", "serve", "state", "token"]
+    assert commands == ["check", "errors", "gauntlet", "init", "serve", "state", "token"]
     for command in commands:
         assert run(command, flag).stdout.startswith(f"Usage: main {command} ")
 
