@@ -31,6 +31,8 @@ PLACE_OF = {name: place for place, names in enumerate(ORDER) for name in names}
 LIBRARIES: dict[str, tuple[str, ...]] = {
     # What httpx runs on, whichever event loop there is.
     "anyio": ("client.threads",),
+    # To run one test many times, as pytest-rerunfailures does; pytest has no public way.
+    "_pytest": ("pytest_plugin.gauntlet",),
     "click": ("cli.*",),
     "cryptography": ("security.tokens",),
     "faker": ("synthesis.formats",),

@@ -6,6 +6,7 @@ import shutil
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -13,6 +14,7 @@ import click
 
 from mockserver.cli.options import exit_with, read_settings, settings_options
 from mockserver.exceptions import InvalidInput
+from mockserver.settings import OPTIONS
 
 INTERRUPTED = 130
 
@@ -74,6 +76,7 @@ def gauntlet(
     from mockserver.client.local import MockServer
     from mockserver.gauntlet import FORMATS, Gauntlet, GauntletOptions
     from mockserver.gauntlet.commands import Command
+    from mockserver.gauntlet.trials import run_command
 
     is_shown = form in ("text", "html") and sys.stderr.isatty()
 
@@ -82,7 +85,8 @@ def gauntlet(
     def show(runs: int, left: int, what: str) -> None:
         if is_shown:
             seconds = time.monotonic() - started
-            line = f"{seconds:.0f} s, {runs} runs, {left} deviations left: {what}"
+            rest = f", {left} deviations left" if left else ""
+            line = f"{seconds:.0f} s, {runs} runs{rest}: {what}"
             click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
 
     options = GauntletOptions(only, operations, workers, budget, repeat, client_timeout)
@@ -90,15 +94,15 @@ def gauntlet(
     is_interrupted = False
     try:
         settings = read_settings(given)
-        # A number by itself is the default of `serve`; here only a given one counts.
-        chosen = {name: getattr(settings, name) for name in given if name != "port"}
+        # The port of `serve` is none that a command waits for: here only a given one counts.
+        chosen = {name: getattr(settings, name) for name in given if name in OPTIONS and name != "port"}
         runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
         with MockServer(**chosen, port=given["port"] or 0) as server:
-            run = Gauntlet(server, runner, options, show)
+            search = Gauntlet(command, partial(run_command, server, runner), options, show)
 
             def work() -> None:
                 try:
-                    run.run()
+                    search.run()
                 except BaseException as error:
                     failures.append(error)
 
@@ -108,13 +112,14 @@ def gauntlet(
                 thread.join()
             except KeyboardInterrupt:
                 is_interrupted = True
+                search.stop()
                 runner.stop()
                 thread.join()
             if is_shown:
                 click.echo("\r\x1b[K", err=True, nl=False)
             if failures:
                 raise failures[0]
-            report = run.report()
+            report = search.report()
     except InvalidInput as error:
         exit_with(error)
     text = FORMATS[form](report)

@@ -82,7 +82,7 @@ def list_failures(operation: str, status: int, client_timeout_seconds: float) ->
             LATE,
             after,
             f"the answer comes after {late_seconds:g} s; the effect happened",
-            {"status": status, "delay": late_seconds, "phase": after.value},
+            {"status": status, "delay": late_seconds} | ({"phase": after.value} if status < 400 else {}),
         ),
     ]
 

@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
-from mockserver.client.local import MockServer
 from mockserver.client.records import RecordedCall
 from mockserver.exceptions import BadQuestion, Problem
-from mockserver.gauntlet.commands import Command
 from mockserver.gauntlet.deviations import Deviation, group, list_failures, list_legal
 from mockserver.gauntlet.reports import Report, Result
-from mockserver.gauntlet.trials import Trial, run_trial
+from mockserver.gauntlet.trials import Trial
 from mockserver.suggestions import suggest
 
 
@@ -40,22 +39,29 @@ class _Over(Exception):
     """No further run may start: the budget is used up, or the user has had enough."""
 
 
-class Gauntlet:
-    """Runs a command against a server that is started, and reports what it survives.
+# Runs the client once under deviations. The number tells the attempts of one trial apart.
+Run: TypeAlias = Callable[[Sequence[Deviation], int], Trial]
 
-    `notice` is called with the number of runs so far, what is left at least, and what was just tried.
+
+class Gauntlet:
+    """Finds out what a client survives, and reports it.
+
+    `name` is the command as the report has it. `run` runs the client once; it is called from many threads
+    where there are workers. `notice` hears of each run: how many there
+    were, how many deviations are left, and what was tried.
     """
 
     def __init__(
         self,
-        server: MockServer,
-        command: Command,
+        name: Sequence[str],
+        run: Run,
         options: GauntletOptions,
         notice: Callable[[int, int, str], None] = lambda runs, left, what: None,
     ) -> None:
-        self._server = server
-        self._command = command
+        self._name = tuple(name)
+        self._run_client = run
         self._options = options
+        self._is_stopped = False
         self._notice = notice
         self._lock = threading.Lock()
         self._slots = threading.Semaphore(options.workers)
@@ -76,6 +82,10 @@ class Gauntlet:
         except _Over:
             pass
 
+    def stop(self) -> None:
+        """Start no further run, and count none that goes on."""
+        self._is_stopped = True
+
     def report(self) -> Report:
         """What is known so far, in the order of the contract."""
         with self._lock:
@@ -84,7 +94,7 @@ class Gauntlet:
             trials = list(self._trials)
         plain = self._plain
         return Report(
-            self._command.arguments,
+            self._name,
             plain is not None and plain.has_passed,
             () if plain is None else plain.calls,
             tuple(results),
@@ -121,7 +131,7 @@ class Gauntlet:
             if self._options.operations and operation not in self._options.operations:
                 continue
             if self._options.only != "failures":
-                self._deviations += list_legal(self._server, operation)
+                self._deviations += list_legal(self._plain.catalogue, operation)
             if self._options.only != "legal":
                 status = next(call.status for call in self._plain.calls if call.operation == operation)
                 seconds = self._options.client_timeout_seconds
@@ -141,7 +151,7 @@ class Gauntlet:
             else:
                 self._note(deviation, "not reached")
         for deviations in legal.values():
-            for members in group(self._server, deviations):
+            for members in group(self._plain.catalogue, deviations):
                 tasks.append(partial(self._try_legal, members))
         return tasks
 
@@ -158,13 +168,14 @@ class Gauntlet:
 
     def _try(self, deviations: Sequence[Deviation]) -> Trial:
         """One run, or more where the command is flaky. Raises _Over when no further run may start."""
-        for attempt in range(self._options.repeats):
+        # Plain runs are compared with one another, so each is made once, and with the same values.
+        for attempt in range(self._options.repeats if deviations else 1):
             with self._slots:
                 is_late = self._deadline is not None and time.monotonic() >= self._deadline
-                if self._command.is_stopped or is_late:
+                if self._is_stopped or is_late:
                     raise _Over
-                trial = run_trial(self._server, self._command, deviations, self._attempt(deviations, attempt))
-                if self._command.is_stopped:
+                trial = self._run_client(deviations, attempt)
+                if self._is_stopped:
                     raise _Over
             with self._lock:
                 self._runs += 1
@@ -174,10 +185,6 @@ class Gauntlet:
             if trial.has_passed:
                 break
         return trial
-
-    def _attempt(self, deviations: Sequence[Deviation], attempt: int) -> int:
-        # Plain runs are compared with one another, so they must not see other values.
-        return attempt if deviations else 0
 
     # What follows.
 
@@ -284,7 +291,7 @@ def describe(deviations: Sequence[Deviation]) -> str:
 
 
 def _audit(trials: Sequence[Trial]) -> dict[str, dict[str, object]]:
-    ignored = sorted({trial.ignored_retry_after for trial in trials if trial.ignored_retry_after})
+    ignored = sorted({text for trial in trials for text in trial.ignored_retry_after})
     leaks = sorted({leak for trial in trials for leak in trial.leaks})
     return {
         "retryAfter": {"ok": not ignored, "problems": ignored},

@@ -178,13 +178,16 @@ def write_html(report: Report) -> str:
         parts.append(f"<p class=bad>Nothing was tried: {html.escape(report.problem)}.</p>")
         parts.append(f"<pre>{html.escape(report.plain_output)}</pre>")
     counts = ", ".join(f"{count} {outcome}" for outcome, count in report.count().items())
-    parts.append(f"<p>{counts}; {report.runs} runs; {len(report.untried)} not tried.</p>")
+    parts.append(f"<p>{counts}; {report.runs} runs.</p>")
     for outcome in OUTCOMES:
         found = [result for result in report.results if result.outcome == outcome]
         if found:
             kind = "bad" if outcome in _BAD else "good"
             parts.append(f"<h2 class={kind}>{outcome} ({len(found)})</h2>")
             parts += [_write_result(result) for result in found]
+    if report.untried:
+        titles = "\n".join(map(_title, report.untried))
+        parts.append(f"<h2>not tried ({len(report.untried)})</h2><pre>{html.escape(titles)}</pre>")
     for name, audit in report.audits.items():
         text = "ok" if audit["ok"] else "\n".join(map(str, audit["problems"]))  # type: ignore[call-overload]
         parts.append(f"<h2>{html.escape(name)}</h2><pre>{html.escape(text)}</pre>")

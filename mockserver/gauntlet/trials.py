@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mockserver.client.local import MockServer
 from mockserver.client.records import RecordedCall
 from mockserver.client.sandbox import Sandbox
-from mockserver.exceptions import VerificationError
-from mockserver.gauntlet.commands import Command, Finished
+from mockserver.gauntlet.commands import Command
 from mockserver.gauntlet.deviations import Deviation, join_names
 
 
@@ -19,21 +18,22 @@ from mockserver.gauntlet.deviations import Deviation, join_names
 class Trial:
     """What one run showed. `has_passed` is the word of the command; `created_twice` how many creates were
     carried out again with the same meaning; `ignored_retry_after` and `leaks` are what the audits say;
-    `stub_ids` are those of the scripted failure.
+    `stub_ids` are those of the scripted failure, `catalogue` is a sandbox of the same contract.
     """
 
     has_passed: bool
     calls: tuple[RecordedCall, ...]
     output: str
     created_twice: int
-    ignored_retry_after: str
+    ignored_retry_after: tuple[str, ...]
     leaks: tuple[str, ...]
     stub_ids: tuple[str, ...]
+    catalogue: Sandbox
 
     @property
-    def signature(self) -> list[tuple[str | None, str, int | None]]:
-        """What two plain runs must have in common."""
-        return [(call.operation, call.method, call.status) for call in self.calls]
+    def signature(self) -> Counter[tuple[str | None, str, int | None]]:
+        """What two plain runs must have in common. Calls that are made side by side may come in any order."""
+        return Counter((call.operation, call.method, call.status) for call in self.calls)
 
     def reached(self, deviation: Deviation) -> RecordedCall | None:
         """The first call that the deviation reached."""
@@ -49,20 +49,18 @@ class Trial:
 
     def count(self, operation: str) -> int:
         """How often an operation was called."""
-        return Counter(call.operation for call in self.calls)[operation]
+        return sum(call.operation == operation for call in self.calls)
 
 
-def run_trial(
-    server: MockServer, command: Command, deviations: Sequence[Deviation] = (), attempt: int = 0
-) -> Trial:
-    """Run a command under deviations: legal answers of one operation and status, or one failure."""
+def run_command(server: MockServer, command: Command, deviations: Sequence[Deviation], attempt: int) -> Trial:
+    """Run a command under deviations, in a namespace of its own. Raises SettingsError as its `run` does."""
     # The same trial has the same name, and so the same values, whatever ran before or beside it.
     parts = [f"{each.operation} {each.kind} {each.name} {each.status} {each.phase}" for each in deviations]
     digest = hashlib.sha256("\n".join([*parts, str(attempt)]).encode()).hexdigest()[:12]
     sandbox = server.namespace(f"gauntlet-{digest}")
     sandbox.reset()
     try:
-        stub_ids = _script(sandbox, deviations)
+        stub_ids = script(sandbox, deviations)
         finished = command.run(
             {
                 "MOCKSERVER_BASE_URL": sandbox.base_url,
@@ -70,12 +68,29 @@ def run_trial(
                 "MOCKSERVER_SECRET_KEY": sandbox.secret_key,
             }
         )
-        return _read(sandbox, finished, stub_ids)
+        trial = read_trial(sandbox, stub_ids)
     finally:
         sandbox.forget()
+    # The port differs from run to run, and says nothing.
+    port = sandbox.origin.rpartition(":")[2]
+    leaks = (_SHOWN,) if finished.has_shown_secret else ()
+    return replace(
+        trial,
+        has_passed=finished.status == 0,
+        output=finished.output.replace(f":{port}", ":PORT"),
+        leaks=(*trial.leaks, *leaks),
+        catalogue=server,
+    )
 
 
-def _script(sandbox: Sandbox, deviations: Sequence[Deviation]) -> list[str]:
+_SHOWN = "the command wrote a credential or an issued key to its output"
+
+
+def script(sandbox: Sandbox, deviations: Sequence[Deviation]) -> list[str]:
+    """Let a sandbox answer so: with legal answers of one operation and status, or with one failure.
+
+    Returns the ids of the stubs that do it.
+    """
     if not deviations:
         return []
     first = deviations[0]
@@ -85,25 +100,16 @@ def _script(sandbox: Sandbox, deviations: Sequence[Deviation]) -> list[str]:
     return sandbox.queue(first.operation, [first.outcome])
 
 
-def _read(sandbox: Sandbox, finished: Finished, stub_ids: Sequence[str]) -> Trial:
+def read_trial(sandbox: Sandbox, stub_ids: Sequence[str]) -> Trial:
+    """What a sandbox has seen of a run. How the run ended is for its runner to add."""
     calls = tuple(sandbox.calls())
-    ignored = ""
-    try:
-        sandbox.verify_retry_after()
-    except VerificationError as error:
-        ignored = str(error)
-    leaks = [
-        str(warning["message"])
-        for call in calls
-        for warning in call.warnings
-        if warning["code"] == "leaked_key"
+    warnings = [(call, warning) for call in calls for warning in call.warnings]
+    # How long it waited differs from run to run.
+    ignored = [
+        f"call {call.number} of {call.operation} came before the time was over that Retry-After asked for"
+        for call, warning in warnings
+        if warning["code"] == "retry_after_ignored"
     ]
-    if finished.has_shown_secret:
-        leaks.append("the command wrote a credential or an issued key to its output")
-    duplicates = sum(len(group) - 1 for group in sandbox.duplicates())
-    # The port differs from run to run, and says nothing.
-    port = sandbox.origin.rpartition(":")[2]
-    output = finished.output.replace(f":{port}", ":PORT")
-    return Trial(
-        finished.status == 0, calls, output, duplicates, ignored, tuple(dict.fromkeys(leaks)), tuple(stub_ids)
-    )
+    leaks = [str(warning["message"]) for _, warning in warnings if warning["code"] == "leaked_key"]
+    created_twice = sum(len(calls) - 1 for calls in sandbox.duplicates())
+    return Trial(False, calls, "", created_twice, tuple(ignored), tuple(leaks), tuple(stub_ids), sandbox)

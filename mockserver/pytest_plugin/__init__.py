@@ -10,5 +10,5 @@ nothing else of it before a test asks for a fixture.
 """
 
 # Each part brings its own hooks and fixtures.
-_PARTS = ("servers", "watching", "markers", "ledger", "fixtures", "reports")
+_PARTS = ("servers", "watching", "markers", "ledger", "gauntlet", "fixtures", "reports")
 pytest_plugins = tuple(f"{__name__}.{part}" for part in _PARTS)

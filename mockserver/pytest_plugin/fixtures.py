@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mockserver.pytest_plugin.gauntlet import PROBE
 from mockserver.pytest_plugin.ledger import LEDGER
 from mockserver.pytest_plugin.markers import NAMESPACE_OPTIONS, read_ini, read_marker, read_parameters
 from mockserver.pytest_plugin.servers import Servers, find_url
@@ -113,7 +114,12 @@ def mockserver(request: pytest.FixtureRequest, mockserver_opener: _Opener) -> It
         sandbox.variant(variant.name, operation=variant.operation, status=variant.status)
         if variant.status >= 400:
             sandbox.fail_next(variant.status, operation=variant.operation)
+    probe = item.stash.get(PROBE, None)
+    if probe is not None:
+        probe.begin(sandbox)
     yield sandbox
+    if probe is not None:
+        probe.end(sandbox)
     mockserver_opener.close(sandbox)
 
 

@@ -1,178 +1,248 @@
-"""The gauntlet finds what breaks a client, each weakness alone, and says the same twice."""
+"""The gauntlet finds what breaks a client, each weakness alone, and in few runs."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
+import httpx
 import pytest
-from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from mockserver.cli.main import main
+from mockserver import BadQuestion, MockServer, Sandbox
+from tests.gauntlet.runs import Bench, Client, create, create_stubbornly, names, run, send
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
-ROOT = EXAMPLES.parent
-FRAGILE = f"""
-import os, sys
-sys.path.insert(0, {str(EXAMPLES)!r})
-from fragile_client import create_api_key
-create_api_key(
-    os.environ["MOCKSERVER_BASE_URL"], os.environ["MOCKSERVER_SECRET_KEY"],
-    name="reporting", expires_at="2030-01-01T00:00:00.000Z",
-)
-"""
-# A client that tries as often as it takes; what is at its end is what it looks at.
-RETRYING = """
-import http.client, json, os, time, urllib.error, urllib.request
-request = urllib.request.Request(
-    os.environ["MOCKSERVER_BASE_URL"] + "/api-keys/?account_id=acct_1",
-    json.dumps({"name": "n", "permissions": {}, "expires_at": "2030-01-01T00:00:00Z"}).encode(),
-    {"Authorization": "Bearer " + os.environ["MOCKSERVER_SECRET_KEY"],
-     "Content-Type": "application/json", **HEADERS},
-)
-for attempt in range(3):
-    try:
-        with urllib.request.urlopen(request, timeout=2) as response:
-            data = json.load(response)["data"]
-        break
-    except urllib.error.HTTPError as error:
-        error.close()
-        if WAITS:
-            time.sleep(float(error.headers.get("Retry-After", 0)))
-    except (OSError, ValueError, http.client.HTTPException):
-        pass
-else:
-    raise SystemExit("no answer")
-"""
-CAREFUL = "HEADERS, WAITS = {'Idempotency-Key': 'once'}, True\n" + RETRYING
-CARELESS = "HEADERS, WAITS = {}, False\n" + RETRYING
+MEMBERS = (
+    "object", "id", "account_id", "name", "type", "key", "last_used_ip", "metadata", "permissions", "status",
+    "last_used_at", "expires_at", "managed", "deleted", "created_at", "updated_at",
+)  # fmt: skip
 
 
-def run(script: str, *options: str) -> Result:
-    arguments = ["gauntlet", "--client-timeout", "2", *options, "--", sys.executable, "-c", script]
-    return CliRunner(env={"PYTHONPATH": str(ROOT)}).invoke(main, arguments)
+def use_fragilely(sandbox: Sandbox, client: httpx.Client) -> None:
+    response = send(sandbox, client)
+    assert response.status_code == 201
+    data = response.json()["data"]
+    assert sorted(data) == sorted(MEMBERS)
+    assert data["expires_at"].startswith("20")
 
 
-def run_json(script: str, *options: str) -> Mapping[str, Any]:
-    result = run(script, "--format", "json", *options)
-    report: Mapping[str, Any] = json.loads(result.stdout)
-    return report
+def use_carefully(sandbox: Sandbox, client: httpx.Client) -> Any:
+    return create_stubbornly(sandbox, client, idempotency_key="once")
 
 
-def outcomes(report: Mapping[str, Any], outcome: str) -> list[str]:
-    return [entry["name"] for entry in report["results"] if entry["outcome"] == outcome]
-
-
-def test_the_eight_weaknesses_of_the_fragile_client_are_found_in_38_runs() -> None:
-    report = run_json(FRAGILE)
-    broken = [entry for entry in report["results"] if entry["outcome"] == "broke"]
-    assert [entry["name"] for entry in broken] == [
+def test_eight_weaknesses_are_found_in_38_runs_each_with_its_member() -> None:
+    report = run(use_fragilely)
+    assert names(report, "broke") == [
         "status-200", "extra-members-data", "null-expires_at", "absent-last_used_ip", "absent-metadata",
         "absent-last_used_at", "absent-expires_at", "absent-updated_at",
     ]  # fmt: skip
-    assert report["runs"] <= 38
-    assert len([entry for entry in report["results"] if entry["kind"] == "legal"]) == 193
-    assert report["plain"] == {"passed": True, "calls": ["POST /v1/api-keys/?account_id=acct_1"]}
-    assert "updated_at" in broken[-1]["difference"] and "updated_at" in broken[-1]["output"]
-    assert "PUBLISHABLE" not in outcomes(report, "broke")
+    assert report.runs <= 38
+    assert len([result for result in report.results if result.deviation.kind == "legal"]) == 193
+    assert not report.untried
+    broken = next(result for result in report.results if result.outcome == "broke")
+    assert broken.call is not None and broken.call.status == 200
+    assert "+status 200" in broken.difference
+    assert "AssertionError" in (broken.output or "")
 
 
-@pytest.mark.parametrize("member", ["last_used_ip", "updated_at"])
-def test_one_weakness_alone_is_found_in_24_runs_and_twice_alike(member: str) -> None:
-    script = CAREFUL + f"data[{member!r}]\n"
-    report = run_json(script)
-    assert outcomes(report, "broke") == [f"absent-{member}"]
-    assert report["runs"] <= 24
-    assert run_json(script, "--workers", "2") == report
+def test_two_runs_give_the_same_report() -> None:
+    first, second = run(use_fragilely).to_json(), run(use_fragilely, workers=1).to_json()
+    assert first == second
 
 
-def test_a_careful_client_recovers_once_from_every_failure() -> None:
-    result = run(CAREFUL, "--only", "failures", "--format", "json", "--require", "recovery")
-    report = json.loads(result.stdout)
-    assert result.exit_code == 0
-    assert [entry["outcome"] for entry in report["results"]] == ["recovered"] * 9
-    assert report["audits"]["retryAfter"] == {"ok": True, "problems": []}
+# What a client may demand without right, and the answer that does not give it.
+DEMANDS: dict[str, Client] = {
+    "absent-last_used_ip": lambda sandbox, client: create(sandbox, client)["last_used_ip"],
+    "absent-metadata": lambda sandbox, client: create(sandbox, client)["metadata"],
+    "null-created_at": lambda sandbox, client: create(sandbox, client)["created_at"][:4],
+    "empty-name": lambda sandbox, client: create(sandbox, client)["name"][0],
+}
+
+
+@pytest.mark.parametrize("name", DEMANDS)
+def test_one_weakness_alone_is_found_in_24_runs(name: str) -> None:
+    report = run(DEMANDS[name])
+    assert names(report, "broke") == [name]
+    assert report.runs <= 24
+
+
+def test_a_careful_client_survives_all_and_recovers_once_from_every_failure() -> None:
+    report = run(use_carefully)
+    assert not names(report, "broke")
+    assert len(names(report, "recovered")) == 9
+    assert report.exit_code(requires_recovery=True) == 0
+    assert report.audits["retryAfter"] == {"ok": True, "problems": []}
+    # The answer has neither permissions nor metadata that could be emptied.
+    assert names(report, "not reached", status=201) == ["empty-metadata", "empty-permissions"]
 
 
 def test_a_careless_client_creates_twice_and_does_not_wait() -> None:
-    result = run(CARELESS, "--only", "failures", "--format", "json", "--require", "recovery")
-    report = json.loads(result.stdout)
-    assert result.exit_code == 1
-    phases: dict[str, set[str]] = {entry["outcome"]: set() for entry in report["results"]}
-    for entry in report["results"]:
-        phases[entry["outcome"]].add(entry["phase"])
-    assert phases == {"recovered": {"before"}, "recovered twice": {"after_commit"}}
-    assert not report["audits"]["retryAfter"]["ok"]
+    report = run(lambda sandbox, client: create_stubbornly(sandbox, client, waits=False), only="failures")
+    assert {(result.outcome, result.deviation.phase) for result in report.results} == {
+        ("recovered", "before"),
+        ("recovered twice", "after_commit"),
+    }
+    assert not report.audits["retryAfter"]["ok"]
+    assert (report.exit_code(requires_recovery=False), report.exit_code(requires_recovery=True)) == (0, 1)
+
+
+def test_a_client_that_does_not_look_survives_a_failure_and_one_that_does_gives_up() -> None:
+    def look_away(sandbox: Sandbox, client: httpx.Client) -> None:
+        try:
+            send(sandbox, client)
+        except httpx.TransportError:
+            return
+
+    assert len(names(run(look_away, only="failures"), "survived")) == 9
+    assert len(names(run(create, only="failures"), "gave up")) == 9
+
+
+@given(st.data())
+@settings(max_examples=15, deadline=None)
+def test_what_breaks_is_found_whatever_it_is(data: st.DataObject) -> None:
+    known = [
+        each.name
+        for each in CATALOGUE.variants("createApiKey", status=201)
+        if each.legal and each.name not in ("empty-metadata", "empty-permissions")
+    ]
+    broken = data.draw(st.sets(st.sampled_from(known), max_size=8))
+
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        create(sandbox, client)
+        assert not broken & {*(sandbox.last_call.variant or "").split("+")}
+
+    report = run(use, only="legal")
+    assert set(names(report, "broke")) == broken
+    assert set(names(report, "survived")) == {*known} - broken
+
+
+CATALOGUE = MockServer()
 
 
 def test_deviations_that_break_only_together_are_named_together() -> None:
-    script = CAREFUL + "assert 'last_used_ip' in data or data['created_at'] is not None\n"
-    report = run_json(script, "--only", "legal")
-    broken = [entry for entry in report["results"] if entry["outcome"] == "broke"]
-    assert [entry["name"] for entry in broken] == ["null-created_at", "absent-last_used_ip"]
-    assert broken[0]["difference"].startswith("only together with absent-last_used_ip\n")
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        data = create(sandbox, client)
+        assert "last_used_ip" in data or data["created_at"] is not None
+
+    report = run(use, only="legal")
+    assert names(report, "broke") == ["null-created_at", "absent-last_used_ip"]
+    first = next(result for result in report.results if result.outcome == "broke")
+    assert first.difference.startswith("only together with absent-last_used_ip\n")
 
 
-def test_what_finds_no_place_is_not_reached() -> None:
-    # The answer has no permissions and no metadata that could be emptied; urllib does not ask for gzip.
-    report = run_json(CAREFUL, "--only", "legal")
-    missing = {entry["name"] for entry in report["results"]
-               if entry["outcome"] == "not reached" and entry["status"] == 201}  # fmt: skip
-    assert missing == {"empty-metadata", "empty-permissions", "gzip"}
-    assert not outcomes(report, "broke")
+def test_exclusive_answers_are_never_tried_together() -> None:
+    bench = Bench(create)
+    bench.gauntlet(only="legal").run()
+    groups = [set(names) for names in bench.trials]
+    for exclusive in (
+        {"null-expires_at", "absent-expires_at"},
+        {"other-status-INACTIVE", "other-status-REVOKED"},
+        {"pretty-printed", "escaped-unicode"},
+        {"empty-name", "long-strings"},
+        {"extra-members-data-metadata", "absent-metadata"},
+    ):
+        assert not any(exclusive <= group for group in groups)
+    assert all(len(group) == 1 for group in groups if "status-200" in group)
 
 
-@pytest.mark.parametrize(
-    ("script", "problem"),
-    [
-        ("print('hello')", "calls no operation"),
-        ("raise SystemExit('no')", "fails without any deviation"),
-    ],
-)
-def test_a_command_that_does_not_work_plain_is_told_first(script: str, problem: str) -> None:
-    result = run(script)
-    assert result.exit_code == 3
-    assert problem in result.stdout
+def test_an_answer_that_is_refused_together_is_tried_alone() -> None:
+    # What the client sends makes its answer another one than the examples.
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        headers = {"Authorization": f"Bearer {sandbox.secret_key}", "Accept-Encoding": "identity"}
+        client.post("https://api.hsrcpay.com/v1/api-keys/?account_id=a", json={"name": "n"}, headers=headers)
+
+    report = run(use, only="legal")
+    # Nothing is created, so the 422 is what varies.
+    assert not names(report, "broke")
+    assert set(names(report, "survived")) == {*names(report, "survived", status=422)} != set()
+    assert "gzip" in names(report, "not reached", status=422)
 
 
-def test_a_run_that_hangs_is_ended() -> None:
-    result = run("import sys, time; time.sleep(60)", "--timeout", "0.2")
-    assert result.exit_code == 3
-    assert "ended after 0.2 s" in result.stdout
+def test_a_second_operation_is_tried_too_and_others_can_be_left_out() -> None:
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        create(sandbox, client)
+        headers = {"Authorization": f"Bearer {sandbox.secret_key}"}
+        found = client.get("https://api.hsrcpay.com/v1/api-keys/?account_id=acct_1", headers=headers)
+        assert found.json()["data"] is not None
+
+    report = run(use, only="failures")
+    assert {result.deviation.operation for result in report.results} == {"createApiKey", "listApiKeys"}
+    report = run(use, only="failures", operations=("listApiKeys",))
+    assert {result.deviation.operation for result in report.results} == {"listApiKeys"}
+    with pytest.raises(BadQuestion, match="does not call 'listApiKey'; did you mean 'listApiKeys'"):
+        run(use, operations=("listApiKey",))
+
+
+def test_plain_runs_that_are_unsound_are_told_before_anything_else() -> None:
+    turns: list[int] = []
+
+    def use_differently(sandbox: Sandbox, client: httpx.Client) -> None:
+        turns.append(1)
+        for _ in turns:
+            create(sandbox, client)
+
+    def pass_once(sandbox: Sandbox, client: httpx.Client) -> None:
+        create(sandbox, client)
+        turns.append(1)
+        assert len(turns) != 4
+
+    problems = [
+        run(client).problem
+        for client in (
+            lambda sandbox, client: None,
+            lambda sandbox, client: 1 / 0,
+            use_differently,
+            pass_once,
+        )
+    ]
+    assert problems == [
+        "the command calls no operation of the contract; it finds MOCKSERVER_BASE_URL",
+        "the command fails without any deviation",
+        "two plain runs make different calls",
+        "of two plain runs one passes and one fails",
+    ]
+
+
+def test_a_flaky_client_is_run_again_before_it_counts_as_broken() -> None:
+    failures: set[str] = set()
+
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        create(sandbox, client)
+        variant = sandbox.last_call.variant
+        if variant and variant not in failures:
+            failures.add(variant)
+            raise AssertionError("flaky")
+
+    assert not names(run(use, only="legal", repeats=2), "broke")
 
 
 def test_what_the_budget_leaves_is_listed() -> None:
-    report = run_json(CAREFUL, "--budget", "0.000001")
-    assert report["runs"] == 0
-    report = run_json(CAREFUL, "--operation", "createApiKey", "--only", "failures", "--repeat", "2")
-    assert report["untried"] == []
+    report = run(use_carefully, budget_seconds=0.0)
+    assert (report.runs, report.results, report.problem) == (0, (), None)
 
 
-def test_an_operation_that_is_not_called_is_wrong_usage() -> None:
-    result = run(CAREFUL, "--operation", "createApiKeys")
-    assert result.exit_code == 2
-    assert "createApiKey" in result.stderr
+def test_a_gauntlet_that_is_stopped_tells_what_it_knows() -> None:
+    bench = Bench(create)
+    gauntlet = bench.gauntlet(only="failures")
+
+    def stop(runs: int, left: int, what: str) -> None:
+        if what.startswith("createApiKey 500"):
+            gauntlet.stop()
+
+    gauntlet._notice = stop
+    gauntlet.run()
+    report = gauntlet.report()
+    assert names(report, "gave up") == ["429", "500"]
+    assert [deviation.name for deviation in report.untried][:1] == ["CONNECTION_RESET_BY_PEER"]
+    assert len(report.untried) == 7
 
 
-def test_a_command_that_is_not_there_is_wrong_usage() -> None:
-    result = CliRunner().invoke(main, ["gauntlet", "--", "no-such-command-here"])
-    assert result.exit_code == 2
-    assert "no-such-command-here" in result.stderr
+def test_a_key_that_leaks_is_told() -> None:
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        key = create(sandbox, client)["key"]
+        headers = {"Authorization": f"Bearer {sandbox.secret_key}"}
+        client.get(f"https://api.hsrcpay.com/v1/api-keys/?account_id=acct_1&q={key}", headers=headers)
 
-
-def test_reports_are_written_in_every_format(tmp_path: Path) -> None:
-    for form in ("text", "junit", "html"):
-        path = tmp_path / form
-        assert run(FRAGILE, "--only", "legal", "--format", form, "--output", os.fspath(path)).exit_code == 1
-        text = path.read_text("utf-8")
-        assert "absent-updated_at" in text
-        assert "8 broke" in text or form == "junit"
-        assert "sk_test_ns" not in text
-    suite = ElementTree.fromstring((tmp_path / "junit").read_text("utf-8"))
-    assert suite.get("failures") == "8"
-    assert "http://" not in (tmp_path / "html").read_text("utf-8").replace("http://127.0.0.1", "")
+    audit = run(use, only="failures").audits["leakedKeys"]
+    assert not audit["ok"]
+    assert "sk_test_mock_" not in str(audit["problems"])

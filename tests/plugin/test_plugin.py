@@ -633,7 +633,7 @@ def test_a_run_that_does_not_use_it_imports_nothing_of_the_package(pytester: pyt
             "imported: mockserver mockserver.pytest_plugin "
             + " ".join(
                 f"mockserver.pytest_plugin.{part}"
-                for part in ("fixtures", "ledger", "markers", "reports", "servers", "watching")
+                for part in ("fixtures", "gauntlet", "ledger", "markers", "reports", "servers", "watching")
             )
         ]
     )
