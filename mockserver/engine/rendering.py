@@ -122,6 +122,10 @@ class Renderer:
         answer, found = variant.apply(plain)
         # One alone keeps its name: it was asked for, and the answer is what it makes of the plain one.
         name = found if variant.parts else variant.name
+        situation.inspection.warnings += [
+            CallWarning("variant_hidden", f"the variant {each} changes nothing beside the others")
+            for each in variant.hidden(plain, found)
+        ]
         if not variant.is_legal or not answer.is_json:
             return answer, name
         envelope = operation.envelope(answer.status)

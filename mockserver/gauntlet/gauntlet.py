@@ -198,13 +198,16 @@ class Gauntlet:
                 self._find_together(members)
             return True
         calls = {each: trial.reached(each) for each in members}
-        if not any(calls.values()):
-            # Together they may have been refused, where alone they are not.
+        if trial.was_refused and not any(calls.values()):
+            # Together they would break the contract, so the answers were plain.
             middle = len(members) // 2
             return any([self._try_legal(members[:middle]), self._try_legal(members[middle:])])
+        hidden = [each for each, call in calls.items() if call is None and trial.hides(each)]
         for member, call in calls.items():
-            self._note(member, "not reached" if call is None else "survived", call)
-        return False
+            if member not in hidden:
+                self._note(member, "not reached" if call is None else "survived", call)
+        have_broken = [self._try_legal([member]) for member in hidden]
+        return any(have_broken)
 
     def _search(self, members: Sequence[Deviation]) -> bool:
         """Find those that break the command among members that do so together; False if none does alone."""
@@ -229,9 +232,12 @@ class Gauntlet:
 
     def _find_together(self, members: Sequence[Deviation]) -> None:
         """Members break the command, and none of them alone: find a smallest set of them that does."""
+        trial = self._try(members)
+        if trial.has_passed:
+            # The command is flaky; each of them has passed without the others.
+            return
         essential: list[Deviation] = []
         pool = list(members)
-        trial: Trial | None = None
         while pool:
             # The shortest beginning of the pool that breaks it with what is essential already.
             low, high = 0, len(pool)
@@ -247,10 +253,9 @@ class Gauntlet:
             essential.append(pool[low - 1])
             pool = pool[: low - 1]
         together = [each for each in members if each in essential]
-        trial = trial or self._try(together)
         for each in together:
             others = ", ".join(other.name for other in together if other != each)
-            difference = f"only together with {others}\n{each.difference}"
+            difference = f"only together with {others}\n{each.difference}" if others else None
             self._note(each, "broke", trial.reached(each), trial.output, difference)
 
     def _try_failure(self, deviation: Deviation) -> None:

@@ -35,6 +35,16 @@ class Trial:
         """What two plain runs must have in common. Calls that are made side by side may come in any order."""
         return Counter((call.operation, call.method, call.status) for call in self.calls)
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether legal answers that were asked for together would have broken the contract together."""
+        return any(warning["code"] == "variant_ignored" for call in self.calls for warning in call.warnings)
+
+    def hides(self, deviation: Deviation) -> bool:
+        """Whether a legal answer found no place only because of those that were tried beside it."""
+        text = f"the variant {deviation.name} changes nothing beside the others"
+        return any(warning["message"] == text for call in self.calls for warning in call.warnings)
+
     def reached(self, deviation: Deviation) -> RecordedCall | None:
         """The first call that the deviation reached."""
         for call in self.calls:

@@ -108,6 +108,17 @@ class Variant:
             answer = varied
         return answer, "+".join(names)
 
+    def hidden(self, plain: Answer, found: str) -> list[str]:
+        """The names of those that would find a place alone, but did not beside the others: `found` is what
+        `apply` gave.
+        """
+        names = found.split("+")
+        return [
+            part.name
+            for part in self.parts
+            if part.name not in names and part.alter(plain).identify() != plain.identify()
+        ]
+
     def without_gzip(self) -> Variant | None:
         """What of it a client can read that does not ask for gzip; None for nothing."""
         readable = [part for part in self.parts or (self,) if not part.needs_gzip]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver import BadQuestion, MockServer, Sandbox
+from mockserver.gauntlet import Gauntlet, GauntletOptions
+from mockserver.gauntlet.deviations import Deviation
+from mockserver.gauntlet.trials import Trial
 from tests.gauntlet.runs import Bench, Client, create, create_stubbornly, names, run, send
 
 MEMBERS = (
@@ -145,8 +152,56 @@ def test_exclusive_answers_are_never_tried_together() -> None:
     assert all(len(group) == 1 for group in groups if "status-200" in group)
 
 
-def test_an_answer_that_is_refused_together_is_tried_alone() -> None:
-    # What the client sends makes its answer another one than the examples.
+def test_answers_that_the_contract_refuses_together_are_tried_apart(tmp_path: Path) -> None:
+    # Any two of the three may be absent, but not all of them.
+    members = {name: {"type": "string", "format": "date"} for name in "abc"}
+    schema = {
+        "type": "object",
+        "properties": members,
+        "anyOf": [{"required": [name]} for name in "abc"],
+    }
+    answer = {
+        "description": "",
+        "content": {"application/json": {"schema": schema, "example": dict.fromkeys("abc", "2030-01-01")}},
+    }
+    operation = {"operationId": "getIt", "responses": {"200": answer}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "It", "version": "1"},
+        "servers": [{"url": "https://it.example"}],
+        "paths": {"/it": {"get": operation}},
+    }
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document), "utf-8")
+
+    def use(sandbox: Sandbox, client: httpx.Client) -> None:
+        client.get("https://it.example/it").raise_for_status()
+
+    report = run(use, {"contract": path}, only="legal")
+    assert {"absent-a", "absent-b", "absent-c"} <= {*names(report, "survived")}
+    assert not names(report, "not reached")
+
+
+def test_a_group_that_breaks_by_chance_is_not_searched_for_long() -> None:
+    bench = Bench(lambda sandbox, client: create(sandbox, client))
+    has_failed: list[str] = []
+
+    def run_flakily(deviations: Sequence[Deviation], attempt: int) -> Trial:
+        trial = bench.run(deviations, attempt)
+        if len(deviations) > 10 and not has_failed:
+            has_failed.append("once")
+            return replace(trial, has_passed=False)
+        return trial
+
+    gauntlet = Gauntlet(("client",), run_flakily, GauntletOptions(only="legal"))
+    gauntlet.run()
+    report = gauntlet.report()
+    assert not names(report, "broke")
+    assert len(names(report, "survived")) == 26
+    assert report.runs < 15
+
+
+def test_what_a_client_gets_that_the_plain_one_never_sees_is_not_reached() -> None:
     def use(sandbox: Sandbox, client: httpx.Client) -> None:
         headers = {"Authorization": f"Bearer {sandbox.secret_key}", "Accept-Encoding": "identity"}
         client.post("https://api.hsrcpay.com/v1/api-keys/?account_id=a", json={"name": "n"}, headers=headers)

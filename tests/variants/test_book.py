@@ -305,6 +305,32 @@ def test_pairs_are_legal_and_more_than_each_alone() -> None:
         assert find("notes", "readNote", 200, second).deviation in pair.deviation
 
 
+def test_pairs_are_the_same_in_either_order() -> None:
+    contract, book = load("hsrcpay")
+    names = {pair.name for pair in book.pairs(contract.operations["createApiKey"], 201)}
+    assert "null-created_at+absent-metadata" in names
+    assert "empty-name+long-strings" not in names, "a name that was made long is empty no more"
+
+
+def test_many_at_once_tell_which_of_them_found_a_place() -> None:
+    contract, book = load("hsrcpay")
+    operation = contract.operations["createApiKey"]
+    plain = Answer(201, (), {"data": {"name": "n", "metadata": {}}})
+    both = book.find(operation, 201, "empty-metadata+empty-name+gzip")
+    assert both is not None
+    assert both.apply(plain)[1] == "empty-name+gzip"
+    readable = both.without_gzip()
+    assert readable is not None
+    assert readable.apply(plain)[0] == Answer(201, (), {"data": {"name": "", "metadata": {}}})
+    assert both.hidden(plain, "empty-name") == ["gzip"]
+    twice = book.find(operation, 201, "empty-metadata+empty-metadata")
+    assert twice is not None
+    assert twice.apply(plain) == (plain, "")
+    gzip = book.find(operation, 201, "gzip")
+    assert gzip is not None
+    assert gzip.without_gzip() is None
+
+
 def test_a_success_knows_the_variants_of_the_others() -> None:
     variant = find("hsrcpay", "createApiKey", 201, "status-201")
     assert (variant.status, variant.name) == (200, "status-201")
