@@ -54,7 +54,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "trustme": ("serving.tls",),
     # requests takes its answers from urllib3.
     "urllib3": ("client.transports",),
-    "uvicorn": ("serving.connection", "serving.delivery", "serving.uvicorn_server"),
+    "uvicorn": ("serving.connection", "serving.uvicorn_server"),
     "uvloop": ("serving",),
     "yaml": ("contract.documents",),
 }

@@ -1,12 +1,13 @@
-"""The ASGI application: the mocked API on every path, the control API under `/__admin`.
+"""The application: the mocked API on every path, the control API under `/__admin`.
 
-A call of the API goes straight from the ASGI scope to the engine, one of the control API to its door.
+A call of the API goes straight from its connection to the engine, one of the control API to its door.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
@@ -17,8 +18,9 @@ from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.request.head import Head
 from mockserver.scripting.subjects import normal_path
-from mockserver.serving.delivery import REJECTED, Receive, Scope, Send, deliver, find_cycle, send_response
-from mockserver.serving.guard import CONTROL_BODY_LIMIT, Guard, Refused, too_large
+from mockserver.serving.cycle import Cycle, Scope
+from mockserver.serving.delivery import send_answer
+from mockserver.serving.guard import Guard, Refused, too_large
 from mockserver.serving.webhooks import WebhookSender
 from mockserver.stores.turns import Turns
 from mockserver.types import Headers
@@ -34,7 +36,7 @@ def create_app(engine: Engine, *, on_call: OnCall | None = None) -> App:
 
 
 class App:
-    """An ASGI 3 application. `on_call` is told of each call once its answer is decided."""
+    """The application. `on_call` is told of each call once its answer is decided."""
 
     def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
         self.engine = engine
@@ -57,25 +59,6 @@ class App:
         self._webhooks.stop()
         self._door.end_waits()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"the mock server speaks HTTP, not {scope['type']}")
-        path = scope["raw_path"].decode("latin-1")
-        found = self.find_control(scope["method"], path)
-        is_control = found is not None and path not in self.root_documents
-        try:
-            if found is None:
-                await self._answer(scope, receive, send)
-            else:
-                await self._answer_control(found, is_control, scope, receive, send)
-        except Refused as error:
-            await send_response(self.guard.refuse(error, is_control=is_control), scope, send)
-        except Exception as error:
-            response = fail(error)
-            cycle = find_cycle(scope)
-            if cycle is None or not cycle.response_started:
-                await send_response(response, scope, send)
-
     def find_control(self, method: str, path: str) -> tuple[str, str] | None:
         """Namespace and control route that a raw path leads to; None where it is one of the mocked API."""
         if "__admin" in path:
@@ -87,32 +70,24 @@ class App:
         stubs = self.engine.namespaces.default.stubs
         return None if any(stub.matcher.literal_path == wanted for stub in stubs) else place
 
-    async def _answer_control(
-        self, found: tuple[str, str], is_control: bool, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        """One call of the control API, or for one of the documents at the root."""
+    def admit_control(self, found: tuple[str, str], scope: Scope) -> None:
+        """Judge a call of the control API, or for one of the documents at the root. Raises Refused."""
+        is_document = scope["raw_path"].decode("latin-1") in self.root_documents
+        needs_token = not is_document and not self.control.is_public(found[1])
         facts = self.engine.heads.headers.read(tuple(scope["headers"]))
-        needs_token = is_control and not self.control.is_public(found[1])
         self.guard.check_control(scope, facts, needs_token=needs_token)
-        body, is_whole = await _read_body(receive, CONTROL_BODY_LIMIT)
-        if is_whole:
-            scope["mockserver.control"] = *found, body
-            await self._door(scope, receive, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One call of the mocked API."""
-        client = scope["client"]
-        head = self.admit(scope["method"], scope["raw_path"], scope["query_string"], tuple(scope["headers"]))
-        body, is_whole = await _read_body(receive, self.guard.body_limit)
-        if not is_whole:
-            if REJECTED not in scope:
-                self.turns.defer(lambda: self.record_incomplete(head, body, client))
-            return
-        answer = await self.turns.run(head.namespace, lambda: self.answer(head, body, client))
-        if isinstance(answer, Response):
-            await send_response(answer, scope, send)
-        else:
-            await deliver(answer, scope, receive, send)
+    async def answer_control(self, found: tuple[str, str], scope: Scope, body: bytes, cycle: Cycle) -> None:
+        """Answer a call that `admit_control` has let in."""
+        scope["mockserver.control"] = *found, body
+        await self._door(scope, cycle.receive, cycle.send)
+
+    async def answer_in_turn(
+        self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
+    ) -> None:
+        """Answer a call that the guard has let in, once its store has time for it."""
+        work = partial(self.answer, head, body, client)
+        await send_answer(await self.turns.run(head.namespace, work), cycle)
 
     def begin(
         self,
@@ -164,6 +139,9 @@ class App:
 
     def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         """Record a call that the guard has let in, and whose body never arrived whole."""
+        self.turns.defer(lambda: self._record_incomplete(head, body, client))
+
+    def _record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         try:
             call = self.engine.record_incomplete(head, body, None if client is None else client[0])
         except StoreUnavailable as error:
@@ -186,17 +164,3 @@ def write_unavailable(error: StoreUnavailable) -> Response:
         ),
         f"{error}\n".encode("utf-8", "replace"),
     )
-
-
-async def _read_body(receive: Receive, limit: int) -> tuple[bytes, bool]:
-    """The body of a request, and whether all of it came. Raises Refused as soon as it is too large."""
-    body = bytearray()
-    message = await receive()
-    while message["type"] == "http.request":
-        body += message.get("body", b"")
-        if len(body) > limit:
-            raise too_large(limit)
-        if not message.get("more_body", False):
-            return bytes(body), True
-        message = await receive()
-    return bytes(body), False

@@ -1,330 +1,461 @@
-"""Connection: the reading side of one client's connection, with its limits and deadlines.
+"""Connection: one client's connection, read with httptools, with its limits and deadlines.
 
-uvicorn's protocol, which also lends its record of a request to the ASGI scope, since ASGI has no words for a
-reset connection or a reason phrase (see delivery). What breaks HTTP, or a limit, is answered by the guard and
-closed; nothing that comes behind it is served.
+uvicorn makes one for each client (its `http` class) and keeps the event loop, the sockets and the signals.
+The connection looks for blank lines and counts Content-Length itself, so the parser sees no more than heads
+and chunks. A request is answered once it is whole, and what comes behind it waits as bytes until then. What
+breaks HTTP, or a limit, is answered by the guard and closed; nothing that comes behind it is served.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+import uvicorn
+from uvicorn.server import ServerState
 
-from mockserver.control.routing import ROOT_DOCUMENTS
 from mockserver.engine.engine import Exchange, fail
 from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head
-from mockserver.serving.delivery import (
-    EXTENSION,
-    REJECTED,
-    WRITE_TIMEOUT_SECONDS,
-    Receive,
-    Scope,
-    Send,
-    deliver,
-    send_response,
-    write_message,
-)
-from mockserver.serving.guard import Refused, too_large
+from mockserver.serving.cycle import Cycle, Scope
+from mockserver.serving.delivery import WRITE_TIMEOUT_SECONDS, send_answer
+from mockserver.serving.guard import CONTROL_BODY_LIMIT, Refused, read_length, too_large
+from mockserver.serving.writing import write_message
 
 if TYPE_CHECKING:
     from mockserver.serving.app import App
 
-_ROOT_DOCUMENTS = frozenset(path.encode("ascii") for path in ROOT_DOCUMENTS)
-# So many requests may wait behind one that is being answered.
-_PIPELINED = 16
+_BLANK_LINE = b"\r\n\r\n"
+# The parser takes RTSP and ICE for HTTP as well.
+_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+# The headers that say where a request ends, and what comes behind it (RFC 9112).
+_FRAMING = frozenset({b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
+# What a parser is given so that it takes what follows for chunks.
+_BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
+# What a chunk may have around its data; beyond that it counts as extension or trailer.
+_CHUNK_FRAMING = 16
+# So many bytes may wait behind a request that is being answered before no more are read.
+_WAITING_BYTES = 64 * 1024
 # A client that closed its half of the connection may still read; it gets what is ready within so many turns
 # of the event loop. One for whom an answer is delayed or held has left.
 _TURNS_TO_ANSWER = 10
 # How long a client has to read why it was refused, before closing makes its kernel forget that (RFC 9112,
 # section 9.6). Until then what it sends is read and dropped.
 _LINGER_SECONDS = 2.0
-# uvicorn's lines say nothing that ours do not say better, and may quote a URL.
-_SILENT = logging.getLogger("mockserver.uvicorn")
-_SILENT.setLevel(logging.CRITICAL)
-_SILENT.propagate = False
-# What a chunk may have around its data; beyond that it counts as extension or trailer.
-_CHUNK_FRAMING = 16
 
 
-class Connection(HttpToolsProtocol):
-    """One connection.
+class _Parts:
+    """What a parser finds: a head, then chunks and trailers. `is_whole` says that it is at the end of what is
+    read now; `begun` counts the requests that have begun."""
+
+    __slots__ = ("begun", "body", "chunks", "headers", "is_in_body", "is_whole", "target")
+
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = bytearray()
+        self.chunks = 0
+        self.begun = 0
+        self.is_in_body = False
+        self.is_whole = False
+
+    def on_message_begin(self) -> None:
+        self.begun += 1
+
+    def on_url(self, url: bytes) -> None:
+        self.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer must not be taken for a header (RFC 9110, section 6.5.1).
+        if not self.is_in_body:
+            self.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        self.is_whole = True
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+        self.chunks += 1
+
+    def on_message_complete(self) -> None:
+        self.is_whole = True
+
+
+class _Framing(NamedTuple):
+    """What headers say of the end of a request, and of what comes behind it. `is_usual`: nothing but a
+    length, or that the connection goes on, which it does anyway."""
+
+    length: int
+    is_chunked: bool
+    expects_continue: bool
+    keep_alive: bool
+    is_usual: bool
+
+
+def _read_framing(headers: Iterable[tuple[bytes, bytes]], *, is_old: bool) -> _Framing:
+    """The framing of a request that the parser let through. `is_old`: of HTTP/1.0. Raises Refused."""
+    length, is_chunked, expects_continue, keep_alive, is_usual = 0, False, False, not is_old, not is_old
+    for name, value in headers:
+        if name not in _FRAMING:
+            continue
+        if name == b"content-length":
+            length = read_length(value)
+        elif name == b"connection":
+            tokens = {token.strip() for token in value.lower().split(b",")}
+            keep_alive = keep_alive and b"close" not in tokens
+            is_usual = is_usual and tokens == {b"keep-alive"}
+        else:
+            is_usual = False
+            is_chunked = is_chunked or name == b"transfer-encoding"
+            expects_continue = expects_continue or (name == b"expect" and value.lower() == b"100-continue")
+    if is_old and is_chunked:
+        # Nobody can tell where its body ends (RFC 9112, section 6.1).
+        raise Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding")
+    return _Framing(length, is_chunked, expects_continue and not is_old, keep_alive, is_usual)
+
+
+class _ControlRequest(NamedTuple):
+    """A request to the control API, or for a document at the root, but for its body: the route that it leads
+    to, and its ASGI scope."""
+
+    found: tuple[str, str]
+    scope: Scope
+
+
+class Connection(asyncio.Protocol):
+    """One connection. `state` reads what comes next: a method that takes bytes and returns those that are
+    not its own.
 
     `deadline`, in loop time, is when that must have come which is awaited now: the rest of a request, the
     next request or, where nothing more is served, the client's own end. None while a request is answered.
     """
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.logger = _SILENT
-        self.access_log = False
-        super().connection_made(transport)
-        self._mock = cast("App", self.config.app)
-        self._find_head = self._mock.engine.heads.find
-        settings = self._mock.engine.settings
-        self._url_limit = settings.url_limit
-        self._header_limit = settings.header_limit
-        self._header_count = settings.header_count
-        self._body_limit = settings.body_limit
-        self._read_timeout = settings.read_timeout
-        self._idle_timeout = settings.idle_timeout
-        self.deadline: float | None = self.loop.time() + self._read_timeout
-        # Of the request that is being read: whether any of it has come, whether its head is still incomplete.
-        self._is_receiving = False
-        self._is_reading_head = True
-        # Bytes that belong to no body: of a head, then of chunk sizes, chunk extensions and trailers.
-        self._loose_bytes = 0
-        self._head_bytes = 0
-        self._wants_upgrade = False
-        # Of a call that is answered as soon as it is whole, without uvicorn's record of it: its head, what
-        # has come of its body, and the bytes that it began with if no others were before them.
-        self._direct: Head | None = None
+    transport: asyncio.Transport
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self.loop = _loop or asyncio.get_running_loop()
+        self.connections = cast("set[Any]", server_state.connections)
+        self._tasks = server_state.tasks
+        self._mock = cast("App", config.app)
+        self._heads = self._mock.engine.heads
+        self._settings = self._mock.engine.settings
+        self.client: tuple[str, int] | None = None
+        self.deadline: float | None = None
+        self.state: Callable[[bytes], bytes] = self.read_head
+        # Of a head, or of chunks, that a parser reads: what it has found, the bytes of the head, how many
+        # bytes of the chunks are no data, and the last bytes, which may begin a blank line.
+        self._parser: httptools.HttpRequestParser | None = None
+        self._parts: _Parts | None = None
+        self._raw = bytearray()
+        self._loose = 0
+        self._seam = b""
+        # Of a request whose head was read: what is to be answered once it is whole, or is the answer already;
+        # how much of the body is still to come, how much may come, and what has come.
+        self._request: Head | _ControlRequest | Response | None = None
+        self._is_control = False
+        self._method = ""
+        self._left = 0
+        self._limit = 0
         self._body = bytearray()
-        self._beginning: bytes | None = None
-        # An answer that was given already, and now has to go the long way.
-        self._ready: Exchange | Response | None = None
-        self._active: RequestResponseCycle | None = None
-        # Nothing more is served; `_last_words` follow the answers that are still due.
-        self._is_over = False
-        self._last_words = b""
+        self._keep_alive = True
+        # Of a request whose answer takes more than a moment: what came behind it, and whether the time for
+        # the rest of that is over.
+        self._cycle: Cycle | None = None
+        self._waiting = bytearray()
+        self._is_late = False
+        self._is_paused = False
+        self._is_writable = asyncio.Event()
+        self._is_writable.set()
         self._unread_bytes = 0
         self._unread_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
+        self.deadline = self.loop.time() + self._settings.read_timeout
+        self.connections.add(self)
         if len(self.connections) > self._mock.guard.connection_limit and not self._make_room():
-            self._is_over = True
+            self.state = self.drop
             refusal = Refused(503, "overloaded", "too many connections are open")
-            transport.write(write_message(self._mock.guard.refuse(refusal), keep_alive=False))
-            transport.close()
+            self.transport.write(write_message(self._mock.guard.refuse(refusal), keep_alive=False))
+            self.transport.close()
 
     def _make_room(self) -> bool:
         """Close some connections on which nobody waits for an answer, those first whose time is up first."""
-        idle = [item for item in self.connections if isinstance(item, Connection) and item._is_idle()]
-        idle.remove(self)
+        idle = [item for item in self.connections if item is not self and item.is_reading_head]
         idle.sort(key=lambda connection: connection.deadline or 0.0)
         for connection in idle[: 1 + len(idle) // 16]:
             self.connections.discard(connection)
             connection.transport.abort()
         return bool(idle)
 
-    def _is_idle(self) -> bool:
-        return self._is_reading_head and not self._is_answering()
+    @property
+    def is_reading_head(self) -> bool:
+        """Whether a request is awaited, or the rest of its head."""
+        return self.state == self.read_head
 
-    def _is_answering(self) -> bool:
-        return self._active is not None and not self._active.response_complete
+    @property
+    def is_receiving(self) -> bool:
+        """Whether a part of a request has come, and not all of it has been read."""
+        return self._parser is not None or self.state == self.read_body or bool(self._waiting)
 
-    # Reading. The parser calls the methods whose names begin with `on_`, and wraps what they raise.
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is served."""
+        return self.state == self.drop
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the client takes less than it is sent."""
+        return not self._is_writable.is_set()
+
+    # Reading.
 
     def data_received(self, data: bytes) -> None:
-        if self._is_over:
-            return
-        if self._is_receiving:
-            self._beginning = None
-        else:
-            try:
-                if self._answer_known(data):
-                    return
-            except Exception as error:
-                self._end_by(error)
-                return
-            self._is_receiving = True
-            self._beginning = data
-            self.deadline = self.loop.time() + self._read_timeout
-        self._loose_bytes += len(data)
-        rest = None
         try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-        except httptools.HttpParserCallbackError as error:
-            self._end_by(error.__context__)
-        except httptools.HttpParserError:
-            self._reject(Refused(400, "bad_request", "the request is not HTTP/1.1"))
-        else:
-            if self._loose_bytes > self._header_limit:
-                self._reject(self._too_large())
-        if rest is not None:
-            # Not while an exception is handled: it would become the context of the next one.
-            self._read_without_upgrade(rest)
-
-    def _answer_known(self, data: bytes) -> bool:
-        """Answer a whole request whose head is, byte for byte, one that was read and let in before.
-
-        Clients send the same head with nearly every request, and reading it costs more than all else here.
-        """
-        end = data.find(b"\r\n\r\n") + 4
-        known = self._find_head(data[:end])
-        if known is None or len(data) - end != known[1] or self._is_busy():
-            return False
-        head, body = known[0], data[end:]
-        answer = self._mock.answer(head, body, self.client)
-        if not self._write_at_once(answer, head.method, keep_alive=True):
-            # The parser reads it after all, for the sake of uvicorn's record.
-            self._ready = answer
-            return False
-        return True
-
-    def _read_without_upgrade(self, rest: bytes) -> None:
-        """Read a request again as if it did not ask for another protocol (RFC 9110, section 7.8, allows it):
-        at such a request the parser stops, and takes its body for that protocol's."""
-        line = b"%b %b HTTP/%b\r\n" % (
-            self.parser.get_method(),
-            self.url,
-            self.parser.get_http_version().encode("ascii"),
-        )
-        fields = [b"%b: %b\r\n" % header for header in self.headers if header[0] != b"upgrade"]
-        self.parser = httptools.HttpRequestParser(self)
-        self._wants_upgrade = False
-        self._loose_bytes = 0
-        self.data_received(b"".join((line, *fields, b"\r\n", rest)))
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_bytes = 0
-        if not self._is_receiving:
-            # It came in one piece with the request before it.
-            self._is_receiving = True
-            self.deadline = self.loop.time() + self._read_timeout
-
-    def on_url(self, url: bytes) -> None:
-        self.url += url
-        if len(self.url) > self._url_limit:
-            raise Refused(414, "uri_too_long", f"the URL has more than {self._url_limit} bytes")
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if not self._is_reading_head:
-            # A trailer must not be taken for a header (RFC 9110, section 6.5.1).
-            return
-        super().on_header(name, value)
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > self._header_limit or len(self.headers) > self._header_count:
-            raise self._too_large()
-
-    def on_headers_complete(self) -> None:
-        if self.parser.should_upgrade():
-            if self.parser.get_method() == b"CONNECT":
-                raise Refused(400, "bad_request", "this server is no proxy")
-            self._wants_upgrade = True
-            return
-        url = self.url
-        if b"#" in url:
-            raise Refused(400, "bad_request", "a request target has no fragment")
-        version = self.parser.get_http_version()
-        if version != "1.1":
-            self._check_old(version)
-        self._is_reading_head = False
-        self._loose_bytes = 0
-        if self._is_direct(url, version):
-            path, _, query = url.partition(b"?")
-            method = self.parser.get_method().decode("ascii")
-            self._direct = self._mock.admit(method, path, query, tuple(self.headers))
-        else:
-            self._begin_cycle()
-
-    def _check_old(self, version: str) -> None:
-        if version != "1.0":
-            raise Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0")
-        if any(name == b"transfer-encoding" for name, _ in self.headers):
-            # Nobody can tell where its body ends (RFC 9112, section 6.1).
-            raise Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding")
-
-    def _is_direct(self, url: bytes, version: str) -> bool:
-        """Whether this is a call of the mocked API with nothing unusual about it, and nothing before it."""
-        return (
-            not self._is_busy()
-            and url.startswith(b"/")
-            and b"__admin" not in url
-            and url.partition(b"?")[0] not in _ROOT_DOCUMENTS
-            and not self.expect_100_continue
-            and version == "1.1"
-            # Who asks a remote store has to wait for it.
-            and not self._mock.turns.is_remote
-        )
-
-    def _is_busy(self) -> bool:
-        """Whether the answer to an earlier request is still on its way."""
-        return (self.cycle is not None and not self.cycle.response_complete) or self.flow.write_paused
-
-    def _begin_cycle(self) -> None:
-        """Let uvicorn begin its record of the request, and lend that to the code that answers."""
-        url = self.url
-        if not url.startswith(b"/"):
-            self.url = b"/"
-        super().on_headers_complete()
-        scope = cast(Scope, self.scope)
-        scope["extensions"] = {EXTENSION: self.cycle}
-        if not url.startswith(b"/"):
-            # An absolute or asterisk form must not be cut down to a path that then leads somewhere.
-            scope["raw_path"], _, scope["query_string"] = url.partition(b"?")
-        if len(self.pipeline) < _PIPELINED:
-            # uvicorn would read no more, and so never see that the client has left.
-            self.flow.resume_reading()
-
-    def on_body(self, body: bytes) -> None:
-        self._loose_bytes -= len(body) + _CHUNK_FRAMING
-        if self._direct is None:
-            super().on_body(body)
-            return
-        self._body += body
-        if len(self._body) > self._body_limit:
-            raise too_large(self._body_limit)
-
-    def on_message_complete(self) -> None:
-        if self._wants_upgrade:
-            return
-        head, self._direct = self._direct, None
-        beginning, self._beginning = self._beginning, None
-        self._is_receiving = False
-        self._is_reading_head = True
-        self._loose_bytes = 0
-        self.deadline = None
-        if head is None:
-            super().on_message_complete()
-        else:
-            # Nothing of it is kept while the client is idle.
-            body, self._body = bytes(self._body), bytearray()
-            self._answer_directly(head, body, beginning)
-
-    def _end_by(self, error: BaseException | None) -> None:
-        """End what one of these methods has broken off: by a refusal, or by a fault of our own."""
-        if isinstance(error, Refused):
-            self._reject(error)
-        else:
-            self._direct = None
+            while data:
+                data = self.state(data)
+        except Refused as refusal:
+            self._reject(refusal)
+        except Exception as error:
             self._end(write_message(fail(error), keep_alive=False))
 
-    def _too_large(self) -> Refused:
-        hint = f"there are more than {self._header_count} headers, or {self._header_limit} bytes of them"
-        return Refused(431, "headers_too_large", hint)
+    def read_head(self, data: bytes) -> bytes:
+        """Read a head: one that is known by its bytes or, with a parser, any other."""
+        if self._parser is None:
+            self.deadline = self.loop.time() + self._settings.read_timeout
+            self._is_control = False
+            self._method = ""
+            end = data.find(_BLANK_LINE) + 4
+            known = self._heads.find(data[:end])
+            if known is not None:
+                head, length = known
+                self._request = head
+                self._method = head.method
+                self._keep_alive = True
+                self._begin_body(length)
+                return data[end:]
+            self._begin_parsing()
+        parts = cast(_Parts, self._parts)
+        rest = self._parse(data)
+        self._raw += data[: len(data) - len(rest)]
+        if len(parts.target) > self._settings.url_limit:
+            raise Refused(414, "uri_too_long", f"the URL has more than {self._settings.url_limit} bytes")
+        if parts.is_whole:
+            raw = bytes(self._raw)
+            self._end_parsing()
+            self._take_head(raw, parts, rest)
+        elif len(self._raw) > self._settings.header_limit:
+            raise self._headers_too_large()
+        return rest
+
+    def _take_head(self, raw: bytes, parts: _Parts, rest: bytes) -> None:
+        """Judge a head, and begin to read the body. Raises Refused."""
+        settings, headers = self._settings, parts.headers
+        size = sum([len(name) + len(value) for name, value in headers])
+        if size > settings.header_limit or len(headers) > settings.header_count:
+            raise self._headers_too_large()
+        line = raw.lstrip(b"\r\n").partition(b"\r\n")[0]
+        if not line.endswith(_VERSIONS):
+            raise Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0")
+        if line.startswith(b"CONNECT "):
+            raise Refused(400, "bad_request", "this server is no proxy")
+        if b"#" in parts.target:
+            raise Refused(400, "bad_request", "a request target has no fragment")
+        framing = _read_framing(headers, is_old=line.endswith(b"0"))
+        self._keep_alive = framing.keep_alive
+        self._method = method = line.partition(b" ")[0].decode("ascii")
+        raw_path, _, query = parts.target.partition(b"?")
+        path = raw_path.decode("latin-1")
+        found = self._mock.find_control(method, path)
+        if found is None:
+            self._request = head = self._mock.admit(method, raw_path, query, tuple(headers))
+            self._limit = self._mock.guard.body_limit
+            # What stands at the root can be a document at another time.
+            if framing.is_usual and path not in self._mock.root_documents:
+                self._heads.remember(raw, head, framing.length)
+        else:
+            request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
+            self._request = self._admit_control(request, framing)
+            self._limit = CONTROL_BODY_LIMIT
+        if framing.expects_continue and not rest and (framing.length or framing.is_chunked):
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if framing.is_chunked:
+            self._begin_chunks()
+        else:
+            self._begin_body(framing.length)
+
+    def _write_scope(self, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
+        is_secure = self.transport.get_extra_info("sslcontext") is not None
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": self._method,
+            "scheme": "https" if is_secure else "http",
+            "path": unquote(path.decode("latin-1")),
+            "raw_path": path,
+            "query_string": query,
+            "root_path": "",
+            "headers": headers,
+            "client": self.client,
+            "server": self.transport.get_extra_info("sockname"),
+        }
+
+    def _admit_control(self, request: _ControlRequest, framing: _Framing) -> _ControlRequest | Response:
+        """A control call that may go on, or the answer to one that lacks a right and nothing else, behind
+        which the connection goes on. Raises Refused."""
+        self._is_control = request.scope["raw_path"].decode("latin-1") not in self._mock.root_documents
+        try:
+            self._mock.admit_control(request.found, request.scope)
+        except Refused as refusal:
+            # A body without end, and one that the client sends only if it is asked to, are not waited for.
+            if refusal.status not in (401, 403) or framing.is_chunked or framing.expects_continue:
+                raise
+            return self._mock.guard.refuse(refusal, is_control=self._is_control)
+        return request
+
+    def _begin_body(self, length: int) -> None:
+        """Begin to read a body of so many bytes. The state is that of what comes next."""
+        self._left = length
+        if length:
+            self.state = self.read_body
+        else:
+            self._answer(b"")
+
+    def read_body(self, data: bytes) -> bytes:
+        """Read a body whose length is known."""
+        left = self._left
+        if len(data) < left:
+            self._left -= len(data)
+            if not isinstance(self._request, Response):
+                self._body += data
+            return b""
+        self._answer(data if len(data) == left else data[:left])
+        return data[left:]
+
+    def _begin_chunks(self) -> None:
+        """Begin to read a body in chunks, with a parser that has seen nothing but their beginning."""
+        self._loose = 0
+        parts = self._begin_parsing()
+        cast(httptools.HttpRequestParser, self._parser).feed_data(_BEFORE_CHUNKS)
+        parts.is_in_body = True
+        parts.is_whole = False
+        self.state = self.read_chunks
+
+    def read_chunks(self, data: bytes) -> bytes:
+        """Read a body in chunks, and its trailers."""
+        parts = cast(_Parts, self._parts)
+        before = len(parts.body)
+        rest = self._parse(data)
+        self._loose += len(data) - len(rest) - (len(parts.body) - before) - _CHUNK_FRAMING * parts.chunks
+        parts.chunks = 0
+        self._body = parts.body
+        if len(parts.body) > self._limit:
+            raise too_large(self._limit)
+        if self._loose > self._settings.header_limit:
+            raise self._headers_too_large()
+        if parts.is_whole:
+            self._end_parsing()
+            self._answer(b"")
+        return rest
+
+    def wait(self, data: bytes) -> bytes:
+        """Keep what comes while a request is answered."""
+        self._waiting += data
+        self._is_late = False
+        self.deadline = self.loop.time() + self._settings.read_timeout
+        if len(self._waiting) > _WAITING_BYTES and not self._is_paused:
+            self._is_paused = True
+            self.transport.pause_reading()
+        return b""
+
+    def drop(self, data: bytes) -> bytes:
+        """Forget what comes when nothing more is served."""
+        return b""
+
+    def _begin_parsing(self) -> _Parts:
+        self._parts = parts = _Parts()
+        self._parser = httptools.HttpRequestParser(parts)
+        self._seam = b""
+        return parts
+
+    def _end_parsing(self) -> None:
+        # Nothing of what was read, a credential least of all, is kept while the client is idle.
+        self._parser = self._parts = None
+        self._raw = bytearray()
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse what comes, up to the end of a head or of chunks; what is behind that is returned. The parser
+        itself would read on, and not tell where the end was. Raises Refused."""
+        parser, parts = cast(httptools.HttpRequestParser, self._parser), cast(_Parts, self._parts)
+        end = 0
+        while end < len(data) and not parts.is_whole:
+            start, end = end, self._find_blank_line(data, end)
+            try:
+                parser.feed_data(data[start:end])
+            except httptools.HttpParserUpgrade:
+                # No other protocol is spoken here, and the request is answered (RFC 9110, section 7.8).
+                pass
+            except httptools.HttpParserError:
+                raise Refused(400, "bad_request", "the request is not HTTP/1.1") from None
+            if parts.begun > 1 or (parts.body and not parts.is_in_body):
+                raise Refused(400, "bad_request", "the request does not end with a blank line")
+        self._seam = (self._seam + data[-3:])[-3:]
+        return data[end:]
+
+    def _find_blank_line(self, data: bytes, start: int) -> int:
+        """Where the first blank line ends, from `start` on, or else the data. Heads and chunks end at one,
+        which need not be the first."""
+        if self._seam and not start:
+            place = (self._seam + data[:3]).find(_BLANK_LINE)
+            if place >= 0:
+                return place + 4 - len(self._seam)
+        place = data.find(_BLANK_LINE, start)
+        return len(data) if place < 0 else place + 4
+
+    def _headers_too_large(self) -> Refused:
+        count, size = self._settings.header_count, self._settings.header_limit
+        return Refused(
+            431, "headers_too_large", f"there are more than {count} headers, or {size} bytes of them"
+        )
 
     # Answering.
 
-    def _answer_directly(self, head: Head, body: bytes, beginning: bytes | None) -> None:
-        """Answer a call here and now: a task, two queues and three messages for what takes microseconds
-        would cost more than the call. What has to wait, or to be damaged, takes the long way."""
-        answer, self._ready = self._ready, None
-        if answer is None:
-            answer = self._mock.answer(head, body, self.client)
-        keep_alive = self.parser.should_keep_alive()
-        if keep_alive and beginning is not None:
-            self._remember(beginning, head, body)
-        if self._write_at_once(answer, head.method, keep_alive=keep_alive):
-            # What uvicorn has read of it, credential and all, is not kept either.
-            self.headers.clear()
-            self.url = b""
+    def _answer(self, end: bytes) -> None:
+        """Answer a request that is whole with this end of its body: here and now, since a task costs more
+        than the call. What has to wait, or to be damaged, gets one all the same."""
+        body, request = end, self._request
+        if self._body:
+            body, self._body = bytes(self._body) + end, bytearray()
+        self._request = None
+        self.deadline = None
+        answer: Exchange | Response
+        if isinstance(request, _ControlRequest):
+            return self._answer_later(partial(self._mock.answer_control, *request, body))
+        if isinstance(request, Response):
+            answer = request
         else:
-            self._deliver_later(answer, body)
+            head = cast(Head, request)
+            if self._mock.turns.is_remote:
+                return self._answer_later(partial(self._mock.answer_in_turn, head, body, self.client))
+            answer = self._mock.answer(head, body, self.client)
+        if not self._write_at_once(answer):
+            self._answer_later(partial(send_answer, answer))
+        return None
 
-    def _remember(self, beginning: bytes, head: Head, body: bytes) -> None:
-        end = beginning.find(b"\r\n\r\n") + 4
-        is_framed = all(name != b"transfer-encoding" for name, _ in head.headers)
-        # Else there is more in the first bytes than this request, or less.
-        if is_framed and beginning[end:] == body:
-            self._mock.engine.heads.remember(beginning[:end], head, len(body))
-
-    def _write_at_once(self, answer: Exchange | Response, method: str, *, keep_alive: bool) -> bool:
+    def _write_at_once(self, answer: Exchange | Response) -> bool:
         """Write an answer that goes now and whole; False for any other."""
         response = answer if isinstance(answer, Response) else answer.response
         delivery = response.delivery
@@ -338,122 +469,124 @@ class Connection(HttpToolsProtocol):
                 answer.finish("disconnected", "client_disconnected")
             else:
                 answer.finish("answered")
-        keep_alive = keep_alive and not response.closes
-        self.transport.write(write_message(response, keep_alive=keep_alive, is_head=method == "HEAD"))
-        self.server_state.total_requests += 1
+        keep_alive = self._keep_alive and not response.closes
+        self.transport.write(write_message(response, keep_alive=keep_alive, is_head=self._method == "HEAD"))
         if not keep_alive:
+            self.state = self.drop
             self.transport.close()
-        self.deadline = self.loop.time() + self._idle_timeout
+        else:
+            self.state = self.read_head if self._is_writable.is_set() else self.wait
+        self.deadline = self.loop.time() + self._settings.idle_timeout
         return True
 
-    def _deliver_later(self, answer: Exchange | Response, body: bytes) -> None:
-        """Hand an answer to `delivery`, as uvicorn's application for this one request."""
+    def _answer_later(self, work: Callable[[Cycle], Awaitable[None]]) -> None:
+        """Have a request answered by a task. What comes behind it waits."""
+        self.state = self.wait
+        self._cycle = cycle = Cycle(
+            self.transport,
+            self._is_writable,
+            self._method,
+            keep_alive=self._keep_alive,
+            on_end=self._on_answered,
+        )
+        task = self.loop.create_task(cycle.run(work(cycle)))
+        task.add_done_callback(self._tasks.discard)
+        self._tasks.add(task)
 
-        async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            if isinstance(answer, Exchange):
-                await deliver(answer, scope, receive, send)
-            else:
-                await send_response(answer, scope, send)
-
-        usual = self.app
-        self.app = cast(Any, application)
-        self._begin_cycle()
-        self.app = usual
-        self.cycle.body += body
-        super().on_message_complete()
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        self._active = cycle
-        super()._start_asgi_task(cycle, app)
-
-    def on_response_complete(self) -> None:
+    def _on_answered(self) -> None:
         """An answer is out: go on to the next request, or to the end of the connection."""
-        self.server_state.total_requests += 1
-        if self._active is not None:
-            # The record stays until the next one takes its place; the credential does not.
-            cast(Scope, self._active.scope)["headers"].clear()
+        cycle, self._cycle = cast(Cycle, self._cycle), None
         if self.transport.is_closing():
             return
-        if self._active is not None and not self._active.keep_alive:
-            if self._is_receiving:
-                # The answer came before the request was whole.
-                self._end()
-            else:
-                self.transport.close()
-        elif self.pipeline:
-            self.flow.resume_reading()
-            self._start_asgi_task(*self.pipeline.pop())
-        elif self._is_over:
-            self._end(self._last_words)
+        if cycle.keep_alive:
+            self._go_on()
         else:
-            self.flow.resume_reading()
-            if not self._is_receiving:
-                self.deadline = self.loop.time() + self._idle_timeout
+            self.state = self.drop
+            self.transport.close()
+
+    def _go_on(self) -> None:
+        """Read what came while a request was answered, as soon as the client takes answers again."""
+        if self.state != self.wait or self._cycle is not None or self.is_stuck:
+            return
+        self.state = self.read_head
+        self.deadline = self.loop.time() + self._settings.idle_timeout
+        data, self._waiting = bytes(self._waiting), bytearray()
+        is_late, self._is_late = self._is_late, False
+        self._resume_reading()
+        self.data_received(data)
+        if self.state == self.wait:
+            # Another request was whole, and is being answered.
+            self._is_late = is_late
+        elif is_late and self.is_receiving:
+            self._end_late()
+
+    def _resume_reading(self) -> None:
+        if self._is_paused:
+            self._is_paused = False
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self._is_writable.clear()
+
+    def resume_writing(self) -> None:
+        self._is_writable.set()
+        self.loop.call_soon(self._go_on)
 
     # Ending.
 
     def _reject(self, refusal: Refused) -> None:
-        """Serve no more: give the answers that are due, then this refusal, and close."""
-        self._is_over = True
-        self._direct = None
-        words = write_message(self._mock.guard.refuse(refusal), keep_alive=False)
-        broken = None if self._is_reading_head else self.cycle
-        if broken is not None and broken is self._active and not broken.response_complete:
-            cast(Scope, broken.scope)[REJECTED] = True
-            broken.disconnected = True
-            # The code that waits for its body must not ask the client for it any more.
-            broken.waiting_for_100_continue = False
-            broken.message_event.set()
-            self._end(b"" if broken.response_started else words)
-        elif self._is_answering():
-            if self.pipeline and self.pipeline[0][0] is broken:
-                self.pipeline.popleft()
-            self._last_words = words
-            self.deadline = None
-        else:
-            self._end(words)
+        """Answer with a refusal, and serve no more."""
+        answer = self._mock.guard.refuse(refusal, is_control=self._is_control)
+        self._end(write_message(answer, keep_alive=False, is_head=self._method == "HEAD"))
 
-    def _end(self, words: bytes = b"") -> None:
+    def _end(self, words: bytes) -> None:
         """Say the last words, and close once the client has had time to read them."""
-        self._is_over = True
-        self.pipeline.clear()
+        self.state = self.drop
+        self._request = None
+        self._body = bytearray()
+        self._end_parsing()
         if self.transport.is_closing():
             return
         self.deadline = self.loop.time() + _LINGER_SECONDS
         self.transport.write(words)
-        self.transport.write_eof()
-        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+        self._resume_reading()
 
-    def eof_received(self) -> bool | None:  # type: ignore[override]
-        if self._is_over or self._is_receiving or not self._is_answering():
+    def eof_received(self) -> bool | None:
+        if self._cycle is None:
             return None
         self._close_in(_TURNS_TO_ANSWER)
         return True
 
     def _close_in(self, turns: int) -> None:
-        if turns and self._is_answering():
+        if turns and self._cycle is not None:
             self.loop.call_soon(self._close_in, turns - 1)
         else:
             self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._direct is not None:
-            head, self._direct = self._direct, None
-            self._mock.record_incomplete(head, bytes(self._body), self.client)
-        super().connection_lost(exc)
-        # uvicorn tells the request that came last, which may be one behind that which is being answered.
-        active = self._active
-        if active is not None and not active.response_complete:
-            active.disconnected = True
-            active.message_event.set()
+        self.connections.discard(self)
+        request, self._request = self._request, None
+        if isinstance(request, Head):
+            self._mock.record_incomplete(request, bytes(self._body), self.client)
+        self.state = self.drop
+        self._end_parsing()
+        self._waiting = self._body = bytearray()
+        if self._cycle is not None:
+            self._cycle.disconnect()
+        self._is_writable.set()
 
     def shutdown(self) -> None:
         """The server ends: answer what is being answered, and close."""
-        if self._is_answering() and not self._is_over and (self._is_reading_head or self.pipeline):
-            self.pipeline.clear()
-            cast(RequestResponseCycle, self._active).keep_alive = False
+        if self._cycle is not None:
+            self._cycle.keep_alive = False
+        elif self.is_receiving or self.is_over:
+            self.transport.abort()
         else:
-            self.transport.abort() if self._is_receiving or self._is_over else self.transport.close()
+            self.transport.close()
 
     def expire(self, now: float) -> None:
         """Close the connection if its client is late, with the rest of a request or with reading."""
@@ -461,11 +594,18 @@ class Connection(HttpToolsProtocol):
         if self.deadline is None or now < self.deadline:
             return
         self.deadline = None
-        if self._is_over:
+        if self.is_over:
             self.transport.abort()
-        elif not self._is_receiving:
+        elif self.state == self.wait:
+            self._is_late = True
+        elif self.is_receiving:
+            self._end_late()
+        else:
             self.transport.close()
-        elif self._is_reading_head or self.pipeline:
+
+    def _end_late(self) -> None:
+        """The rest of a request did not come in time."""
+        if self.is_reading_head:
             self._reject(Refused(408, "request_timeout", "the request did not arrive in time"))
         else:
             # A body that never arrives whole: the call is recorded as such, and gets no answer.

@@ -2,7 +2,7 @@
 
 A mock server's control port is what a web page in the developer's browser can reach, so: the Host must be
 one of ours (DNS rebinding), the control API answers no foreign origin (CSRF) and, where a token is set,
-nobody without it. Limits bound what one request may cost. Everything here looks at the raw ASGI scope.
+nobody without it. Limits bound what one request may cost. Everything here looks at what came, undecoded.
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{0,5}))?")
 # With --allowed-host '*' anything is let in.
 _MAX_HOSTS = 64
 _MAX_HOST_LENGTH = 256
+
+# More digits are a number beyond every limit.
+_LENGTH_DIGITS = 30
 
 # The control API takes whole sets of stubs at once.
 CONTROL_BODY_LIMIT = 64 * 1024 * 1024
@@ -99,7 +102,7 @@ class Guard:
         for name, value in headers:
             if not value.isascii():
                 raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
-            if name == b"content-length" and value.isdigit() and int(value) > body_limit:
+            if name == b"content-length" and read_length(value) > body_limit:
                 raise too_large(body_limit)
             if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity", *codings):
                 hint = (
@@ -223,6 +226,13 @@ class Guard:
             ),
             b"",
         )
+
+
+def read_length(value: bytes) -> int:
+    """The length of a body as its header gives it; 0 for what is none."""
+    # Python reads no more than 4,300 digits, and zeros can be any number (RFC 9110, section 8.6).
+    digits = value.strip().lstrip(b"0")[:_LENGTH_DIGITS]
+    return int(digits) if digits.isdigit() else 0
 
 
 def too_large(limit: int) -> Refused:

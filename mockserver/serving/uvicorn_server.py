@@ -9,7 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, cast
 
 import uvicorn
 
@@ -49,8 +49,10 @@ class Uvicorn(uvicorn.Server):
 
     def __init__(self, app: App, on_started: Callable[[], None], tls: Tls | None = None) -> None:
         config = uvicorn.Config(
-            app,
+            # For `Connection` alone: uvicorn itself would call it by ASGI.
+            cast(Any, app),
             http=Connection,
+            interface="asgi3",
             ws="none",
             lifespan="off",
             # uvicorn's loggers belong to the program that we are a part of: they are neither set up nor used.

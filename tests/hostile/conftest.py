@@ -41,16 +41,10 @@ def end(target: Target, logged: str) -> None:
 
 
 @pytest.fixture
-def target(
-    attacked: ServerThread, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Target]:
+def target(attacked: ServerThread, caplog: pytest.LogCaptureFixture) -> Iterator[Target]:
     """The server, with an empty journal. Afterwards it must be well, and have logged no error."""
     begin(attacked)
     caplog.set_level(logging.DEBUG)
-    # Where uvicorn tells of what went wrong in our own code.
-    uvicorn = logging.getLogger("mockserver.uvicorn")
-    monkeypatch.setattr(uvicorn, "propagate", True)
-    monkeypatch.setattr(uvicorn, "level", logging.DEBUG)
     with ExitStack() as stack:
         target = Target(attacked, stack)
         yield target

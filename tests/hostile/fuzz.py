@@ -214,7 +214,7 @@ def resident_mebibytes() -> int:
 def attack_with(seeds: Iterable[int], tell: Callable[[int, Attacker], None]) -> Attacker:
     """Send a damaged request for each seed to a server in this process. Raises Found, with the seed."""
     errors = Errors()
-    loggers = [logging.getLogger("mockserver"), logging.getLogger("mockserver.uvicorn")]
+    loggers = [logging.getLogger("mockserver")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.addHandler(errors)

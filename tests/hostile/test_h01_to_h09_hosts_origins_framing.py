@@ -241,7 +241,7 @@ def test_h06_a_request_that_offers_http2_is_answered_with_its_body_read(target: 
     client = target.connect()
     client.sendall(data[:cut])
     target.wait_until(
-        lambda: any(connection._is_receiving or target.calls() for connection in target.connections)
+        lambda: any(connection.is_receiving or target.calls() for connection in target.connections)
     )
     client.sendall(data[cut:])
     reply = read_answer(client)
@@ -410,7 +410,7 @@ def test_h09_a_rejected_request_waits_behind_an_answer_that_is_held(target: Targ
     held = target.stub({"status": 201}, hold=True, times=1)
     client = target.connect()
     client.sendall(http() + data + http())
-    target.wait_until(lambda: any(connection._is_over for connection in target.connections))
+    target.wait_until(lambda: any(connection.is_receiving for connection in target.connections))
     assert target.control("POST", f"/mappings/{held}/release").json == {"released": 1}
     answers = split_answers(read_to_end(client))
     assert [answer.status for answer in answers] == [201, 400]

@@ -35,7 +35,7 @@ ANNOUNCED = http("POST", CREATE, "Content-Length: 100", body=b'{"n')
 
 def wait_for_bytes(target: Target, count: int = 1) -> None:
     """Until so many connections have sent a part of a request."""
-    target.wait_until(lambda: sum(item._is_receiving for item in target.connections) >= count)
+    target.wait_until(lambda: sum(item.is_receiving for item in target.connections) >= count)
 
 
 # H10
@@ -105,7 +105,7 @@ def test_h10_drops_do_not_move_the_deadline(target: Target) -> None:
     wait_for_bytes(target)
     deadlines = {item.deadline for item in target.connections}
     client.sendall(b"b")
-    target.wait_until(lambda: any(item._loose_bytes > len(HALF_HEAD) for item in target.connections))
+    target.wait_until(lambda: any(len(item._raw) > len(HALF_HEAD) for item in target.connections))
     assert {item.deadline for item in target.connections} == deadlines
 
 
@@ -157,7 +157,7 @@ def test_h11_a_body_that_never_arrives_whole_is_a_call_without_an_answer(
 ) -> None:
     client = target.connect()
     client.sendall(http("POST", CREATE, "Content-Length: 100", *headers, body=b'{"n'))
-    target.wait_until(lambda: any(not item._is_reading_head for item in target.connections))
+    target.wait_until(lambda: any(not item.is_reading_head for item in target.connections))
     if end == "silence":
         target.pass_time(11)
     elif end == "fin":
@@ -178,7 +178,7 @@ def test_h11_a_body_that_never_arrives_whole_is_a_call_without_an_answer(
 def test_h11_half_a_chunk_is_an_incomplete_request_too(target: Target) -> None:
     client = target.connect()
     client.sendall(http("POST", CREATE, "Transfer-Encoding: chunked", body=b"ff\r\n{"))
-    target.wait_until(lambda: any(not item._is_reading_head for item in target.connections))
+    target.wait_until(lambda: any(not item.is_reading_head for item in target.connections))
     client.close()
     target.wait_until(lambda: target.reasons() == ["incomplete_request"])
 
@@ -187,7 +187,7 @@ def test_h11_half_a_control_call_changes_nothing(target: Target) -> None:
     target.ask(http())
     client = target.connect()
     client.sendall(http("POST", "/__admin/reset", "Content-Length: 100", body=b"{"))
-    target.wait_until(lambda: any(not item._is_reading_head for item in target.connections))
+    target.wait_until(lambda: any(not item.is_reading_head for item in target.connections))
     client.close()
     target.wait_until(lambda: not target.connections)
     assert target.reasons() == ["created"]
@@ -265,7 +265,7 @@ def test_h12_requests_of_a_client_that_never_reads_do_not_pile_up(target: Target
         # Far more than every buffer on the way holds.
         for _ in range(1_000_000):
             client.send(http() * 100)
-    target.wait_until(lambda: all(item.flow.write_paused for item in target.connections))
+    target.wait_until(lambda: all(item.is_stuck for item in target.connections))
     (item,) = target.connections
     assert len(LARGE) > item.transport.get_write_buffer_size() > 0
     assert len(target.calls()) < 100

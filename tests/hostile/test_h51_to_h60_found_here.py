@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.hostile.wire import http, read_answer
+from tests.hostile.wire import BODY, CREATE, Target, chunked, http, read_answer, read_to_end, split_answers
 from tests.served import Served, serve
 
 # H51
 
 # The violations of this body make a long line.
 LONG = json.dumps({"name": 1, "permissions": {f"p{'x' * 90}{number}": 1 for number in range(99)}}).encode()
+CHUNKED = "Transfer-Encoding: chunked"
 LIVE = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
 
 
@@ -70,3 +71,63 @@ def test_h51_a_full_disk_stops_nothing() -> None:
             assert served.end() == 0
     finally:
         os.close(full)
+
+
+# H57
+
+FOREIGN = {
+    "rtsp": http().replace(b"HTTP/1.1", b"RTSP/1.1", 1),
+    "rtsp-options": b"OPTIONS /v1/api-keys/ RTSP/1.1\r\nHost: localhost\r\n\r\n",
+    "ice": b"SOURCE /v1/api-keys/ ICE/1.1\r\nHost: localhost\r\n\r\n",
+    "many-zeros-too-large": http("POST", CREATE, f"Content-Length: {'0' * 4_400}9999999"),
+}
+
+
+@pytest.mark.parametrize("data", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("cut", [0, 40], ids=["whole", "in-pieces"])
+def test_h57_what_is_no_http_or_too_large_is_refused(target: Target, data: bytes, cut: int) -> None:
+    client = target.connect()
+    client.sendall(data[:cut])
+    if cut:
+        target.wait_until(lambda: any(item.is_receiving for item in target.connections))
+    client.sendall(data[cut:] + http())
+    assert [answer.status for answer in split_answers(read_to_end(client))] in ([400], [413])
+    assert target.calls() == []
+
+
+def test_h57_a_length_may_have_thousands_of_zeros(target: Target) -> None:
+    length = f"Content-Length: {'0' * 4_400}{len(BODY)}"
+    assert target.ask(http("POST", CREATE, length)).status == 201
+
+
+def test_h57_hundreds_of_upgrades_in_one_packet_are_answered(target: Target) -> None:
+    count = 600
+    upgrade = http("POST", CREATE, "Connection: Upgrade", "Upgrade: h2c")
+    chunks = http("POST", CREATE, "Connection: Upgrade", "Upgrade: h2c", CHUNKED, body=chunked(BODY))
+    client = target.connect()
+    client.sendall(upgrade * (count - 1) + chunks)
+    rest = b""
+    for _ in range(count):
+        reply = read_answer(client, rest)
+        rest = reply.rest
+        assert reply.answer.status == 201
+
+
+@pytest.mark.parametrize("version, asked", [("1.1", True), ("1.0", False)])
+def test_h57_a_body_is_asked_for_where_the_version_knows_of_it(
+    target: Target, version: str, asked: bool
+) -> None:
+    data = http("POST", CREATE, "Expect: 100-continue", version=version)
+    end = data.index(b"\r\n\r\n") + 4
+    client = target.connect()
+    client.sendall(data[:end])
+    if asked:
+        assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    else:
+        target.wait_until(lambda: any(not item.is_reading_head for item in target.connections))
+    client.sendall(data[end:])
+    assert read_answer(client).answer.status == 201
+
+
+def test_h57_two_blanks_in_the_request_line_are_answered(target: Target) -> None:
+    assert target.ask(http().replace(b"POST ", b"POST  ", 1)).status in (201, 400)

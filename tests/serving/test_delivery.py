@@ -23,8 +23,10 @@ from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import Call
 from mockserver.messages import Response, build_request
 from mockserver.serving import delivery
-from mockserver.serving.delivery import deliver, write_damaged
+from mockserver.serving.cycle import Cycle
+from mockserver.serving.delivery import deliver
 from mockserver.serving.uvicorn_server import ServerThread
+from mockserver.serving.writing import write_damaged
 from tests.doors import BODY, CREATE, KEY, SETTINGS, encode, parse, talk
 
 # A wait that a test ends itself; a test that fails to end it fails by its own timeout.
@@ -717,59 +719,14 @@ def test_a_slow_client_gets_all_of_it(narrow_server: ServerThread) -> None:
         assert read_answer(client).status == 201
 
 
-# Under another server
-
-
-def serve(engine: Engine, method: str = "POST") -> tuple[list[dict[str, Any]], Call]:
-    """What is sent under an ASGI server that lends no transport."""
-    exchange = engine.begin(
-        build_request(method, CREATE, headers={"Authorization": f"Bearer {KEY}"}, json=BODY)
-    )
-    sent: list[dict[str, Any]] = []
-
-    async def receive() -> dict[str, Any]:
-        return await asyncio.Future()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(deliver(exchange, {"type": "http", "method": method}, receive, send))
-    return sent, exchange.call
-
-
-def test_another_server_sends_whole_answers(engine: Engine) -> None:
-    script = Script(engine)
-    script.answer({"status": 503, "fixedDelayMilliseconds": 1, "fault": "NOT_JSON"}, times=1)
-    (start, body), call = serve(engine)
-    assert (start["status"], call.state) == (503, "faulted")
-    assert (b"content-length", b"%d" % len(body["body"])) in start["headers"]
-    script.answer({"status": 200, "body": TEXT.decode()})
-    (start, body), call = serve(engine, "HEAD")
-    assert (b"content-length", b"29") in start["headers"]
-    assert (body["body"], call.state) == (b"", "answered")
-
-
-def test_another_server_says_that_it_cannot_damage_answers(engine: Engine) -> None:
-    Script(engine).answer({"fault": "CONNECTION_RESET_BY_PEER"})
-    (start, body), _ = serve(engine)
-    assert start["status"] == 500
-    assert (b"mockserver-reason", b"mock_failure") in start["headers"]
-    assert b"CONNECTION_RESET_BY_PEER" in body["body"]
-
-
 def test_a_delivery_that_is_cut_short_leaves_nothing_under_way(engine: Engine) -> None:
     script = Script(engine)
     script.answer({"status": 200, "body": "x"}, hold=True)
     exchange = engine.begin(build_request("POST", CREATE, json=BODY))
 
-    async def receive() -> dict[str, Any]:
-        return await asyncio.Future()
-
-    async def send(message: Any) -> None:
-        raise AssertionError("nothing is sent")
-
     async def cut_short() -> None:
-        task = asyncio.ensure_future(deliver(exchange, {"type": "http", "method": "POST"}, receive, send))
+        cycle = Cycle(asyncio.Transport(), asyncio.Event(), "POST", keep_alive=True, on_end=lambda: None)
+        task = asyncio.ensure_future(deliver(exchange, cycle))
         await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait({task})

@@ -20,8 +20,8 @@ from mockserver.faults import Fault
 from mockserver.journal.call import State
 from mockserver.messages import Response
 from mockserver.serving.app import App
-from mockserver.serving.delivery import has_body, write_damaged, write_head, write_message
 from mockserver.serving.guard import Refused
+from mockserver.serving.writing import has_body, write_damaged, write_head, write_message
 
 _CLIENT = ("127.0.0.1", 0)
 
