@@ -8,6 +8,9 @@ from urllib.parse import unquote_to_bytes
 
 from mockserver.types import Headers
 
+# More digits are a number beyond every limit.
+_LENGTH_DIGITS = 30
+
 
 def read_query(query: str) -> dict[str, list[str]]:
     """A query string, decoded (WHATWG URL, application/x-www-form-urlencoded), names in order received."""
@@ -30,6 +33,13 @@ def read_query(query: str) -> dict[str, list[str]]:
 
 def _decode(text: str) -> str:
     return unquote_to_bytes(text.replace("+", " ").encode("latin-1", "replace")).decode("utf-8", "replace")
+
+
+def read_length(value: bytes) -> int:
+    """The length of a body as its header gives it; 0 for what is none."""
+    # Python reads no more than 4,300 digits, and zeros can be any number (RFC 9110, section 8.6).
+    digits = value.strip().lstrip(b"0")[:_LENGTH_DIGITS]
+    return int(digits) if digits.isdigit() else 0
 
 
 def read_cookies(headers: Headers) -> dict[str, list[str]]:

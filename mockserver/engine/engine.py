@@ -166,13 +166,15 @@ class Engine:
         self.lost_lines: Counter[str] = Counter()
         self.tokens = TokenAuthority.of(settings)
         self.heads = HeadReader(contract, rules)
-        self._inspector = Inspector(self.heads.leaks, settings.json_depth, settings.json_number_length)
+        self._inspector = Inspector(
+            self.heads.leaks, self.heads.memory, settings.json_depth, settings.json_number_length
+        )
         self.store = store
         usual = settings.success_status or rules.success_status
         initial = settings.with_changes({"success_status": usual})
         self.namespaces = make_namespaces(
             initial, fixtures, store=store, read_stub=self._read_stub, reveal=self._reveal,
-            on_reset=self._forget,
+            on_reset=self.heads.forget,
         )  # fmt: skip
         self.renderer = Renderer(contract, rules)
         self._deciders = list_deciders(rules)
@@ -180,11 +182,6 @@ class Engine:
         self.facets = facets
         # Who delivers answers over a network says how these are sent; nobody does without one.
         self.send_webhooks: SendWebhooks = lambda webhooks: None
-
-    def _forget(self) -> None:
-        """Forget what requests told: with them came the credentials of a namespace that is no more."""
-        self.heads.forget()
-        self._inspector.forget()
 
     def _read_stub(self, document: JsonObject) -> Stub:
         """A stub as it was kept, with the id that it had."""
@@ -208,7 +205,12 @@ class Engine:
 
     def read_head(self, request: Request) -> Head:
         """All that a request tells but for its body."""
-        return self.heads.read(request.method, request.path, request.query, request.headers)
+        key = (request.method, request.path, request.query, request.headers)
+        head = self.heads.find(key)
+        if head is None:
+            head = self.heads.read(*key)
+            self.heads.remember(head, key)
+        return head
 
     def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
         """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.

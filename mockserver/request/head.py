@@ -1,12 +1,15 @@
-"""Heads: all that a request tells but for its body, read once for equal heads.
+"""Heads: all that a request tells but for its body, and the one memory of what requests told.
 
-A client sends the same head with nearly every request. What its bytes gave is remembered together with what
-headers and request line gave, so that nobody reads, looks up or redacts any of it again.
+A client sends the same head again and again or, if not that, the same line and the same credential: each is
+read once. Nothing rests in memory that holds a live or malformed credential, or a secret anywhere but in
+Authorization; what belongs to a namespace is forgotten with it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from itertools import chain
+from typing import NamedTuple
 
 from mockserver.contract import Contract, Operation, Parameter
 from mockserver.contract.parameters import split_values
@@ -14,15 +17,14 @@ from mockserver.contract.validation import CallWarning, Violation, read_paramete
 from mockserver.http_fields import read_cookies
 from mockserver.messages import Request
 from mockserver.redaction import redact
-from mockserver.request.headers import HeaderFacts, HeaderReader
+from mockserver.request.headers import MAX_REMEMBERED_BYTES, HeaderFacts, HeaderReader
 from mockserver.request.leaks import LeakWatch, find_foreign_key
-from mockserver.request.line import LineFacts, LineReader
+from mockserver.request.line import LineFacts
+from mockserver.request.memory import Memory
 from mockserver.security.credential import Credential, CredentialRules, Sent
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Headers, Json
 
-MAX_REMEMBERED = 256
-MAX_REMEMBERED_BYTES = 4_096
 # What a header takes beside its texts, measured.
 _HEADER_OVERHEAD = 130
 
@@ -75,13 +77,14 @@ class Head:
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
     headers tell, and the rest what both tell together: `credential` is who makes the request, `namespace` the
     one that the call goes to; `arguments` holds the valid parameters by name, converted and with defaults;
-    `shown` is what may be kept. Never changed, but for `may_rest`: whether the head, and what is made of it,
-    may be remembered.
+    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory. Never changed, but for
+    `generation`: that of the memory when the head was read, or found there.
     """
 
     __slots__ = (
-        "arguments", "credential", "facts", "headers", "idempotency_key", "line", "may_rest",
-        "method", "namespace", "operation", "path", "preferences", "query", "shown", "violations", "warnings",
+        "arguments", "credential", "facts", "generation", "headers", "idempotency_key", "is_cacheable",
+        "line", "method", "namespace", "operation", "path", "preferences", "query", "shown", "violations",
+        "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -93,6 +96,7 @@ class Head:
         line: LineFacts,
         facts: HeaderFacts,
         credential: Credential,
+        generation: int,
     ) -> None:
         self.method = method
         self.path = path
@@ -100,7 +104,8 @@ class Head:
         self.headers = headers
         self.line = line
         self.facts = facts
-        self.may_rest = False
+        self.generation = generation
+        self.is_cacheable = line.is_cacheable and facts.is_cacheable and credential.is_cacheable
         self.operation = line.operation
         self.preferences = facts.preferences
         self.idempotency_key = facts.idempotency_key
@@ -148,78 +153,90 @@ class Head:
             self.warnings += [CallWarning("foreign_key", text) for text in texts]
 
 
+class _Known(NamedTuple):
+    """What an Authorization told: the credential, and its values as they may be shown."""
+
+    credential: Credential
+    hidden: Mapping[bytes, bytes]
+
+
 class HeadReader:
     """Reads the heads of calls to one contract, with their credentials by the rules of its API."""
 
     def __init__(self, contract: Contract, rules: CredentialRules) -> None:
+        self._contract = contract
         self._rules = rules
         self.leaks = LeakWatch(rules.issued_mark)
         self.headers = HeaderReader(rules.secret_headers, self.leaks)
-        self._lines = LineReader(contract, rules.secret_query)
-        # By operation and by Authorization, where that alone tells.
         self._is_told_by_authorization = not (
             rules.secret_headers or rules.secret_query or rules.reads_cookies
         )
-        self._credentials: dict[tuple[str | None, tuple[bytes, ...]], Credential] = {}
-        self._remembered: dict[tuple[LineFacts, HeaderFacts], Head] = {}
-        # By the bytes that a head was read from; with it how long the body is that it announces.
-        self._by_bytes: dict[bytes, tuple[Head, int]] = {}
+        # By bytes, or by all that they say: heads. By method, path and query: lines. By operation and
+        # Authorization: credentials. By head and body: what `inspection` reads.
+        self.memory = Memory()
 
     def __repr__(self) -> str:
-        return f"<HeadReader {len(self._remembered)} remembered>"
+        return f"<HeadReader with {self.memory!r}>"
 
     def read(self, method: str, path: str, query: str, headers: Headers) -> Head:
         """The head of a request. Never raises for what a client sends."""
-        line, facts = self._lines.read(method, path, query), self.headers.read(headers)
-        head = self._remembered.get((line, facts))
-        if head is None:
-            credential = self._read_credential(line, facts, headers)
-            if credential.is_cacheable:
-                self.headers.remember(headers, facts)
-            head = Head(method, path, query, headers, line, facts, credential)
-            # As it is now: somebody may have forgotten them meanwhile.
-            head.may_rest = line.may_rest and facts.may_rest
-            if head.may_rest:
-                if len(self._remembered) >= MAX_REMEMBERED:
-                    self._forget_heads()
-                self._remembered[line, facts] = head
+        generation = self.memory.generation
+        line = self._read_line(method, path, query, generation)
+        known = self._find_credential(line, headers)
+        if known is not None:
+            facts = self.headers.read(headers, known.hidden)
+            return Head(method, path, query, headers, line, facts, known.credential, generation)
+        facts = self.headers.read(headers)
+        credential = self._rules.read_credential(Sent(headers, line.query), line.operation)
+        return Head(method, path, query, headers, line, facts, credential, generation)
+
+    def _read_line(self, method: str, path: str, query: str, generation: int) -> LineFacts:
+        key = (method, path, query)
+        line: LineFacts | None = self.memory.get(key)
+        if line is None:
+            line = LineFacts(self._contract, self._rules.secret_query, method, path, query)
+            if line.is_cacheable:
+                self.memory.put(key, line, None, generation)
+        return line
+
+    def _find_credential(self, line: LineFacts, headers: Headers) -> _Known | None:
+        if not self._is_told_by_authorization:
+            return None
+        authorizations = tuple([value for name, value in headers if name == b"authorization"])
+        known: _Known | None = self.memory.get(_credential_key(line, authorizations))
+        return known
+
+    def find(self, key: Hashable) -> Head | None:
+        """The head that is remembered by a key: its bytes or, where it came without, all that it says."""
+        # Read first: if something is forgotten meanwhile, the head is not of the present.
+        generation = self.memory.generation
+        head: Head | None = self.memory.get(key)
+        if head is not None:
+            head.generation = generation
         return head
 
-    def _read_credential(self, line: LineFacts, facts: HeaderFacts, headers: Headers) -> Credential:
-        operation = line.operation
-        key = None if operation is None else operation.id, facts.authorizations
-        credential = self._credentials.get(key)
-        if credential is None:
-            credential = self._rules.read_credential(Sent(headers, line.query), operation)
-            if credential.is_cacheable and facts.authorizations and self._is_told_by_authorization:
-                if len(self._credentials) >= MAX_REMEMBERED:
-                    self._credentials.clear()
-                self._credentials[key] = credential
-        return credential
+    def remember(self, head: Head, key: Hashable | None = None) -> None:
+        """Remember the credential of a head that is let in and, where there is a key, the head."""
+        memory, facts = self.memory, head.facts
+        if key is not None and head.is_cacheable:
+            memory.put(key, head, head.namespace, head.generation)
+        if not (self._is_told_by_authorization and head.credential.is_cacheable):
+            return
+        authorizations = facts.authorizations
+        own = _credential_key(head.line, authorizations)
+        if authorizations and sum(map(len, authorizations)) <= MAX_REMEMBERED_BYTES and own not in memory:
+            pairs = zip(head.headers, facts.recorded, strict=True)
+            hidden = {sent[1]: shown[1] for sent, shown in pairs if sent[0] == b"authorization"}
+            memory.put(own, _Known(head.credential, hidden), head.namespace, head.generation)
 
-    def remember(self, raw: bytes, head: Head, body_length: int) -> None:
-        """Remember the bytes that a head was read from, and how long the body is that it announces."""
-        if head.may_rest and len(raw) <= MAX_REMEMBERED_BYTES:
-            if len(self._by_bytes) >= MAX_REMEMBERED:
-                self._by_bytes.clear()
-            self._by_bytes[raw] = head, body_length
+    def forget(self, namespace: str) -> None:
+        """Forget what requests to a namespace told, credentials above all."""
+        self.memory.forget(namespace)
 
-    def find(self, raw: bytes) -> tuple[Head, int] | None:
-        """The head that was read from the same bytes before, and the length of its body."""
-        return self._by_bytes.get(raw)
 
-    def forget(self) -> None:
-        """Forget every head and all that headers told, credentials above all."""
-        self._forget_heads()
-        self._credentials.clear()
-        self.headers.forget()
-
-    def _forget_heads(self) -> None:
-        for head in self._remembered.values():
-            # A reader that still has it must not remember it after all.
-            head.may_rest = False
-        self._remembered.clear()
-        self._by_bytes.clear()
+def _credential_key(line: LineFacts, authorizations: tuple[bytes, ...]) -> Hashable:
+    operation = line.operation
+    return None if operation is None else operation.id, authorizations
 
 
 def _has_accepted(operation: Operation | None, accept: str | None) -> bool:

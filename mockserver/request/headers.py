@@ -1,32 +1,30 @@
-"""All that the headers of a request tell, read once for equal headers.
-
-A client sends the same headers with nearly every request, so reading them is remembered by the headers as a
-whole. What is remembered holds credentials, hence the bounds: few entries, none with a secret anywhere but in
-Authorization, and all forgotten whenever a namespace is. Whose credential it is, the head tells.
-"""
+"""All that the headers of a request tell. Whose credential they bring, the head tells."""
 
 from __future__ import annotations
 
-from mockserver.http_fields import quality_of
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from mockserver.http_fields import quality_of, read_length
 from mockserver.redaction import SECRET_HEADERS, hide, redact_bytes, redact_header
 from mockserver.request.leaks import LeakWatch
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.types import Headers
 
-MAX_REMEMBERED = 256
-# Larger header blocks are unusual, and hashing them is no gain.
+# Larger header blocks are unusual, and would take room in memory.
 MAX_REMEMBERED_HEADERS = 32
+MAX_REMEMBERED_BYTES = 4_096
+_NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
-    Authorization; `leaks` are the warnings of the leak watch; `may_rest` says that they are remembered, and
-    that a reader of them may remember them as well; `is_admitted` is the guard's note that it has let these
-    headers through."""
+    Authorization; `length` the Content-Length, 0 without one; `leaks` are the warnings of the leak watch;
+    `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
 
     __slots__ = (
-        "accept", "accepts_json", "authorizations", "content_type", "hosts", "idempotency_key", "is_admitted",
-        "leaks", "may_rest", "origin", "preferences", "recorded",
+        "accept", "accepts_json", "authorizations", "content_type", "hosts", "idempotency_key",
+        "is_cacheable", "leaks", "length", "origin", "preferences", "recorded",
     )  # fmt: skip
 
     def __init__(
@@ -39,8 +37,10 @@ class HeaderFacts:
         accepts_json: bool,
         hosts: tuple[bytes, ...],
         origin: bytes | None,
+        length: int,
         recorded: Headers,
         leaks: tuple[str, ...],
+        is_cacheable: bool,
     ) -> None:
         self.authorizations = authorizations
         self.content_type = content_type
@@ -50,10 +50,10 @@ class HeaderFacts:
         self.accepts_json = accepts_json
         self.hosts = hosts
         self.origin = origin
+        self.length = length
         self.recorded = recorded
         self.leaks = leaks
-        self.may_rest = False
-        self.is_admitted = False
+        self.is_cacheable = is_cacheable
 
     def __repr__(self) -> str:
         return f"<HeaderFacts {len(self.recorded)} headers>"
@@ -64,38 +64,26 @@ class HeaderReader:
 
     def __init__(self, secrets: frozenset[bytes], leaks: LeakWatch) -> None:
         self._secrets = SECRET_HEADERS | secrets
+        # Those but the one in which a secret may stay in memory.
+        self._others = self._secrets - {b"authorization"}
         self._leaks = leaks
-        self._remembered: dict[Headers, HeaderFacts] = {}
 
     def __repr__(self) -> str:
-        return f"<HeaderReader {len(self._remembered)} remembered>"
+        return f"<HeaderReader {len(self._secrets)} secrets>"
 
-    def read(self, headers: Headers) -> HeaderFacts:
-        """The facts of headers, whose names are in lower case. Never raises for what a client sends."""
-        facts = self._remembered.get(headers)
-        return self._read(headers) if facts is None else facts
+    def read(self, headers: Headers, hidden: Mapping[bytes, bytes] = _NOTHING) -> HeaderFacts:
+        """The facts of headers, whose names are in lower case. Never raises for what a client sends.
 
-    def remember(self, headers: Headers, facts: HeaderFacts) -> None:
-        """Remember headers whose credential may stay in memory, unless they hold another secret."""
-        if not facts.may_rest and len(headers) <= MAX_REMEMBERED_HEADERS and _holds_no_other(headers, facts):
-            if len(self._remembered) >= MAX_REMEMBERED:
-                self.forget()
-            facts.may_rest = True
-            self._remembered[headers] = facts
-
-    def forget(self) -> None:
-        """Forget everything remembered, credentials above all."""
-        for facts in self._remembered.values():
-            # A reader that still has them must not remember them after all.
-            facts.may_rest = False
-        self._remembered.clear()
-
-    def _read(self, headers: Headers) -> HeaderFacts:
+        `hidden` has values of Authorization as they may be shown, where somebody knows that already.
+        """
         authorizations: list[bytes] = []
         preferences: list[str] = []
         hosts: list[bytes] = []
         content_type = accept = idempotency_key = origin = None
+        length = 0
         for name, value in headers:
+            if name not in _TELLING:
+                continue
             if name == b"host":
                 hosts.append(value)
             elif name == b"authorization":
@@ -103,6 +91,8 @@ class HeaderReader:
             elif name == b"content-type":
                 # Two of them are none that anybody could mean.
                 content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
+            elif name == b"content-length":
+                length = read_length(value)
             elif name == b"accept":
                 accept = value.decode("latin-1") if accept is None else f"{accept}, {value.decode('latin-1')}"
             elif name == b"prefer":
@@ -110,8 +100,13 @@ class HeaderReader:
             elif name == b"idempotency-key":
                 # An empty one could stand for nothing but every request that has it.
                 idempotency_key = value.decode("latin-1") or None
-            elif name == b"origin":
+            else:
                 origin = value
+        recorded, is_clean = self._record(headers, hidden)
+        is_small = (
+            len(headers) <= MAX_REMEMBERED_HEADERS
+            and sum([len(name) + len(value) for name, value in headers]) <= MAX_REMEMBERED_BYTES
+        )
         return HeaderFacts(
             tuple(authorizations),
             content_type,
@@ -121,20 +116,33 @@ class HeaderReader:
             accept is None or accept == "*/*" or quality_of(accept, "application/json") > 0,
             tuple(hosts),
             origin,
-            self._record(headers),
-            self._leaks.find_in_headers(headers),
+            length,
+            recorded,
+            # Where nothing had to be hidden is no key either, but in a header that is hidden as a whole.
+            () if is_clean else self._leaks.find_in_headers(headers),
+            is_clean and is_small,
         )
 
-    def _record(self, headers: Headers) -> Headers:
-        """Headers as they may be kept and shown."""
-        rest = b"\n".join([part for header in headers if header[0] not in self._secrets for part in header])
+    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool]:
+        """Headers as they may be kept and shown, and whether nothing but Authorization had to be hidden."""
+        secrets, others = self._secrets, self._others
+        is_clean = True
+        parts: list[bytes] = []
+        recorded: list[tuple[bytes, bytes]] = []
+        for header in headers:
+            name, value = header
+            if name in secrets:
+                shown = hidden.get(value) if name == b"authorization" else None
+                recorded.append((name, self._hide(name, value) if shown is None else shown))
+                is_clean = is_clean and name not in others
+            else:
+                parts += header
+                recorded.append(header)
+        # All at once, as in nearly every request there is nothing else to hide.
+        rest = b"\n".join(parts)
         if redact_bytes(rest) is rest:
-            # At once, as in nearly every request there is nothing to hide but a credential.
-            return tuple([
-                header if header[0] not in self._secrets else (header[0], self._hide(*header))
-                for header in headers
-            ])  # fmt: skip
-        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers])
+            return tuple(recorded), is_clean
+        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers]), False
 
     def _hide(self, name: bytes, value: bytes) -> bytes:
         """The value of a header as it may be kept and shown."""
@@ -143,8 +151,8 @@ class HeaderReader:
         return redact_header(name, value)
 
 
-def _holds_no_other(headers: Headers, facts: HeaderFacts) -> bool:
-    """Whether headers hold no secret but the credential in its place."""
-    # What had to be hidden is another object.
-    pairs = zip(headers, facts.recorded, strict=True)
-    return all(shown is sent or sent[0] == b"authorization" for sent, shown in pairs)
+# The headers that tell something here; the others are for stubs.
+_TELLING = frozenset({
+    b"host", b"authorization", b"content-type", b"content-length", b"accept", b"prefer", b"idempotency-key",
+    b"origin",
+})  # fmt: skip

@@ -15,10 +15,10 @@ from mockserver.redaction import redact, redact_bytes
 from mockserver.request.body import MalformedBody, parse_body
 from mockserver.request.head import Head
 from mockserver.request.leaks import LeakWatch
+from mockserver.request.memory import Memory
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
-# So many requests are remembered, with bodies of so many bytes at most.
-MAX_REMEMBERED = 256
+# Longer bodies are not remembered.
 MAX_REMEMBERED_LENGTH = 2_048
 
 
@@ -108,31 +108,27 @@ class Inspector:
     def __init__(
         self,
         leaks: LeakWatch,
+        memory: Memory,
         json_depth: int = MAX_DEPTH,
         json_number_length: int = MAX_NUMBER_LENGTH,
     ) -> None:
         self._leaks = leaks
         self._json_limits = json_depth, json_number_length
-        self._remembered: dict[tuple[Head, bytes], Reading] = {}
+        self._memory = memory
 
     def __repr__(self) -> str:
-        return f"<Inspector {len(self._remembered)} remembered>"
+        return f"<Inspector with {self._memory!r}>"
 
     def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
         """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
-        reading = self._remembered.get((head, data))
+        key = (head, data)
+        reading: Reading | None = self._memory.get(key)
         if reading is None:
             reading = self._read(head, data)
             # A body with something to hide is read anew each time.
-            if head.may_rest and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
-                if len(self._remembered) >= MAX_REMEMBERED:
-                    self._remembered.clear()
-                self._remembered[head, data] = reading
+            if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
+                self._memory.put(key, reading, head.namespace, head.generation)
         return Inspection(reading, data, client)
-
-    def forget(self) -> None:
-        """Forget every request, and the credentials with them."""
-        self._remembered.clear()
 
     def _read(self, head: Head, data: bytes) -> Reading:
         reading = Reading(head, data)

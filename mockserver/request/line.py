@@ -1,9 +1,5 @@
-"""All that a request line tells, read once for equal request lines.
-
-A client asks for the same few URLs again and again, so reading them is remembered: which operation is
-reached, its parameters, what stubs are looked up by, how the line may be shown. No line that holds a secret
-is remembered.
-"""
+"""All that a request line tells: which operation is reached, its parameters, what stubs are looked up by, how
+the line may be shown."""
 
 from __future__ import annotations
 
@@ -20,7 +16,6 @@ from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import UNSET, Json, JsonObject
 
-MAX_REMEMBERED = 1_024
 # Longer lines are unusual, and so many of them would take room.
 MAX_REMEMBERED_LENGTH = 1_024
 
@@ -38,12 +33,13 @@ class LineFacts:
     parameters of path and query by name, converted and with defaults,
     `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
     `is_clean` says that nothing in it had to be hidden. `canonical` is equal for lines that mean the same to
-    their operation; `stub_keys` is what stubs are looked up by; `may_rest` says that the line is remembered.
+    their operation; `stub_keys` is what stubs are looked up by; `is_cacheable` says that the line is short
+    and holds no secret, so that it may stay in memory.
     """
 
     __slots__ = (
-        "arguments", "canonical", "is_clean", "may_rest", "namespace", "nearest", "operation", "other_path",
-        "path", "path_item", "path_parameters", "query", "shown_method", "shown_path",
+        "arguments", "canonical", "is_cacheable", "is_clean", "namespace", "nearest", "operation",
+        "other_path", "path", "path_item", "path_parameters", "query", "shown_method", "shown_path",
         "shown_path_parameters", "shown_query", "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
@@ -58,7 +54,9 @@ class LineFacts:
             _hide_values(redact(query), secrets) if secrets else redact(query),
         )
         self.is_clean = self.shown_path is self.path and self.shown_query is query
-        self.may_rest = False
+        is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
+        is_open = self.is_clean and self.shown_method is method and not _names_token(self.query)
+        self.is_cacheable = is_short and is_open
         self.arguments: dict[str, Json] = {}
         self.violations: list[Violation] = []
         self.warnings: list[CallWarning] = []
@@ -124,33 +122,6 @@ class LineFacts:
             where = f"{nearest.id} ({nearest.method} {path})"
             text = f"no operation has this method and path; the nearest is {where}"
             self.warnings.append(CallWarning("unknown_operation", text))
-
-
-class LineReader:
-    """Reads the request lines of calls to one contract. `secrets` are the query parameters that hold one."""
-
-    def __init__(self, contract: Contract, secrets: frozenset[str]) -> None:
-        self._contract = contract
-        self._secrets = secrets
-        self._remembered: dict[tuple[str, str, str], LineFacts] = {}
-
-    def __repr__(self) -> str:
-        return f"<LineReader {len(self._remembered)} remembered>"
-
-    def read(self, method: str, path: str, query: str) -> LineFacts:
-        """The facts of a request line, its path and query as received. Never raises for what it holds."""
-        key = (method, path, query)
-        facts = self._remembered.get(key)
-        if facts is None:
-            facts = LineFacts(self._contract, self._secrets, method, path, query)
-            is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
-            is_open = facts.is_clean and facts.shown_method is method and not _names_token(facts.query)
-            if is_short and is_open:
-                if len(self._remembered) >= MAX_REMEMBERED:
-                    self._remembered.clear()
-                facts.may_rest = True
-                self._remembered[key] = facts
-        return facts
 
 
 def find_other_path(contract: Contract, path: str) -> str | None:

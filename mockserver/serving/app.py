@@ -99,8 +99,16 @@ class App:
         client: tuple[str, int] | None,
     ) -> Exchange | Response:
         """Answer one call of the mocked API, but for its delivery. A Response is the guard's refusal."""
+        heads, path = self.engine.heads, raw_path.decode("latin-1")
+        key = (method, path, query.decode("latin-1"), tuple(headers))
         try:
-            head = self.admit(method, raw_path, query, tuple(headers))
+            head = heads.find(key)
+            if head is None:
+                head = self.admit(method, raw_path, query, tuple(headers))
+                heads.remember(head, key)
+            else:
+                # Somebody else may have read it, and let it in.
+                self.guard.check_call(head, raw_path, query)
             if len(body) > self.guard.body_limit:
                 raise too_large(self.guard.body_limit)
         except Refused as error:
@@ -111,6 +119,7 @@ class App:
         """The head of a call, once the guard lets it in. Raises Refused."""
         head = self.engine.heads.read(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers)
         self.guard.check_call(head, raw_path, query)
+        self.engine.heads.remember(head)
         return head
 
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:

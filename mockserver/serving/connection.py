@@ -19,11 +19,12 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from mockserver.engine.engine import Exchange, fail
+from mockserver.http_fields import read_length
 from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import WRITE_TIMEOUT_SECONDS, send_answer
-from mockserver.serving.guard import CONTROL_BODY_LIMIT, Refused, read_length, too_large
+from mockserver.serving.guard import CONTROL_BODY_LIMIT, Refused, too_large
 from mockserver.serving.writing import write_message
 
 if TYPE_CHECKING:
@@ -238,13 +239,12 @@ class Connection(asyncio.Protocol):
             self._is_control = False
             self._method = ""
             end = data.find(_BLANK_LINE) + 4
-            known = self._heads.find(data[:end])
-            if known is not None:
-                head, length = known
+            head = self._heads.find(data[:end])
+            if head is not None:
                 self._request = head
                 self._method = head.method
                 self._keep_alive = True
-                self._begin_body(length)
+                self._begin_body(head.facts.length)
                 return data[end:]
             self._begin_parsing()
         parts = cast(_Parts, self._parts)
@@ -284,7 +284,7 @@ class Connection(asyncio.Protocol):
             self._limit = self._mock.guard.body_limit
             # What stands at the root can be a document at another time.
             if framing.is_usual and path not in self._mock.root_documents:
-                self._heads.remember(raw, head, framing.length)
+                self._heads.remember(head, raw)
         else:
             request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
             self._request = self._admit_control(request, framing)

@@ -74,7 +74,7 @@ class Namespace:
         settings: Settings,
         fixtures: Fixtures,
         budget: ByteBudget,
-        on_reset: Callable[[], None] = lambda: None,
+        on_reset: Callable[[str], None] = lambda name: None,
         past: ForgottenCounts | None = None,
     ) -> None:
         self.name = name
@@ -185,7 +185,7 @@ class Namespace:
         self._apply(self._initial)
         self.end_waits()
         self.webhooks.clear()
-        self._on_reset()
+        self._on_reset(self.name)
 
     def forget_calls(self) -> None:
         """Forget all calls, and what was remembered of them."""

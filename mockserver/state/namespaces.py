@@ -31,7 +31,7 @@ class Namespaces:
         fixtures: Fixtures,
         *,
         limit: int = MAX_NAMESPACES,
-        on_reset: Callable[[], None] = lambda: None,
+        on_reset: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._on_reset = on_reset
         self._settings = settings
@@ -92,7 +92,7 @@ class Namespaces:
 
     def _forget(self, name: str) -> None:
         self._known.pop(name).journal.close()
-        self._on_reset()
+        self._on_reset(name)
 
     def delete(self, name: str) -> None:
         """Forget a namespace; the default one is reset. Raises UnknownItem."""

@@ -180,7 +180,7 @@ class StoredNamespace(Namespace):
         settings: Settings,
         fixtures: Fixtures,
         budget: ByteBudget,
-        on_reset: Callable[[], None],
+        on_reset: Callable[[str], None],
         past: ForgottenCounts | None,
         *,
         store: Store,
@@ -401,7 +401,7 @@ class StoredNamespace(Namespace):
         self._holding.clear()
         self._empty()
         self.end_waits()
-        self._on_reset()
+        self._on_reset(self.name)
 
     def snapshot(self) -> Any:
         """What the namespace holds now, journal apart, as RowsSnapshot."""
@@ -451,7 +451,7 @@ class StoredNamespaces(Namespaces):
         store: Store,
         read_stub: ReadStub,
         reveal: Reveal,
-        on_reset: Callable[[], None] = lambda: None,
+        on_reset: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._store = store
         self._read_stub = read_stub
@@ -496,7 +496,7 @@ class StoredNamespaces(Namespaces):
     def _forget(self, name: str) -> None:
         # Its calls are in the store, and counted when they are read again.
         self._known.pop(name).journal.close(is_forgotten=False)
-        self._on_reset()
+        self._on_reset(name)
 
     def _make(self, name: str) -> Namespace:
         return StoredNamespace(
@@ -579,7 +579,7 @@ def make_namespaces(
     store: Store,
     read_stub: ReadStub,
     reveal: Reveal,
-    on_reset: Callable[[], None],
+    on_reset: Callable[[str], None],
 ) -> Namespaces:
     """The namespaces of a server. What nobody else can read is not written."""
     if not store.is_shared:

@@ -190,8 +190,7 @@ def test_h30_a_live_key_is_refused_warned_of_and_never_kept(
         caplog.text,
         repr(target.calls()),
         target.control("GET", "/har").body.decode(),
-        repr(target.engine.heads.headers._remembered),
-        repr((vars(target.engine.heads), vars(target.engine._inspector))),
+        repr((vars(target.engine.heads), vars(target.engine.heads.memory), vars(target.engine._inspector))),
     ):
         assert token not in text
 

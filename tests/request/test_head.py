@@ -1,14 +1,15 @@
-"""Heads: read once for equal bytes, and forgotten with the namespaces."""
+"""Heads: what they tell, which are remembered, and for how long."""
 
 from __future__ import annotations
 
 from dataclasses import astuple
-from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from mockserver.request import head as heads
-from mockserver.request.head import MAX_REMEMBERED, MAX_REMEMBERED_BYTES, Head, HeadReader
+from mockserver.request.head import Head, HeadReader
+from mockserver.request.line import LineFacts
 from mockserver.serving.building import Sources
 from mockserver.types import Headers
 from tests.doors import CREATE
@@ -45,51 +46,78 @@ def test_what_is_shown_of_a_head_holds_no_secret(reader: HeadReader) -> None:
     assert head.headers[-1] == (b"x-key", KEY)
 
 
-def test_equal_heads_are_read_once(reader: HeadReader) -> None:
-    head = read(reader)
-    assert read(reader, tuple(PLAIN)) is head
-    assert read(reader, query=f"{QUERY}&x=1") is not head
-    assert read(reader, (*PLAIN, (b"x-note", b"n"))) is not head
-
-
 def test_a_larger_head_takes_more(reader: HeadReader) -> None:
     small, large = read(reader), read(reader, (*PLAIN, (b"x-note", b"n" * 100)))
     assert large.shown.size - small.shown.size > 106
 
 
-def test_a_head_is_found_by_its_bytes_until_all_is_forgotten(reader: HeadReader) -> None:
-    head = read(reader)
-    reader.remember(b"raw", head, 7)
-    assert reader.find(b"raw") == (head, 7)
+# What is remembered.
+
+
+def remembered(reader: HeadReader, headers: Headers = PLAIN, path: str = PATH, query: str = QUERY) -> Head:
+    head = read(reader, headers, path, query)
+    reader.remember(head, b"raw")
+    return head
+
+
+def test_a_head_is_found_until_its_namespace_is_forgotten(reader: HeadReader) -> None:
+    head = remembered(reader)
+    assert reader.find(b"raw") is head
     assert reader.find(b"raw ") is None
-    reader.remember(b"x" * (MAX_REMEMBERED_BYTES + 1), head, 7)
-    assert reader.find(b"x" * (MAX_REMEMBERED_BYTES + 1)) is None
-    reader.forget()
+    reader.forget("other")
+    assert reader.find(b"raw") is head
+    reader.forget("default")
     assert reader.find(b"raw") is None
-    assert read(reader) is not head
-    reader.forget()
-    assert KEY.decode() not in repr(vars(reader)) + repr(head)
+    assert KEY.decode() not in repr(vars(reader.memory)) + repr(head)
 
 
-def test_a_head_that_was_read_before_all_was_forgotten_is_not_remembered_after(reader: HeadReader) -> None:
-    head = read(reader)
-    reader.forget()
-    reader.remember(b"raw", head, 7)
-    assert reader.find(b"raw") is None
-
-
-def test_what_is_forgotten_while_it_is_read_is_not_remembered(
-    reader: HeadReader, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("path", "key", "namespace"),
+    [
+        (PATH, KEY, "default"),
+        (f"/~t1{PATH}", KEY, "t1"),
+        (PATH, b"sk_test_ns-t1_x", "t1"),
+        (f"/~t2{PATH}", b"sk_test_ns-t1_x", "t2"),
+    ],
+)
+def test_the_credential_is_forgotten_with_the_namespace_of_the_call(
+    reader: HeadReader, path: str, key: bytes, namespace: str
 ) -> None:
-    def make(*given: Any) -> Head:
-        reader.forget()
-        return Head(*given)
+    headers: Headers = (PLAIN[0], (b"authorization", b"Bearer " + key))
+    head = remembered(reader, headers, path)
+    assert head.namespace == namespace
+    assert read(reader, (*headers, (b"x-new", b"1")), path).credential is head.credential
+    reader.forget(namespace)
+    assert key.decode() not in repr(vars(reader.memory))
+    assert read(reader, headers, path).credential is not head.credential
 
-    monkeypatch.setattr(heads, "Head", make)
+
+def test_a_new_header_is_all_that_is_new(reader: HeadReader) -> None:
+    first = remembered(reader)
+    second = read(reader, (*PLAIN, (b"x-request-id", b"1")))
+    assert second is not first
+    assert (second.line, second.credential) == (first.line, first.credential)
+    assert second.line is first.line
+    assert second.shown.headers == (*first.shown.headers, (b"x-request-id", b"1"))
+
+
+def test_a_head_that_was_read_before_something_was_forgotten_is_not_remembered_after(
+    reader: HeadReader,
+) -> None:
     head = read(reader)
-    reader.remember(b"raw", head, 7)
-    assert not head.may_rest
-    assert (reader.find(b"raw"), reader._remembered) == (None, {})
+    reader.forget("default")
+    reader.remember(head, b"raw")
+    assert reader.find(b"raw") is None
+    assert KEY.decode() not in repr(vars(reader.memory))
+
+
+def test_a_head_that_is_found_is_of_the_present(reader: HeadReader) -> None:
+    """So that what is read of a body that comes with it is remembered as well."""
+    head = remembered(reader)
+    reader.forget("other")
+    assert head.generation != reader.memory.generation
+    reader.find(b"raw")
+    assert head.generation == reader.memory.generation
 
 
 @pytest.mark.parametrize(
@@ -101,24 +129,51 @@ def test_what_is_forgotten_while_it_is_read_is_not_remembered(
         (b"cookie", b"session=opaque"),
     ],
 )
-def test_headers_that_may_not_rest_are_not_remembered(
-    reader: HeadReader, header: tuple[bytes, bytes]
-) -> None:
-    reader.remember(b"raw", read(reader, (PLAIN[0], header)), 0)
+def test_headers_that_may_not_stay_in_memory_do_not(reader: HeadReader, header: tuple[bytes, bytes]) -> None:
+    remembered(reader, (PLAIN[0], header))
     assert reader.find(b"raw") is None
+    assert repr(header[1]) not in repr(vars(reader.memory))
 
 
 @pytest.mark.parametrize(
     ("path", "query"), [(PATH, f"k={KEY.decode()}"), ("/v1/sk%5ftest%5fvery_secret", "")]
 )
 def test_a_head_with_a_secret_in_its_url_is_not_remembered(reader: HeadReader, path: str, query: str) -> None:
-    reader.remember(b"raw", read(reader, PLAIN, path, query), 0)
+    remembered(reader, PLAIN, path, query)
     assert reader.find(b"raw") is None
+    assert query not in repr(vars(reader.memory)) or not query
 
 
-def test_so_many_heads_are_remembered_and_no_more(reader: HeadReader) -> None:
-    for number in range(3 * MAX_REMEMBERED):
-        head = read(reader, ((b"x-request-id", b"%d" % number),))
-        reader.remember(b"%d" % number, head, 0)
-        assert reader.find(b"%d" % number) == (head, 0)
-        assert max(len(reader._remembered), len(reader._by_bytes)) <= MAX_REMEMBERED
+LINES = st.tuples(
+    st.sampled_from(("GET", "POST", "DELETE", "PATCH", "get")),
+    st.sampled_from(
+        ("/v1/api-keys", "/v1/api-keys/", "/v1/api-keys/a%2Fb", "/~t1/v1/api-keys/", "/~T/", "*")
+    ),
+    st.sampled_from(
+        ("", "account_id=a", "account_id=a&account_id=b", "limit=x", "limit=5&managed=true", "q=%zz")
+    ),
+)
+KEYS = st.sampled_from((b"Bearer " + KEY, b"Bearer sk_test_ns-t1_x", b"basic eA==", b"nothing", b""))
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(LINES, KEYS), max_size=8), st.integers(0, 8))
+def test_what_is_remembered_is_what_is_read(
+    sources: Sources, requests: list[tuple[tuple[str, str, str], bytes]], forgotten: int
+) -> None:
+    reader = HeadReader(sources.contract, sources.rules)
+    for number, (line, key) in enumerate((*requests, *requests)):
+        headers: Headers = ((b"host", b"localhost"), (b"authorization", key))
+        whole = (*line, headers)
+        found = reader.find(whole)
+        head = reader.read(*whole) if found is None else found
+        reader.remember(head, whole)
+        fresh = HeadReader(sources.contract, sources.rules).read(*whole)
+        for name in set(LineFacts.__slots__):
+            assert getattr(head.line, name) == getattr(fresh.line, name), name
+        assert head.credential == fresh.credential
+        for name in ("arguments", "namespace", "violations", "warnings", "is_cacheable"):
+            assert getattr(head, name) == getattr(fresh, name), name
+        assert head.shown.headers == fresh.shown.headers
+        if number == forgotten:
+            reader.forget(head.namespace)

@@ -1,4 +1,4 @@
-"""Headers: what they tell is read once for equal headers, and forgotten with the namespaces."""
+"""Headers: what they tell, how they are shown, and which of them may stay in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mockserver.redaction import hide, redact_bytes, redact_header
-from mockserver.request.headers import MAX_REMEMBERED, HeaderFacts, HeaderReader
+from mockserver.request.headers import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADERS, HeaderReader
 from mockserver.request.leaks import LeakWatch
 from mockserver.types import Headers
 from mockserver.vendors.hsrcpay.keys import ISSUED_MARK
@@ -22,45 +22,39 @@ def reader() -> HeaderReader:
     return HeaderReader(frozenset(), LeakWatch(ISSUED_MARK))
 
 
-def remembered(own: HeaderReader, headers: Headers) -> HeaderFacts:
-    facts = own.read(headers)
-    own.remember(headers, facts)
-    return facts
-
-
-def test_equal_headers_are_read_once() -> None:
-    own = reader()
-    facts = remembered(own, PLAIN)
-    assert own.read(tuple(PLAIN)) is facts
-    assert own.read(((b"host", b"other"), PLAIN[1])) is not facts
-    own.forget()
-    assert own.read(PLAIN) is not facts
-
-
-def test_nothing_is_remembered_until_somebody_says_that_its_credential_may() -> None:
-    own = reader()
-    assert own.read(PLAIN) is not own.read(PLAIN)
-    assert KEY not in repr(vars(own)).encode()
+def test_headers_tell_what_they_say() -> None:
+    accepted = ((b"accept", b"a/b"), (b"accept", b"*/*;q=0.5"))
+    facts = reader().read((*PLAIN, (b"content-length", b"0012"), *accepted))
+    assert (facts.hosts, facts.length, facts.accept) == ((b"localhost",), 12, "a/b, */*;q=0.5")
+    assert facts.authorizations == (b"Bearer " + KEY,)
+    assert facts.is_cacheable
 
 
 @pytest.mark.parametrize(
-    "header", [(b"x-api-key", KEY), (b"cookie", b"session=opaque"), (KEY, b"1"), (b"referer", b"/?k=" + KEY)]
+    "header",
+    [
+        (b"x-api-key", KEY),
+        (b"cookie", b"session=opaque"),
+        (KEY, b"1"),
+        (b"referer", b"/?k=" + KEY),
+        (b"x-long", b"x" * MAX_REMEMBERED_BYTES),
+    ],
 )
-def test_what_holds_a_secret_elsewhere_is_not_remembered(header: tuple[bytes, bytes]) -> None:
-    own = reader()
-    headers: Headers = (PLAIN[0], header)
-    assert remembered(own, headers) is not own.read(headers)
-    assert not own.read(headers).may_rest
-    assert repr(header) not in repr(vars(own))
+def test_what_holds_a_secret_elsewhere_or_is_long_may_not_stay_in_memory(header: tuple[bytes, bytes]) -> None:
+    assert not reader().read((PLAIN[0], header)).is_cacheable
 
 
-def test_so_much_is_remembered_and_no_more() -> None:
-    own = reader()
-    for number in range(3 * MAX_REMEMBERED):
-        key = b"Bearer sk_test_%d" % number
-        headers: Headers = ((b"authorization", key), (b"x-request-id", b"%d" % number))
-        assert remembered(own, headers).may_rest
-        assert len(own._remembered) <= MAX_REMEMBERED
+def test_many_headers_may_not_stay_in_memory() -> None:
+    many = tuple((b"x-%d" % number, b"") for number in range(MAX_REMEMBERED_HEADERS + 1))
+    assert reader().read(many[1:]).is_cacheable
+    assert not reader().read(many).is_cacheable
+
+
+def test_an_authorization_is_shown_as_somebody_who_read_it_before_knows() -> None:
+    value = PLAIN[1][1]
+    facts = reader().read(PLAIN, {value: b"Bearer sk_test_[0123456789ab]"})
+    assert facts.recorded == (PLAIN[0], (b"authorization", b"Bearer sk_test_[0123456789ab]"))
+    assert facts.is_cacheable
 
 
 def test_the_value_of_a_header_that_holds_a_credential_is_hidden_whole() -> None:

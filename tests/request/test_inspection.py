@@ -14,8 +14,9 @@ from mockserver.contract.validation import CallWarning
 from mockserver.http_fields import read_cookies, read_query
 from mockserver.messages import build_request
 from mockserver.request.head import HeadReader
-from mockserver.request.inspection import MAX_REMEMBERED, MAX_REMEMBERED_LENGTH, Inspection, Inspector
+from mockserver.request.inspection import MAX_REMEMBERED_LENGTH, Inspection, Inspector
 from mockserver.request.leaks import LeakWatch
+from mockserver.request.memory import Memory
 from mockserver.serving.building import Sources
 from mockserver.types import UNSET
 from tests.doors import BODY, CREATE, make_jwt
@@ -32,7 +33,7 @@ def inspect(heads: HeadReader, method: str = "POST", url: str = CREATE, **more: 
         more.setdefault("json", BODY)
     request = build_request(method, url, **more)
     head = heads.read(request.method, request.path, request.query, request.headers)
-    return Inspector(LeakWatch(None)).inspect(head, request.body, request.client)
+    return Inspector(LeakWatch(None), Memory()).inspect(head, request.body, request.client)
 
 
 def test_a_sound_request_is_known_whole(heads: HeadReader) -> None:
@@ -218,7 +219,9 @@ def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tup
     def inspect_once() -> Inspection:
         given = {"headers": {"Authorization": "Bearer sk_test_x"}, "json": BODY, **change}
         request = build_request("POST", CREATE, **given)
-        head = heads.read(request.method, request.path, request.query, request.headers)
+        key = (request.method, request.path, request.query, request.headers)
+        head = heads.find(key) or heads.read(*key)
+        heads.remember(head, key)
         return inspector.inspect(head, request.body, request.client)
 
     return inspect_once(), inspect_once()
@@ -226,7 +229,7 @@ def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tup
 
 @pytest.mark.parametrize("body", [BODY, {"name": 1}, {**BODY, "colour": "red"}], ids=str)
 def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
-    first, second = inspect_twice(heads, Inspector(LeakWatch(None)), json=body)
+    first, second = inspect_twice(heads, Inspector(LeakWatch(None), heads.memory), json=body)
     assert first.reading is second.reading
     first.warnings.append(CallWarning("one", "call"))
     first.violations.clear()
@@ -246,18 +249,27 @@ def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
     ids=["secret", "long", "live", "cookie"],
 )
 def test_what_holds_a_secret_or_is_long_is_read_anew(heads: HeadReader, change: dict[str, Any]) -> None:
-    inspector = Inspector(LeakWatch(None))
+    inspector = Inspector(LeakWatch(None), heads.memory)
     first, second = inspect_twice(heads, inspector, **change)
     assert first.reading is not second.reading
-    assert "very_secret" not in repr((vars(inspector), first, first.reading))
+    assert "very_secret" not in repr((vars(heads.memory), first, first.reading))
 
 
-def test_so_many_requests_are_remembered_until_all_are_forgotten(heads: HeadReader) -> None:
-    inspector = Inspector(LeakWatch(None))
-    for number in range(2 * MAX_REMEMBERED):
-        inspect_twice(heads, inspector, json={**BODY, "name": str(number)})
-        assert len(inspector._remembered) <= MAX_REMEMBERED
+def test_what_was_read_is_forgotten_with_its_namespace_and_no_other(heads: HeadReader) -> None:
+    inspector = Inspector(LeakWatch(None), heads.memory)
     first, second = inspect_twice(heads, inspector)
-    inspector.forget()
+    heads.forget("other")
     third, _ = inspect_twice(heads, inspector)
-    assert first.reading is second.reading is not third.reading
+    assert first.reading is second.reading is third.reading
+    heads.forget("default")
+    fourth, _ = inspect_twice(heads, inspector)
+    assert fourth.reading is not first.reading
+
+
+def test_a_body_that_comes_after_its_namespace_was_forgotten_is_not_remembered(heads: HeadReader) -> None:
+    request = build_request("POST", CREATE, headers={"Authorization": "Bearer sk_test_late_body"}, json=BODY)
+    head = heads.read(request.method, request.path, request.query, request.headers)
+    heads.remember(head, b"raw")
+    heads.forget("default")
+    Inspector(LeakWatch(None), heads.memory).inspect(head, request.body, None)
+    assert (head, request.body) not in heads.memory

@@ -9,7 +9,7 @@ import pytest
 
 from mockserver.contract import schema_registry
 from mockserver.messages import build_request
-from mockserver.request import line
+from mockserver.request.memory import SIZE
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from mockserver.state import resources
@@ -40,8 +40,8 @@ def test_calls_beyond_the_bounds_leave_nothing_behind(monkeypatch: pytest.Monkey
     for name in ("MAX_ITEMS", "MAX_COUNTED_REQUESTS"):
         monkeypatch.setattr(resources, name, 50)
     engine = build_engine(Settings(journal_limit=50))
-    # After so many different ones every memory is where it was.
-    count = line.MAX_REMEMBERED
+    memory = engine.heads.memory
+    count = 2 * SIZE
 
     def count_objects() -> int:
         for number in range(count):
@@ -52,6 +52,10 @@ def test_calls_beyond_the_bounds_leave_nothing_behind(monkeypatch: pytest.Monkey
                 headers=KEY | {"X-Request-Id": str(number)},
             )
             assert engine.handle(request).status == 201
+        assert SIZE <= len(memory) <= 2 * SIZE
+        # How full it is depends on what came last.
+        memory._younger.clear()
+        memory._older.clear()
         gc.collect()
         return len(gc.get_objects())
 
