@@ -3,18 +3,14 @@ proved when the contract is loaded, where it can be, and else it is checked for 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from mockserver.contract import Contract, Envelope, Operation
-from mockserver.contract.inclusion import includes
-from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.contract.validation import CallWarning
 from mockserver.engine.bodies import HTML_TYPE, write_value
 from mockserver.engine.requirements import rate_limit_fields
 from mockserver.engine.rules import Rules
 from mockserver.engine.situation import (
-    Behaviour,
     CarryOut,
     Decision,
     Example,
@@ -46,7 +42,6 @@ class Renderer:
     def __init__(self, contract: Contract, rules: Rules) -> None:
         self._contract = contract
         self._rules = rules
-        self._proved = frozenset(_prove(contract, rules.behaviours))
 
     def render(
         self,
@@ -178,9 +173,7 @@ class Renderer:
         if envelope.media_type is None or status in _BODILESS:
             return b"", documented
         value, schema = outcome.value, envelope.schema if envelope.is_json else None
-        # Where no error is documented a request goes on that breaks the contract: nothing is proved of that.
-        is_proved = (operation.id, schema) in self._proved and not situation.inspection.violations
-        if schema is None or is_proved or schema.is_valid(value):
+        if schema is None or schema.is_valid(value):
             body, headers = write_value(envelope, value)
             return body, (*headers, *documented) if documented else headers
         found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
@@ -256,28 +249,6 @@ class Renderer:
             held_by=stub.id if stub.hold else None,
             head_length=stub.response.head_length,
         )
-
-
-def _prove(contract: Contract, behaviours: Mapping[str, Behaviour]) -> Iterator[tuple[str, CompiledSchema]]:
-    """Operations, by id, with the schemas that no answer of theirs can break."""
-    schemas = contract.schemas
-    for operation in contract.operations.values():
-        behaviour, body = behaviours.get(operation.id), operation.body
-        if behaviour is None or body is None or not body.schema_pointer or len(body.content) > 1:
-            continue
-        request = schemas.at(body.schema_pointer)
-        while isinstance(request, dict) and "$ref" in request:
-            # What stands beside a reference would only make it narrower.
-            request = schemas.resolve(request["$ref"])
-        promise = behaviour.promise(request)
-        if promise is None:
-            continue
-        for status in operation.success_statuses:
-            envelope = operation.envelope(status)
-            if envelope is not None and envelope.schema is not None and envelope.is_json:
-                wide = schemas.at(envelope.schema_pointer)
-                if includes(wide, promise, schemas.resolve, schemas.accepts):
-                    yield operation.id, envelope.schema
 
 
 def _variant_fields(decision: Decision) -> Headers:

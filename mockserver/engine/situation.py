@@ -17,7 +17,7 @@ from mockserver.scripting.subjects import Subject
 from mockserver.seeds import Seed
 from mockserver.state.namespace import Namespace
 from mockserver.state.resources import StoredAnswer
-from mockserver.types import Headers, Json, Schema
+from mockserver.types import Headers, Json
 from mockserver.variants import Variant, VariantBook
 
 if TYPE_CHECKING:
@@ -69,19 +69,11 @@ class Refusal:
 
 
 class Behaviour(Protocol):
-    """What an operation does beyond its schemas. All but `promise` run inside the namespace's lock.
+    """What an operation does beyond its schemas. All of it runs inside the namespace's lock.
 
     The checks only read. `carry_out` changes the namespace's resources and returns the value of the
     success envelope.
     """
-
-    def promise(self, request: Schema) -> Schema | None:
-        """A schema that every value of `carry_out` fits if the request's body fits the given one.
-
-        Where it can be proved to lie within the envelope's, answers to requests that keep the contract need
-        no check. None promises nothing.
-        """
-        ...
 
     def find_missing(self, situation: Situation) -> Refusal | None:
         """A 404 if what the request addresses is not there for this principal."""

@@ -15,7 +15,7 @@ from mockserver.engine.situation import Outcome, Refusal, Situation
 from mockserver.redaction import digest_secret, display
 from mockserver.seeds import Seed
 from mockserver.state.resources import Item, sees
-from mockserver.types import JsonObject, Schema
+from mockserver.types import JsonObject
 from mockserver.vendors.hsrcpay.accounts import Accounts
 from mockserver.vendors.hsrcpay.credentials import Caller
 from mockserver.vendors.hsrcpay.keys import make_key
@@ -26,10 +26,6 @@ class AccountOperation:
 
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
-
-    def promise(self, request: Schema) -> Schema | None:
-        """Answers are checked one by one."""
-        return None
 
     def find_missing(self, situation: Situation) -> Refusal | None:
         """The account is looked for before."""
@@ -50,10 +46,6 @@ class KeyOperation:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
 
-    def promise(self, request: Schema) -> Schema | None:
-        """Answers are checked one by one."""
-        return None
-
     def find_missing(self, situation: Situation) -> Refusal | None:
         """404 for a key that is unknown, deleted, of another tenant, or of an account out of reach."""
         return Refusal(404, "api_key_not_found") if find_key(situation, self._accounts) is None else None
@@ -69,30 +61,6 @@ class KeyOperation:
 
 class CreateApiKey(AccountOperation):
     """`POST /api-keys/`: a new secret key, shown in this answer and nowhere else (reference page)."""
-
-    def promise(self, request: Schema) -> Schema:
-        """What the request names keeps the request's schema, everything else is made here."""
-        given = request.get("properties", {}) if isinstance(request, dict) else {}
-        text, null = {"type": "string"}, {"type": "null"}
-        key = {
-            "object": {"const": "api_key"},
-            "id": text,
-            "account_id": text,
-            "name": given.get("name", True),
-            "type": {"const": "SECRET"},
-            "key": text,
-            "last_used_ip": null,
-            "metadata": {"anyOf": [given.get("metadata", True), {"const": {}}]},
-            "permissions": given.get("permissions", True),
-            "status": {"const": "ACTIVE"},
-            "last_used_at": null,
-            "expires_at": {"anyOf": [given.get("expires_at", True), null]},
-            "managed": {"const": False},
-            "deleted": {"const": False},
-            "created_at": {"type": "string", "format": "date-time"},
-            "updated_at": {"type": "string", "format": "date-time"},
-        }
-        return _just({"message": {"const": "success"}, "success": {"const": True}, "data": _just(key)})
 
     def carry_out(self, situation: Situation, seed: Seed) -> Outcome:
         """Issue the key: it can be used as a credential from now on."""
@@ -202,16 +170,6 @@ class DeleteApiKey(KeyOperation):
         changes = {"deleted": True, "updated_at": format_instant(situation.now_millis)}
         resources.put_item(item.value["id"], replace(item, value=item.value | changes, is_deleted=True))
         return Outcome({"message": "success", "success": True}, "deleted")
-
-
-def _just(members: JsonObject) -> JsonObject:
-    """The schema of an object that has these members, all of them and no others."""
-    return {
-        "type": "object",
-        "required": list(members),
-        "properties": members,
-        "additionalProperties": False,
-    }
 
 
 def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own: bool = False) -> Outcome:

@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.contract.schema_registry import compile_schema
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
@@ -503,23 +502,13 @@ CREATED = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=60)
 @given(CREATED)
-def test_every_new_key_is_as_it_was_promised(engine_of_all: Engine, body: dict[str, Any]) -> None:
-    contract = engine_of_all.contract
-    request = contract.schemas.resolve("#/components/schemas/create-api-key.request")
-    promised = compile_schema(engine_of_all.rules.behaviours["createApiKey"].promise(request) or False)
+def test_every_new_key_keeps_the_schema_of_its_answer(engine_of_all: Engine, body: dict[str, Any]) -> None:
     answer = Keys(engine_of_all).call("POST", "/v1/api-keys/?account_id=acct_1", MINE, body)
     assert answer.status == 201
-    assert promised.violations(answer.json) == ()
-    envelope = contract.operations["createApiKey"].envelope(201)
+    envelope = engine_of_all.contract.operations["createApiKey"].envelope(201)
     assert envelope is not None
     assert envelope.schema is not None
     assert envelope.schema.violations(answer.json) == ()
-
-
-def test_of_new_keys_alone_the_answers_need_no_check(keys: Keys) -> None:
-    envelope = keys.engine.contract.operations["createApiKey"].envelope(201)
-    assert envelope is not None
-    assert keys.engine.renderer._proved == {("createApiKey", envelope.schema)}
 
 
 def changed(tmp_path: Path, name: str, change: Callable[[Any], None]) -> Engine:
