@@ -16,7 +16,7 @@ from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import write_webhooks
-from mockserver.engine.situation import CARRY_OUT, CarryOut, Decision, Example, Outcome, Situation
+from mockserver.engine.situation import CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.exceptions import ContractError, StoreUnavailable, Superseded
 from mockserver.faults import Phase
@@ -303,7 +303,6 @@ class Engine:
                 () if decision is None else self.facets.read(inspection, decision, response, effect),
                 response,
                 None if outcome is None else outcome.secret,
-                _is_plain(inspection, decision, outcome, response),
             )
             call.webhooks = webhooks
             waiting = None
@@ -410,16 +409,6 @@ def _effect_of(situation: Situation, outcome: Outcome) -> str:
     if situation.behaviour is None and operation is not None:
         return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
     return outcome.reason
-
-
-def _is_plain(
-    inspection: Inspection, decision: Decision | None, outcome: Outcome | None, response: Response
-) -> bool:
-    """Whether an answer holds no secret but the one that its outcome names."""
-    if decision is None or outcome is None or not outcome.is_own or not inspection.reading.is_plain:
-        return False
-    # A script may answer with anything, a variant with what the contract says.
-    return decision.content is CARRY_OUT and response.variant is None
 
 
 def _note_use(situation: Situation, decision: Decision) -> None:

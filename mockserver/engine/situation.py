@@ -42,15 +42,12 @@ class Principal:
 class Outcome:
     """What carrying an operation out gave: the envelope's value and the reason slug of the success.
 
-    `secret` is one that the value holds and, beside it, as what that may be shown. `is_own` says that
-    everything else in the value came with the request, or was made for it: where the request is plain
-    (`Reading.is_plain`), the value holds no other secret.
+    `secret` is one that the value holds and, beside it, as what that may be shown.
     """
 
     value: Json
     reason: str
     secret: tuple[bytes, bytes] | None = None
-    is_own: bool = False
 
     def __repr__(self) -> str:
         # The value may hold a secret that was just issued.

@@ -102,10 +102,8 @@ class Call:
         facets: tuple[Facet, ...] = (),
         response: Response | None = None,
         secret: tuple[bytes, bytes] | None = None,
-        is_clean: bool = False,
     ) -> None:
-        """`secret` is one that the response is known to hold, and as what that is shown; `is_clean` says that
-        it holds no other."""
+        """`secret` is one that the response is known to hold, and as what that is shown."""
         self.id = id
         self.number = number
         self.namespace = namespace
@@ -137,12 +135,12 @@ class Call:
             self.response_body = b""
             self.response_truncated = False
         else:
-            self._keep_answer(response, secret, is_clean)
+            self._keep_answer(response, secret)
 
     def __repr__(self) -> str:
         return f"<Call {self.number} {self.head.method} {self.head.path} {self.status} {self.reason}>"
 
-    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None, is_clean: bool) -> None:
+    def _keep_answer(self, response: Response, secret: tuple[bytes, bytes] | None) -> None:
         """Keep the answer, redacted, before it leaves."""
         self.status = response.status
         self.variant = response.variant
@@ -153,10 +151,7 @@ class Call:
         self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
-        if secret is None:
-            clean = trim(redact_bytes(body[:MAX_BODY_BYTES]))
-        else:
-            clean = body.replace(*secret) if is_clean else _hide(secret, body)
+        clean = trim(redact_bytes(body[:MAX_BODY_BYTES])) if secret is None else _hide(secret, body)
         self.response_body = clean[:MAX_BODY_BYTES]
         self.size += len(self.response_body)
 

@@ -27,13 +27,12 @@ class Reading:
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
-    JSON; `is_clean` that nothing in the content had to be hidden; `is_plain` that moreover every text stands
-    in it as it is, so that what is made of it needs no hiding either. Never changed once it is made, but for
+    JSON; `is_clean` that nothing in the content had to be hidden. Never changed once it is made, but for
     what others remember of it: `touched` belongs to `coverage`.
     """
 
     __slots__ = (
-        "_digest", "body", "full_body", "head", "is_clean", "is_plain", "malformed", "shown_body",
+        "_digest", "body", "full_body", "head", "is_clean", "malformed", "shown_body",
         "touched", "violations", "warnings",
     )  # fmt: skip
 
@@ -41,15 +40,6 @@ class Reading:
         self.head = head
         self.shown_body = redact_bytes(data)
         self.is_clean = self.shown_body is data and head.line.is_clean
-        # Escapes can be nested: what is taken out of one may be another. Parameters in headers are not looked
-        # at here.
-        self.is_plain = (
-            self.is_clean
-            and b"\\" not in data
-            and "%" not in head.path
-            and "%" not in head.query
-            and not (head.operation is not None and head.operation.header_parameters)
-        )
         self.body: Json | UnsetType = UNSET
         self.full_body: Json | UnsetType = UNSET
         self.malformed: str | None = None

@@ -80,7 +80,7 @@ class CreateApiKey(AccountOperation):
         key["created_at"] = key["updated_at"] = now
         tenant = situation.principal.tenant
         item = Item(key, account_id, tenant, digest, tenant)
-        return issue(situation, item, secret, "created", is_own=True)
+        return issue(situation, item, secret, "created")
 
     def find_secret(self, seed: Seed, namespace: str) -> bytes:
         """The key that is created."""
@@ -172,11 +172,8 @@ class DeleteApiKey(KeyOperation):
         return Outcome({"message": "success", "success": True}, "deleted")
 
 
-def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own: bool = False) -> Outcome:
-    """Put a key in, let its secret be a credential, and answer with both: the only time that it is told.
-
-    `is_own` as in Outcome.
-    """
+def issue(situation: Situation, item: Item, secret: str, reason: str) -> Outcome:
+    """Put a key in, let its secret be a credential, and answer with both: the only time that it is told."""
     key = item.value
     if key["expires_at"] is not None:
         # What cannot be read fails here, and not in each call that uses the key.
@@ -185,7 +182,7 @@ def issue(situation: Situation, item: Item, secret: str, reason: str, *, is_own:
     data = show(item).copy()
     data["key"] = secret
     value = {"message": "success", "success": True, "data": data}
-    return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")), is_own)
+    return Outcome(value, reason, (secret.encode("ascii"), key["key"].encode("ascii")))
 
 
 def visible_keys(situation: Situation, account_id: str) -> Iterator[Item]:
