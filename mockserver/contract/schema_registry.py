@@ -397,7 +397,7 @@ def is_date_time(text: str) -> bool:
     """RFC 3339, section 5.6. A leap second (:60) is a date-time."""
     if not _DATE_TIME.fullmatch(text):
         return False
-    plain = re.sub(r"\.\d+", "", text.upper().replace("Z", "+00:00"))
+    plain = text.upper()
     return _parses(datetime.fromisoformat, f"{plain[:17]}59{plain[19:]}" if plain[17:19] == "60" else plain)
 
 
