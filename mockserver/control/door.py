@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import cast
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
@@ -53,10 +54,15 @@ class ControlDoor:
             bell.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self.answer(HttpRequest(scope, receive))
-        await response(scope, receive, send)
+        response = await self._answer(HttpRequest(scope, receive))
+        try:
+            await response(scope, receive, send)
+        finally:
+            if isinstance(response, StreamingResponse):
+                # One that its client has left is not for the garbage collector to end.
+                await cast(AsyncGenerator[bytes, None], response.body_iterator).aclose()
 
-    async def answer(self, request: HttpRequest) -> HttpResponse:
+    async def _answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
         namespace, path, body = request.scope["mockserver.control"]
         is_pretty = "curl" in (request.headers.get("user-agent") or "")
@@ -75,7 +81,7 @@ class ControlDoor:
         )
         try:
             if isinstance(answer, Question):
-                answer = await self._wait(answer)
+                answer = await self._wait(answer, request.receive)
             if isinstance(answer, Listing):
                 answer = await self._list(answer, is_pretty=is_pretty)
         except StoreUnavailable as error:
@@ -102,8 +108,9 @@ class ControlDoor:
             await asyncio.sleep(0)
         return listing.gather(written)
 
-    async def _wait(self, question: Question) -> ControlAnswer | Listing:
-        """Wait, woken by the calls themselves, until the question has an answer or its time is up."""
+    async def _wait(self, question: Question, receive: Receive) -> ControlAnswer | Listing:
+        """Wait, woken by the calls themselves, until the question has an answer, its time is up or its client
+        has left, who gets none."""
         namespace = question.namespace
 
         def ask() -> ControlAnswer | Listing | None:
@@ -122,12 +129,17 @@ class ControlDoor:
             await asyncio.sleep(0)
         with self._listen(namespace.journal) as bell:
             deadline = bell.now() + question.seconds
-            while True:
-                answer = await self._turns.run(namespace.name, ask)
-                if answer is not None:
-                    return answer
-                if not await bell.wait(deadline - bell.now()):
-                    return await self._turns.run(namespace.name, give_up)
+            leaving = asyncio.ensure_future(receive())
+            leaving.add_done_callback(lambda _: bell.end())
+            try:
+                while True:
+                    answer = await self._turns.run(namespace.name, ask)
+                    if answer is not None:
+                        return answer
+                    if not await bell.wait(deadline - bell.now()):
+                        return await self._turns.run(namespace.name, give_up)
+            finally:
+                leaving.cancel()
 
     def _resume(self, stream: Stream, last_event_id: str | None) -> Stream | ControlAnswer:
         """The stream from the call after the last that the client has seen (HTML, 9.2 Server-sent events)."""
@@ -139,7 +151,7 @@ class ControlDoor:
         after = int(last_event_id)
         return stream._replace(after=after if after <= stream.after else 0)
 
-    async def _events(self, stream: Stream) -> AsyncIterator[bytes]:
+    async def _events(self, stream: Stream) -> AsyncGenerator[bytes, None]:
         """The calls as server-sent events, in batches as large as the client takes them.
 
         Nothing is queued for a client: what it has not taken yet is what the journal holds. One that falls

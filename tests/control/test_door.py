@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import socket
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from tests.doors import BODY, SETTINGS, UNSENT, Api, engine_api, parse, talk
 from tests.events import listening
 
 LIST = "/v1/api-keys/?account_id=acct_1"
+HEALTH = b"GET /__admin/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture
@@ -142,12 +146,52 @@ def test_a_client_that_leaves_is_forgotten(server: ServerThread, api: Api) -> No
     with listening(server):
         api.send()
         assert len(journal.listeners) == 1
-    # The server hears of it in its own time, at the latest when it writes.
+    _hear_nobody(server)
+    assert not journal.listeners
+
+
+def test_a_reader_that_leaves_in_the_middle_of_an_event_is_forgotten(server: ServerThread, api: Api) -> None:
+    journal = server.engine.namespaces.default.journal
+    for _ in range(30):
+        api.send(json={**BODY, "name": "x" * 60_000})
+    with socket.create_connection((server.host, server.port), timeout=20) as silent:
+        silent.sendall(b"GET /__admin/events HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: 0\r\n\r\n")
+        assert silent.recv(8)
+        assert len(journal.listeners) == 1
+    gc.disable()
+    try:
+        _hear_nobody(server)
+    finally:
+        gc.enable()
+    assert not journal.listeners
+
+
+@pytest.mark.parametrize(
+    ("path", "question"),
+    [
+        ("/verify", {"expected": [{"operation": "createApiKey"}]}),
+        ("/requests/wait-for-count", {"pattern": {}, "count": 2}),
+    ],
+)
+def test_a_wait_ends_when_its_client_leaves(server: ServerThread, path: str, question: Any) -> None:
+    journal = server.engine.namespaces.default.journal
+    body = json.dumps(question | {"timeoutMillis": 60_000}).encode()
+    head = f"POST /__admin{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    with socket.create_connection((server.host, server.port), timeout=20) as waiting:
+        waiting.sendall(head.encode() + body)
+        while not journal.listeners:
+            talk(server, HEALTH)
+    _hear_nobody(server)
+    assert not journal.listeners
+
+
+def _hear_nobody(server: ServerThread) -> None:
+    """Let the server notice that a client has left: it does in its own time, at the latest when it writes."""
+    journal = server.engine.namespaces.default.journal
     for _ in range(2_000):
         if not journal.listeners:
             break
-        talk(server, b"GET /__admin/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    assert not journal.listeners
+        talk(server, HEALTH)
 
 
 def test_the_end_of_the_server_ends_streams_and_waits(engine: Engine) -> None:
@@ -161,7 +205,7 @@ def test_the_end_of_the_server_ends_streams_and_waits(engine: Engine) -> None:
         journal = server.engine.namespaces.default.journal
         with listening(server) as events:
             while len(journal.listeners) < 2:
-                talk(server, b"GET /__admin/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                talk(server, HEALTH)
             server.stop()
             assert events.next() is None
         with waiting:
