@@ -80,7 +80,7 @@ class Report:
 
 
 def show_request(call: RecordedCall) -> str:
-    """A call in one line, without what differs from run to run: `POST /v1/api-keys/?account_id=acct_1`."""
+    """A call in one line, without what differs from run to run: `POST /v1/orders?customer=7`."""
     query = urlencode(call.query, doseq=True)
     return f"{call.method} {call.path}{f'?{query}' if query else ''}"
 
