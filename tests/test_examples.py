@@ -12,11 +12,8 @@ from pathlib import Path
 
 import click
 import pytest
-import yaml
 
 from mockserver.cli.main import main
-from mockserver.cli.serve import serve
-from mockserver.settings import Settings
 from mockserver.stores import make_store
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -133,16 +130,6 @@ def test_they_run_from_the_folder_above_too() -> None:
         check=False,
     )
     assert result.returncode == 0, result.stdout
-
-
-def test_replicas_are_started_with_options_that_there_are() -> None:
-    services = yaml.safe_load((EXAMPLES / "compose-redis.yaml").read_text("utf-8"))["services"]
-    line = services["mockserver"]["command"][-1].partition("exec ")[2]
-    assert shlex.split(line)[:2] == ["mockserver", "serve"]
-    context = serve.make_context("serve", shlex.split(line)[2:])
-    assert make_store(context.params["store"]).kind == "redis"
-    assert "redis" in services
-    Settings().with_changes({name: value for name, value in context.params.items() if value})
 
 
 def test_the_commands_about_stores_are_those_that_there_are() -> None:

@@ -1,6 +1,6 @@
-"""The tables of the README that are made from the code, or from what was measured, and their places in it.
+"""The tables of the manual that are made from the code, or from what was measured, and their places in it.
 
-Run as a program (`python -m scripts.readme_tables`) it writes them; `tests/test_readme.py` compares them.
+Run as a program (`python -m scripts.tables`) it writes them; `tests/test_docs.py` compares them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings
 from mockserver.vendors.hsrcpay.catalogue import CAUSES_IN_WORDS
 
 ROOT = Path(__file__).parents[1]
-README = ROOT / "README.md"
+DOCS = ROOT / "docs"
 
 
 def options_table() -> str:
@@ -100,7 +100,7 @@ TABLES: dict[str, Callable[[], str]] = {
 
 
 def with_tables(text: str) -> str:
-    """A README with every table between its two marks replaced by a fresh one."""
+    """A page with every table between its two marks replaced by a fresh one."""
     for name, make in TABLES.items():
         start, end = f"<!-- table: {name} -->\n", "<!-- end -->"
         head, found, rest = text.partition(start)
@@ -110,4 +110,5 @@ def with_tables(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text("utf-8")), "utf-8")
+    for page in sorted(DOCS.rglob("*.md")):
+        page.write_text(with_tables(page.read_text("utf-8")), "utf-8")
