@@ -390,6 +390,9 @@ class _Reader:
             return None
         body, place = found
         content = self._content(self.requests, body, place)
+        if not content:
+            # It says nothing of the body, so there is nothing to judge.
+            return None
         preferred = next(
             (item for item in content.values() if item.is_json), next(iter(content.values()), None)
         )

@@ -19,7 +19,7 @@ from mockserver.coverage import (
 from mockserver.engine.catalogue import Catalogue, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
-from mockserver.synthesis.requests import example_body, example_url, find_unmakeable
+from mockserver.synthesis.requests import example_body, example_headers, example_url, find_unmakeable
 from mockserver.types import Json, JsonObject
 from mockserver.version import VERSION
 
@@ -109,11 +109,15 @@ def _example(call: ControlCall, operation: Operation) -> JsonObject:
             (name for name, media in content.items() if media is operation.body.media), next(iter(content))
         )
         headers["Content-Type"] = name
-    cookies: dict[str, str] = {}
+    cookies = example_headers(contract, operation, "cookie")
+    for name, value in example_headers(contract, operation, "header").items():
+        headers.setdefault(name, value)
     for shown in rules.show_credential(operation, call.namespace.name):
         if shown.place == "query":
             url += f"{'&' if '?' in url else '?'}{quote(shown.name)}={quote(shown.value, safe='')}"
         else:
+            # A header parameter of that name is the credential.
+            headers.pop(shown.name.lower(), None)
             (cookies if shown.place == "cookie" else headers)[shown.name] = shown.value
     body = example_body(contract, operation)
     return {"method": operation.method, "url": url, "headers": headers, "cookies": cookies, "body": body}

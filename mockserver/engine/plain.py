@@ -63,7 +63,7 @@ _REASONS = {
     500: "internal_error",
 }
 _TEXTS = {
-    "malformed_json": "The request body is not what its Content-Type says. Send one JSON text in UTF-8.",
+    "malformed_json": "The request body is not what its Content-Type says.",
     "missing_credential": "The request carries no credential. Send one that this operation asks for.",
     "malformed_credential": "The credential does not have the form that this operation asks for.",
     "invalid_token": "The access token cannot be verified.",

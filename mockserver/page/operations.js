@@ -68,13 +68,15 @@ function tryIt(operation, contract) {
   const names = operation.path.split("/");
   const values = example.pathname.split("/").slice(-names.length);
   const inPath = (name) => decodeURIComponent(values[names.indexOf(`{${name}}`)] ?? "");
+  const exampleHeader = (name) => Object.entries(operation.example.headers).find(([key]) => key.toLowerCase() === name.toLowerCase())?.[1];
   const controls = parameters.map((parameter) => {
-    const value = parameter.in === "path" ? inPath(parameter.name) : (example.searchParams.get(parameter.name) ?? undefined);
+    const value = parameter.in === "path" ? inPath(parameter.name) : parameter.in === "header" ? exampleHeader(parameter.name) : (example.searchParams.get(parameter.name) ?? undefined);
     const made = control(parameter.schema ?? { type: "string" }, contract, value);
     return { parameter, ...made, row: field(`${parameter.name}${parameter.required ? " *" : ""}`, made.element, `${parameter.in}${parameter.description ? `: ${parameter.description}` : ""}`) };
   });
   const { "Content-Type": ignored, ...headers } = operation.example.headers;
-  const credentials = Object.entries({ ...headers, ...operation.example.cookies }).map(([name, value]) => {
+  const isControl = (name) => parameters.some((parameter) => parameter.in === "header" && parameter.name.toLowerCase() === name.toLowerCase());
+  const credentials = Object.entries({ ...headers, ...operation.example.cookies }).filter(([name]) => !isControl(name)).map(([name, value]) => {
     const element = h("input", { type: "text", value, autocomplete: "off", spellcheck: "false" });
     const isCookie = name in operation.example.cookies;
     return { name, element, isCookie, row: field(name, element, `${isCookie ? "A cookie. " : ""}This credential is let in, and leads into this namespace.`) };

@@ -95,6 +95,9 @@ def _decode(data: bytes, content_type: str) -> str:
 
 def _read_form(media: MediaType, text: str) -> Json:
     """Pairs as an object; `encoding` says how each member is written (OpenAPI 3.1.1, section 4.8.15.1)."""
+    if media.shape.types == {"string"}:
+        # The schema speaks of the form as it was written.
+        return text
     pairs = read_pairs(text)
     parts: JsonObject = {}
     for key, value in pairs:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from mockserver.contract.schema_registry import name_type
+from mockserver.contract.schema_registry import Pattern, name_type
 from mockserver.exceptions import MockServerError
 from mockserver.json_codec import escape_pointer
-from mockserver.regexes import Regex, compile_regex
+from mockserver.regexes import Regex
+from mockserver.synthesis.patterns import compile_any
 from mockserver.types import Json, Schema
 
 # A schema and where it stands, as a JSON pointer that runs through `$ref`s.
@@ -203,10 +204,10 @@ def read_limits(layers: Layers, lowest: str, highest: str, cap: int) -> tuple[in
     return int(low), int(min(high, cap))
 
 
-def read_regex(pattern: str, pointer: str) -> Regex:
-    """The compiled pattern; NoValue for one that RE2 lacks."""
+def read_regex(pattern: str, pointer: str) -> Regex | Pattern:
+    """The compiled pattern; NoValue for one that cannot be run."""
     try:
-        return compile_regex(pattern)
+        return compile_any(pattern)
     except ValueError as error:
         raise NoValue(str(error), pointer) from None
 

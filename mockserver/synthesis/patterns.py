@@ -17,7 +17,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mockserver.regexes import compile_regex
+from mockserver.contract.schema_registry import Pattern, compile_pattern
+from mockserver.regexes import Regex, compile_regex
 from mockserver.seeds import Seed
 
 # Inclusive ranges of code points.
@@ -49,13 +50,22 @@ _PROPERTIES: dict[str, _Ranges] = {
 _CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "a": 7}
 
 
+def compile_any(pattern: str) -> Regex | Pattern:
+    """A pattern compiled by the first engine that runs it. Raises ValueError with the reason in words."""
+    try:
+        return compile_regex(pattern)
+    except ValueError:
+        # Such as `a{1,2048}`.
+        return compile_pattern(pattern)
+
+
 def make_match(pattern: str, seed: Seed, *, min_length: int = 0, max_length: int = 10_000) -> str:
     """Text in which `pattern` is found, of `min_length` to `max_length` characters.
 
-    Raises ValueError, with the reason in words, for a pattern that RE2 lacks, for one that has no match of
-    such a length, and for one whose match was not found.
+    Raises ValueError, with the reason in words, for a pattern that cannot be run, for one that has no
+    match of such a length, and for one whose match was not found.
     """
-    regex = compile_regex(pattern)
+    regex = compile_any(pattern)
     node = _Reader(pattern).read()
     if node.least > max_length:
         raise ValueError(f"a match of {pattern!r} is longer than {max_length} characters")
@@ -205,6 +215,7 @@ class _Reader:
     """Reads a pattern that the engine has accepted; so what is odd here is unknown here, not wrong."""
 
     _COUNTS = re.compile(r"\{(\d+)(,(\d*))?\}")
+    _LOOK = re.compile(r"\(\?<?(?P<sign>[=!])")
     _GROUP = re.compile(r"\(\?(?:P?<\w+>|[a-zA-Z-]*(?P<end>[:)]))")
 
     def __init__(self, pattern: str) -> None:
@@ -279,14 +290,18 @@ class _Reader:
         if self._groups > _MAX_GROUPS:
             raise ValueError(f"a pattern may have at most {_MAX_GROUPS} groups to be made up")
         opening = self._GROUP.match(self._pattern, self._at - 1)
-        if opening:
+        looking = self._LOOK.match(self._pattern, self._at - 1)
+        if looking:
+            self._at = looking.end()
+        elif opening:
             self._at = opening.end()
             if opening["end"] == ")":  # flags for what follows
                 return _EMPTY
         node = self._read_choice()
         if self._take() != ")":
             raise self._unknown()
-        return node
+        # What is looked for is written, what must not be there is not.
+        return _EMPTY if looking and looking["sign"] == "!" else node
 
     def _read_class(self) -> _Ranges:
         is_negated = self._next() == "^"

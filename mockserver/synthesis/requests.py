@@ -2,39 +2,83 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Operation, Parameter
-from mockserver.contract.media_types import MediaType, usual_name
+from mockserver.contract.media_types import BOUNDARY, MediaType, usual_name
+from mockserver.contract.parameters import read_value
+from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import ContractError, Problem
 from mockserver.json_codec import dumps
 from mockserver.security.schemes import Shown
 from mockserver.seeds import Seed
 from mockserver.synthesis.layers import NoValue
+from mockserver.synthesis.styles import list_texts, write_pairs, write_segment, write_styled
 from mockserver.synthesis.values import make_value
-from mockserver.synthesis.writing import make_media_value, write_body, write_simple
-from mockserver.types import Json
+from mockserver.synthesis.writing import make_media_value, write_body
+from mockserver.types import UNSET, Json, UnsetType
+
+# What no value is told of.
+_ANY_TEXT = "string"
 
 
 def example_body(contract: Contract, operation: Operation) -> Json:
     """A body that the operation takes: its first example or a value of its schema; None if it takes none, or
     none can be made."""
     media = None if operation.body is None else operation.body.media
-    if media is None:
-        return None
-    if media.examples:
-        return next(iter(media.examples.values()))
+    value: Json | UnsetType = UNSET if media is None else _body_value(contract, operation, media)
+    return None if value is UNSET else value
+
+
+def _body_value(contract: Contract, operation: Operation, media: MediaType) -> Json | UnsetType:
+    for example in media.examples.values():
+        if media.form != "multipart" or isinstance(example, dict):
+            return example
     schemas = contract.request_schemas
     seed = Seed("example", operation.id)
-    with suppress(NoValue, ContractError):
-        if media.form == "binary" or not media.schema_pointer:
+    if media.form == "multipart" and not media.schema_pointer:
+        return {}
+    if media.form == "binary" or not media.schema_pointer:
+        with suppress(NoValue, ContractError):
             return make_media_value(media, media.name, schemas, seed)
-        schema = schemas.at(media.schema_pointer)
-        return make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
-    return None
+        return UNSET
+    has_members = media.form in ("form", "multipart")
+    return _make(schemas, media.schema_pointer, seed, is_seen=_shows_all if has_members else None)
+
+
+def _make(
+    schemas: SchemaRegistry, pointer: str, seed: Seed, *, is_seen: Callable[[Json], bool] | None = None
+) -> Json | UnsetType:
+    """The smallest value of a schema, else a usual one; UNSET where none can be made.
+
+    `is_seen` says whether nothing of a value gets lost where it is written; another is taken last.
+    """
+    found: Json | UnsetType = UNSET
+    for is_minimal in (True, False):
+        with suppress(NoValue, ContractError):
+            found = make_value(
+                schemas.at(pointer),
+                seed,
+                resolve=schemas.resolve,
+                minimal=is_minimal,
+                is_valid=schemas.accepts,
+            )
+            if is_seen is None or is_seen(found):
+                return found
+    return found
+
+
+def _shows(value: Json) -> bool:
+    """Whether a URL, a header or a field of a form shows anything of a value."""
+    return value not in ("", [], {})
+
+
+def _shows_all(value: Json) -> bool:
+    return _shows(value) and (not isinstance(value, dict) or all(map(_shows, value.values())))
 
 
 def _body_options(
@@ -43,20 +87,23 @@ def _body_options(
     """The options of curl that send a body: the given text, else an example in its media type."""
     if media is None:
         return []
-    value = example_body(contract, operation) if text is None else text
+    value = _body_value(contract, operation, media) if text is None else text
+    if value is UNSET:
+        return []
+    name = usual_name(media.name)
     if media.form == "multipart" and isinstance(value, dict):
         # curl writes the Content-Type, with the boundary that it has chosen.
-        fields = [
-            (name, item if isinstance(item, str) else dumps(item).decode()) for name, item in value.items()
-        ]
-        return [part for name, item in fields for part in ("--form-string", f"{name}={item}")]
+        fields = [(name, text) for name, item in value.items() for text in list_texts(item)]
+        options = [part for name, item in fields for part in ("--form-string", f"{name}={item}")]
+        whole = ["-H", f"Content-Type: {name}; boundary={BOUNDARY}", "--data-binary", f"--{BOUNDARY}--"]
+        return options or whole
     data = write_body(media, value).decode("latin-1") if text is None and not media.is_json else text
     if data is None:
         data = dumps(value).decode("utf-8")
     option = "-d" if media.form in ("json", "form") else "--data-binary"
     # What no shell can carry is left to a file of one's own.
     shown = data if data.isprintable() or media.form != "binary" else "@file"
-    return ["-H", f"Content-Type: {usual_name(media.name)}", option, shown]
+    return ["-H", f"Content-Type: {name}", option, shown]
 
 
 def find_unmakeable(contract: Contract) -> Iterator[Problem]:
@@ -88,36 +135,58 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
     """
     path = operation.prefixes[0] + operation.path
     query: list[str] = []
-    for parameter in operation.parameters:
-        if not parameter.required or parameter.place not in ("path", "query"):
-            continue
-        value = (
-            arguments.get(parameter.name)
-            if parameter.name in arguments
-            else _example_text(contract, parameter)
-        )
-        if parameter.place == "path":
-            path = path.replace(f"{{{parameter.name}}}", quote(value or "", safe=""))
+    for parameter in _required(operation, "path", "query"):
+        value = arguments.get(parameter.name, UNSET)
+        if value is UNSET:
+            value = _example_value(contract, parameter)
+        if parameter.place == "query":
+            query += write_pairs(parameter, value)
         else:
-            query.append(f"{quote(parameter.name)}={quote(value or '', safe='')}")
+            path = path.replace(f"{{{parameter.name}}}", write_segment(parameter, value))
+    # Of a parameter that the contract does not declare.
+    path = re.sub(r"\{[^{}]*\}", _ANY_TEXT, path)
     return f"{path}?{'&'.join(query)}" if query else path
 
 
-def _example_text(contract: Contract, parameter: Parameter) -> str:
-    """A text that the parameter takes: of its first example, else of a value of its schema."""
-    value: Json = "string"
-    if parameter.examples:
-        value = parameter.examples[0]
-    elif parameter.schema_pointer:
-        schemas = contract.request_schemas
-        with suppress(NoValue, ContractError):
-            schema = schemas.at(parameter.schema_pointer)
-            seed = Seed("example", parameter.place, parameter.name)
-            value = make_value(schema, seed, resolve=schemas.resolve, minimal=True, is_valid=schemas.accepts)
-    text = dumps(value).decode("utf-8") if parameter.style == "content" else write_simple(value)
-    if parameter.style == "label":
-        return f".{text}"
-    return f";{parameter.name}={text}" if parameter.style == "matrix" else text
+def example_headers(contract: Contract, operation: Operation, place: str) -> dict[str, str]:
+    """The headers (or the cookies: `place` is `header` or `cookie`) that the operation requires."""
+    texts = {
+        parameter.name: write_styled(parameter, _example_value(contract, parameter))
+        for parameter in _required(operation, place)
+    }
+    # Nothing that could end a header.
+    return {name: text for name, text in texts.items() if text.isprintable()}
+
+
+def _required(operation: Operation, *places: str) -> Iterator[Parameter]:
+    return (item for item in operation.parameters if item.required and item.place in places)
+
+
+def _example_value(contract: Contract, parameter: Parameter) -> Json:
+    """A value that the parameter takes: its first example that keeps the schema, else one that is made."""
+    for example in parameter.examples:
+        for value in (example, *_read_list(parameter, example)):
+            if _shows(value) and _fits(parameter.schema, value):
+                return value
+    made: Json | UnsetType = UNSET
+    if parameter.schema_pointer:
+        seed = Seed("example", parameter.place, parameter.name)
+        made = _make(contract.request_schemas, parameter.schema_pointer, seed, is_seen=_shows)
+    if made is UNSET:
+        return next(iter(parameter.examples), _ANY_TEXT)
+    return made
+
+
+def _read_list(parameter: Parameter, example: Json) -> Iterator[Json]:
+    """The value that an example was written for as it stands in a URL."""
+    if parameter.is_list and isinstance(example, str):
+        yield read_value(parameter.shape, example.split(","), prefers_text=True)
+
+
+def _fits(schema: CompiledSchema, value: Json) -> bool:
+    with suppress(ContractError):
+        return schema.is_valid(value)
+    return False
 
 
 def curl_line(
@@ -127,23 +196,36 @@ def curl_line(
     arguments: Mapping[str, str],
     *,
     credentials: Iterable[Shown] = (),
-    headers: Iterable[str] = (),
+    headers: Sequence[str] = (),
     body: str | None = None,
 ) -> str:
     """A line for a shell that makes a request which succeeds, but for what is given otherwise."""
-    url, cookies = f"{origin}{example_url(contract, operation, arguments)}", []
-    parts: list[str] = []
+    credentials = list(credentials)
+    # A credential can be declared once more, as a parameter.
+    declared = {parameter.name for parameter in _required(operation, "query")}
+    named = {shown.name: shown.value for shown in credentials if shown.place == "query"}
+    url = f"{origin}{example_url(contract, operation, {**arguments, **named})}"
+    cookies = example_headers(contract, operation, "cookie")
+    sent: dict[str, str] = {}
     for shown in credentials:
         if shown.place == "query":
-            url += f"{'&' if '?' in url else '?'}{quote(shown.name)}={quote(shown.value, safe='')}"
+            if shown.name not in declared:
+                url += f"{'&' if '?' in url else '?'}{quote(shown.name)}={quote(shown.value, safe='')}"
         elif shown.place == "cookie":
-            cookies.append(f"{shown.name}={shown.value}")
+            cookies[shown.name] = shown.value
         else:
-            parts += ["-H", f"{shown.name}: {shown.value}"]
+            # Two schemes can share a header.
+            sent.setdefault(shown.name, shown.value)
+    taken = {name.lower() for name in sent} | {header.partition(":")[0].lower() for header in headers}
+    for name, value in example_headers(contract, operation, "header").items():
+        if name not in taken:
+            sent[name] = value
     if cookies:
-        parts += ["-H", f"Cookie: {'; '.join(cookies)}"]
-    for header in headers:
-        parts += ["-H", header]
+        sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    # curl takes a header without a value away, unless a semicolon ends its name.
+    lines = [*(f"{name}: {value}" if value else f"{name};" for name, value in sent.items()), *headers]
+    parts = [part for line in lines for part in ("-H", line)]
     if operation.body is not None and operation.problem is None:
         parts += _body_options(contract, operation, operation.body.media, body)
-    return " ".join(shlex.quote(part) for part in ("curl", "-X", operation.method, url, *parts))
+    method = ["--head"] if operation.method == "HEAD" else ["-X", operation.method]
+    return " ".join(shlex.quote(part) for part in ("curl", *method, url, *parts))

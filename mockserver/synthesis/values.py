@@ -97,8 +97,9 @@ def make_value(
     or `example`; `default`; a generated value. Without it, examples and defaults are not used, since nothing
     would show that they contradict their schema, and what only a check can promise is left to the caller.
 
-    Raises NoValue for contradictions, lengths and counts beyond the limits of this module, patterns that
-    RE2 lacks, and schemas that require themselves without end. Time and memory are bounded for any schema.
+    Raises NoValue for contradictions, lengths and counts beyond the limits of this module, patterns
+    that cannot be run, and schemas that require themselves without end. Time and memory are
+    bounded for any schema.
     """
     pointer = ""
     for full_depth, max_parts in ((MAX_DEPTH, MAX_PARTS),) if minimal else _SIZES:

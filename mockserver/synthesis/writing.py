@@ -21,6 +21,7 @@ from mockserver.contract.schema_registry import SchemaRegistry
 from mockserver.exceptions import MockServerError
 from mockserver.json_codec import dumps
 from mockserver.seeds import Seed
+from mockserver.synthesis.styles import list_texts, write_simple, write_text
 from mockserver.synthesis.values import make_value
 from mockserver.types import Headers, Json
 
@@ -53,9 +54,8 @@ def write_body(media: MediaType, value: Json, name: str | None = None) -> bytes:
                 value.encode("utf-8") if isinstance(value, str) else b"".join(dumps(i) + b"\n" for i in items)
             )
         case "form" if isinstance(value, dict):
-            return urlencode(
-                {key: _write_text(item) for key, item in value.items()}, quote_via=quote
-            ).encode()
+            pairs = [(key, text) for key, item in value.items() for text in _list_texts(media, key, item)]
+            return urlencode(pairs, quote_via=quote).encode()
         case "multipart" if isinstance(value, dict):
             return _write_multipart(value)
         case "xml" if not isinstance(value, str) or not value.lstrip().startswith("<"):
@@ -63,16 +63,20 @@ def write_body(media: MediaType, value: Json, name: str | None = None) -> bytes:
         case "binary" if isinstance(value, str):
             return _write_binary(value, media.shape, essence_of(name or media.name))
     if media.essence == "text/event-stream":
-        text = _write_text(value)
+        text = write_text(value)
         return (text if text.startswith(("data:", "event:", "id:", ":")) else f"data: {text}\n\n").encode(
             "utf-8"
         )
-    return _write_text(value).encode("utf-8")
+    return write_text(value).encode("utf-8")
 
 
-def _write_text(value: Json) -> str:
-    """A text as it is, anything else as JSON."""
-    return value if isinstance(value, str) else dumps(value).decode("utf-8")
+def _list_texts(media: MediaType, name: str, value: Json) -> list[str]:
+    """The texts that a form has for a member, by its `encoding` (OpenAPI 3.1.1, section 4.8.15.1)."""
+    encoding = media.encoding.get(name)
+    if encoding is None or encoding.is_exploded or not isinstance(value, list):
+        return list_texts(value)
+    separator = {"spaceDelimited": " ", "pipeDelimited": "|"}.get(encoding.style or "form", ",")
+    return [separator.join(list_texts(value))]
 
 
 def _write_binary(text: str, shape: Shape, essence: str) -> bytes:
@@ -92,7 +96,8 @@ def _write_multipart(value: Mapping[str, Json]) -> bytes:
     parts = ""
     for name, item in value.items():
         disposition = f'form-data; name="{quote(name, safe=" ")}"'
-        parts += f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n{_write_text(item)}\r\n"
+        for text in list_texts(item):
+            parts += f"--{BOUNDARY}\r\nContent-Disposition: {disposition}\r\n\r\n{text}\r\n"
     return f"{parts}--{BOUNDARY}--\r\n".encode()
 
 
@@ -151,7 +156,7 @@ def _tag(name: str, hints: Mapping[str, Json]) -> str:
 
 
 def _write_scalar(value: Json) -> str:
-    text = "" if value is None else _write_text(value)
+    text = "" if value is None else write_text(value)
     # What XML 1.0 has no way to write (section 2.2).
     return re.sub(
         r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "\N{REPLACEMENT CHARACTER}", text
@@ -280,12 +285,3 @@ def _make_header(header: ResponseHeader, schemas: SchemaRegistry, seed: Seed) ->
     except MockServerError:
         # An answer without it is better than none.
         return None
-
-
-def write_simple(value: Json) -> str:
-    """The style `simple`, which paths and headers have (OpenAPI 3.1.1, section 4.8.12.4)."""
-    if isinstance(value, list):
-        return ",".join(_write_text(item) for item in value)
-    if isinstance(value, dict):
-        return ",".join(f"{name},{_write_text(item)}" for name, item in value.items())
-    return _write_text(value)

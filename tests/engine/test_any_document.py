@@ -251,6 +251,22 @@ def test_a_body_is_read_in_its_media_type(
     assert bodies("POST", path, body, content_type=kind).status == status
 
 
+def test_a_form_whose_schema_is_text_is_judged_as_it_was_written(tmp_path: Path) -> None:
+    text = {"type": "string", "maxLength": 6}
+    paths = {"/a": {"post": {"requestBody": {"content": {FORM: {"schema": text}}}, "responses": responses()}}}
+    ask = Asking(write(tmp_path, paths))
+    assert ask("POST", "/a", b"a=1", content_type=FORM).status == 200
+    assert ask("POST", "/a", b"a=1&b=2", content_type=FORM).status == 422
+
+
+def test_a_body_of_which_the_contract_says_nothing_is_not_judged(tmp_path: Path) -> None:
+    """Such as `"content": {"": …}`, which some tools write."""
+    bodies = {"required": True, "content": {"": {}}}
+    ask = Asking(write(tmp_path, {"/a": {"post": {"requestBody": bodies, "responses": responses()}}}))
+    assert ask("POST", "/a", b"x", content_type="text/plain").status == 200
+    assert ask("POST", "/a").status == 200
+
+
 def test_a_body_that_its_schema_cannot_judge_is_told_once(bodies: Asking) -> None:
     call = bodies("POST", "/xml", b"<a/>", content_type="application/xml")
     (warning,) = list(bodies.engine.namespaces.get("default").journal)[-1].warnings

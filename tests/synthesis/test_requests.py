@@ -100,9 +100,9 @@ def test_credentials_stand_where_the_contract_puts_them(tmp_path: Path) -> None:
     [
         ({"name": "id", "in": "path", "schema": {"const": "x y"}}, "/a/x%20y"),
         ({"name": "id", "in": "path", "style": "label", "schema": {"const": "x"}}, "/a/.x"),
-        ({"name": "id", "in": "path", "style": "matrix", "schema": {"const": "x"}}, "/a/%3Bid%3Dx"),
-        ({"name": "id", "in": "path", "example": [1, 2], "schema": {"type": "array"}}, "/a/1%2C2"),
-        ({"name": "id", "in": "path", "example": {"R": 1}, "schema": {"type": "object"}}, "/a/R%2C1"),
+        ({"name": "id", "in": "path", "style": "matrix", "schema": {"const": "x"}}, "/a/;id=x"),
+        ({"name": "id", "in": "path", "example": [1, 2], "schema": {"type": "array"}}, "/a/1,2"),
+        ({"name": "id", "in": "path", "example": {"R": 1}, "schema": {"type": "object"}}, "/a/R,1"),
         ({"name": "id", "in": "path"}, "/a/string"),
         ({"name": "id", "in": "path", "schema": {"allOf": [False]}}, "/a/string"),
         (
@@ -125,6 +125,90 @@ def test_a_given_value_is_taken_and_what_is_not_required_left_out(tmp_path: Path
     ]
     contract = contract_of(tmp_path, {"parameters": parameters}, path="/a/{id}")
     assert example_url(contract, contract.operations["a"], {"id": "5/6", "q": "x"}) == "/a/5%2F6"
+
+
+def test_headers_and_cookies_that_are_required_are_sent(tmp_path: Path) -> None:
+    required = [
+        {"name": "X-Ids", "in": "header", "required": True, "schema": {"const": [1, 2]}},
+        {"name": "X-Key", "in": "header", "required": True, "schema": {"const": "other"}},
+        {"name": "X-None", "in": "header", "required": True, "example": "", "schema": {"const": ""}},
+        {"name": "X-Not", "in": "header", "schema": {"const": "optional"}},
+        {"name": "sid", "in": "cookie", "required": True, "schema": {"const": 5}},
+        {"name": "key", "in": "query", "required": True, "schema": {"type": "string"}},
+    ]
+    contract = contract_of(tmp_path, {"parameters": required}, method="get")
+    # A credential that is a parameter, too, is sent once; so is one of two schemes.
+    shown = [Shown("header", "X-Key", "k"), Shown("header", "X-Key", "k"), Shown("query", "key", "q")]
+    assert line(contract, credentials=shown) == (
+        "curl -X GET 'http://localhost/a?key=q' -H 'X-Key: k' -H 'x-ids: 1,2' -H 'x-none;' -H 'Cookie: sid=5'"
+    )
+
+
+INTEGERS = {"type": "array", "minItems": 2, "items": {"const": 1}}
+POINT = {"const": {"x": 1, "y": [2, 3]}, "type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("parameter", "query"),
+    [
+        ({"schema": INTEGERS}, "p=1&p=1"),
+        ({"schema": INTEGERS, "explode": False}, "p=1,1"),
+        ({"schema": INTEGERS, "style": "spaceDelimited", "explode": False}, "p=1%201"),
+        ({"schema": INTEGERS, "style": "pipeDelimited", "explode": False}, "p=1%7C1"),
+        ({"schema": POINT}, "x=1&y=%5B2%2C3%5D"),
+        ({"schema": POINT, "explode": False}, "p=x,1,y,%5B2%2C3%5D"),
+        ({"schema": POINT, "style": "deepObject"}, "p%5Bx%5D=1&p%5By%5D=2&p%5By%5D=3"),
+        ({"content": {"application/json": {"schema": {"const": [1]}}}}, "p=%5B1%5D"),
+        ({"schema": INTEGERS, "example": "1,1"}, "p=1&p=1"),
+        ({"schema": {"type": "integer", "minimum": 1, "maximum": 1}, "example": "many"}, "p=1"),
+        ({"schema": {"type": "array", "items": {"const": "a"}, "maxItems": 1}}, "p=a"),
+        ({"schema": {"type": "string", "pattern": "^(a{999}){999}$"}, "example": "b"}, "p=b"),
+    ],
+)
+def test_a_query_is_written_in_the_style_of_its_parameter(tmp_path: Path, parameter: Any, query: str) -> None:
+    given = {"name": "p", "in": "query", "required": True, **parameter}
+    contract = contract_of(tmp_path, {"parameters": [given]})
+    assert example_url(contract, contract.operations["a"], {}).removeprefix("/a?") == query
+
+
+@pytest.mark.parametrize(
+    ("style", "schema", "path"),
+    [
+        ("matrix", INTEGERS, ";p=1;p=1"),
+        ("matrix", POINT, ";x=1;y=%5B2%2C3%5D"),
+        ("label", INTEGERS, ".1.1"),
+        ("label", POINT, ".x=1.y=%5B2%2C3%5D"),
+    ],
+)
+def test_a_path_is_written_in_the_style_of_its_parameter(
+    tmp_path: Path, style: str, schema: Any, path: str
+) -> None:
+    given = {"name": "p", "in": "path", "required": True, "style": style, "explode": True, "schema": schema}
+    contract = contract_of(tmp_path, {"parameters": [given]}, path="/a/{p}")
+    assert example_url(contract, contract.operations["a"], {}) == f"/a/{path}"
+
+
+def test_a_form_shows_every_member(tmp_path: Path) -> None:
+    """What would be left out, as it is empty, is filled."""
+    tags = {"type": "array", "items": {"const": "x"}, "maxItems": 1}
+    schema = {"type": "object", "required": ["tags"], "properties": {"tags": tags}}
+    assert line(contract_of(tmp_path, body("multipart/form-data", schema=schema))).endswith(
+        "--form-string tags=x"
+    )
+    form = contract_of(tmp_path, body("application/x-www-form-urlencoded", schema=schema))
+    assert line(form).endswith("-d tags=x")
+
+
+def test_a_body_in_parts_without_a_part_has_its_boundary(tmp_path: Path) -> None:
+    contract = contract_of(tmp_path, body("multipart/form-data", example="no parts"))
+    assert line(contract).endswith(
+        "-H 'Content-Type: multipart/form-data; boundary=mockserver-boundary'"
+        " --data-binary --mockserver-boundary--"
+    )
+
+
+def test_a_request_for_the_head_alone_does_not_wait_for_a_body(tmp_path: Path) -> None:
+    assert line(contract_of(tmp_path, {}, method="head")) == "curl --head http://localhost/a"
 
 
 def test_an_answer_of_which_no_value_can_be_made_is_found_with_its_place(tmp_path: Path) -> None:
