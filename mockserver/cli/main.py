@@ -9,6 +9,7 @@ import sys
 import click
 
 from mockserver.cli.check import check
+from mockserver.cli.diff import diff
 from mockserver.cli.errors import errors
 from mockserver.cli.gauntlet import gauntlet
 from mockserver.cli.init import init
@@ -31,5 +32,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for _command in (serve, init, check, errors, gauntlet, state, token):
+for _command in (serve, init, check, diff, errors, gauntlet, state, token):
     main.add_command(_command)

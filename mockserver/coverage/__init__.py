@@ -4,11 +4,18 @@
 `GET /__admin/coverage`, `writing` shows that to people.
 """
 
-from mockserver.coverage.documents import measure, merge_coverage, report_assumptions, report_coverage
+from mockserver.coverage.documents import (
+    DIMENSIONS,
+    measure,
+    merge_coverage,
+    note_test,
+    report_assumptions,
+    report_coverage,
+)
 from mockserver.coverage.facets import FacetReader
 from mockserver.coverage.writing import write_html, write_markdown, write_text
 
 __all__ = [
-    "FacetReader", "measure", "merge_coverage", "report_assumptions", "report_coverage", "write_html",
-    "write_markdown", "write_text",
+    "DIMENSIONS", "FacetReader", "measure", "merge_coverage", "note_test", "report_assumptions",
+    "report_coverage", "write_html", "write_markdown", "write_text",
 ]  # fmt: skip

@@ -130,12 +130,25 @@ def _merge_items(into: list[JsonObject], items: Iterable[JsonObject]) -> None:
         index = known.get(_identify(item))
         if index is None:
             into.append(dict(item))
-        else:
-            into[index]["hits"] += item["hits"]
+            continue
+        own = into[index]
+        own["hits"] += item["hits"]
+        if "tests" in item:
+            own["tests"] = list(dict.fromkeys((*own.get("tests", ()), *item["tests"])))
 
 
 def _identify(item: JsonObject) -> bytes:
-    return dumps_canonical({name: value for name, value in item.items() if name != "hits"})
+    return dumps_canonical({name: value for name, value in item.items() if name not in ("hits", "tests")})
+
+
+def note_test(document: JsonObject, test: str) -> JsonObject:
+    """The document of one test's calls, with its name in `tests` of each item that it touched."""
+    for entry in document["operations"]:
+        for dimension in DIMENSIONS:
+            for item in entry[dimension]:
+                if item["hits"]:
+                    item["tests"] = [test]
+    return document
 
 
 @dataclass(frozen=True, slots=True)

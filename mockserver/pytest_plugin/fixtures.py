@@ -50,6 +50,8 @@ class _Opener:
         self._config = config
         self._servers = servers
         self._settings = read_ini(config) | dict(settings)
+        # The test or the module that each sandbox is for, by its name.
+        self._labels: dict[str, str] = {}
         # Workers of pytest-xdist, and runs against one server that name themselves (`/~name`), are apart.
         self._worker = getattr(config, "workerinput", {}).get("workerid", "")
         self._run = (find_url(config) or "").partition("/~")[2]
@@ -69,6 +71,7 @@ class _Opener:
                 text = "is an option of the server, and --mockserver-url names one that runs already"
                 raise SettingsError([Problem(text, f"/{name}") for name in refused])
         name = name_namespace(label, self._run + (self._worker if is_shared else ""))
+        self._labels[name] = label
         sandbox = self._servers.find(of_server).namespace(name)
         sandbox.reset()
         if own:
@@ -79,7 +82,7 @@ class _Opener:
     def close(self, sandbox: Sandbox) -> None:
         """The end of a sandbox."""
         self._config.stash[WATCH].remove(sandbox)
-        self._config.stash[LEDGER].take_in(sandbox)
+        self._config.stash[LEDGER].take_in(sandbox, self._labels.pop(sandbox.name, sandbox.name))
         sandbox.forget()
 
 

@@ -55,10 +55,12 @@ class Ledger:
         # Files that could not be written, and why.
         self.unwritten: dict[str, str] = {}
 
-    def take_in(self, sandbox: Sandbox) -> None:
-        """A test is over."""
+    def take_in(self, sandbox: Sandbox, label: str) -> None:
+        """A test is over, or whatever the label names that had a sandbox."""
         if self._has_coverage:
-            self._merge(sandbox.coverage())
+            from mockserver.coverage import note_test
+
+            self._merge(note_test(sandbox.coverage(), label))
         if self._has_assumptions:
             self._note(sandbox.assumptions(touched=True))
 
