@@ -15,6 +15,7 @@ import re
 import string
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 from mockserver.contract.schema_registry import Pattern, compile_pattern
@@ -65,10 +66,36 @@ def make_match(pattern: str, seed: Seed, *, min_length: int = 0, max_length: int
     Raises ValueError, with the reason in words, for a pattern that cannot be run, for one that has no
     match of such a length, and for one whose match was not found.
     """
-    regex = compile_any(pattern)
-    node = _Reader(pattern).read()
-    if node.least > max_length:
-        raise ValueError(f"a match of {pattern!r} is longer than {max_length} characters")
+    reason = _find_hindrance(pattern, min_length, max_length)
+    text = None if reason else _find_match(pattern, seed, min_length, max_length)
+    if text is None:
+        raise ValueError(reason or _not_found(pattern, min_length, max_length))
+    return text
+
+
+def _not_found(pattern: str, min_length: int, max_length: int) -> str:
+    return f"no match of {pattern!r} with {min_length} to {max_length} characters was found"
+
+
+@lru_cache(maxsize=4_096)
+def _read(pattern: str) -> tuple[Regex | Pattern, _Node]:
+    return compile_any(pattern), _Reader(pattern).read()
+
+
+@lru_cache(maxsize=4_096)
+def _find_hindrance(pattern: str, min_length: int, max_length: int) -> str | None:
+    """Why no match is found, whatever the seed: it costs all tries, so it is found out once."""
+    try:
+        if _read(pattern)[1].least > max_length:
+            return f"a match of {pattern!r} is longer than {max_length} characters"
+        found = _find_match(pattern, Seed("match"), min_length, max_length)
+    except ValueError as error:
+        return str(error)
+    return _not_found(pattern, min_length, max_length) if found is None else None
+
+
+def _find_match(pattern: str, seed: Seed, min_length: int, max_length: int) -> str | None:
+    regex, node = _read(pattern)
     for turn in range(_TRIES):
         draw = _Draw(seed.at(str(turn)), is_wide=turn >= _TRIES // 2)
         low = max(min_length, node.least)
@@ -78,7 +105,7 @@ def make_match(pattern: str, seed: Seed, *, min_length: int = 0, max_length: int
         for candidate in _lengthened(text, min_length, draw):
             if len(candidate) <= max_length and regex.search(candidate):
                 return candidate
-    raise ValueError(f"no match of {pattern!r} with {min_length} to {max_length} characters was found")
+    return None
 
 
 def _lengthened(text: str, min_length: int, draw: _Draw) -> Iterable[str]:
@@ -362,6 +389,7 @@ def _others(ranges: _Ranges) -> _Ranges:
     return (*free, (start, 0x10FFFF)) if start <= 0x10FFFF else tuple(free)
 
 
+@lru_cache(maxsize=1_024)
 def _common(ranges: _Ranges, others: _Ranges) -> _Ranges:
     both = ((max(a, c), min(b, d)) for a, b in ranges for c, d in others)
     return tuple((first, last) for first, last in both if first <= last)

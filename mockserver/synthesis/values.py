@@ -62,12 +62,15 @@ MAX_ITEMS = 1_000  # items of one array, members of one object
 MAX_PARTS = 10_000  # values in the whole, discarded tries included; 100 characters count as one more
 MAX_DEPTH = 32  # arrays and objects inside each other
 
-# How deep optional parts are made, and how large the value may then be. One that becomes too large is made
-# again with the next pair.
-_SIZES = ((6, 2_000), (3, MAX_PARTS), (0, MAX_PARTS))
+# How deep optional parts are made, how many parts the value may then have, and how many may be made for it,
+# discarded tries included. What becomes too large is made again with the next ones. A part costs some 50 µs,
+# and others wait meanwhile.
+_SIZES = ((6, 400, 800), (3, 600, 1_500), (1, 1_000, 2_000), (0, MAX_PARTS, MAX_PARTS))
+_WHOLE = ((MAX_DEPTH, MAX_PARTS, MAX_PARTS),)
 _MAX_REFERENCES = 50
 _MAX_WAYS = 1_000
 _TRIES = 20
+_CHOICE_TRIES = 6
 _STRING_TRIES = 5
 # An item that must be unlike all others is worth more tries, so that an enum can be used up.
 _UNIQUE_TRIES = 1_000
@@ -77,6 +80,8 @@ _CHECKED = (
     "not", "oneOf", "if", "dependentSchemas", "propertyNames", "maxContains", "unevaluatedItems",
     "unevaluatedProperties",
 )  # fmt: skip
+
+_TRIED = tuple(keyword for keyword in _CHECKED if keyword != "oneOf")
 
 
 def make_value(
@@ -102,8 +107,8 @@ def make_value(
     bounded for any schema.
     """
     pointer = ""
-    for full_depth, max_parts in ((MAX_DEPTH, MAX_PARTS),) if minimal else _SIZES:
-        maker = _Maker(resolve, is_valid, full_depth, max_parts)
+    for full_depth, max_size, max_parts in _WHOLE if minimal else _SIZES:
+        maker = _Maker(resolve, is_valid, full_depth, max_size, max_parts)
         try:
             return maker.make([(schema, "")], _ValuePlace(is_minimal=minimal, is_thin=minimal), seed)
         except _TooLarge as error:
@@ -141,11 +146,18 @@ class _Maker:
     """Makes one value. Holds what all its parts share."""
 
     def __init__(
-        self, resolve: Callable[[str], Schema], is_valid: IsValid | None, full_depth: int, max_parts: int
+        self,
+        resolve: Callable[[str], Schema],
+        is_valid: IsValid | None,
+        full_depth: int,
+        max_size: int,
+        max_parts: int,
     ) -> None:
         self._resolve = resolve
         self._is_valid = is_valid
         self._full_depth = full_depth
+        # Of the value, and with what was made and discarded.
+        self._size_left = max_size
         self._parts_left = max_parts
 
     def make(self, rules: Sequence[Rule], place: _ValuePlace, seed: Seed) -> Json:
@@ -165,7 +177,13 @@ class _Maker:
         failures: list[NoValue] = []
         for chosen in self._alternatives(layers, place, failures):
             checked = find_keyword(chosen, _CHECKED) if self._is_valid else None
-            for turn in range(_TRIES if checked else 1):
+            size_left = self._size_left
+            # More or fewer members can tell the branches of `oneOf` apart, other texts hardly.
+            is_choice = checked is not None and find_keyword(chosen, _TRIED) is None
+            tries = 1 if checked is None else _CHOICE_TRIES if is_choice else _TRIES
+            for turn in range(tries):
+                # What was made before is discarded.
+                self._size_left = size_left
                 try:
                     value = self._build(rules, chosen, self._look_down(place, chosen), seed, turn)
                 except NoValue as error:
@@ -176,7 +194,7 @@ class _Maker:
                 if not checked or self._fits(rules, value):
                     return value
             else:
-                failures.append(NoValue(f"none of {_TRIES} tries is valid", checked or ""))
+                failures.append(NoValue(f"none of {tries} tries is valid", checked or ""))
         raise failures[0] if failures else NoValue("has no alternative", rules[0][1])
 
     def _build(
@@ -187,7 +205,7 @@ class _Maker:
         if turn:
             seed = seed.at("try", str(turn))
             # Fewer members may be what a check wants; where there are few anyway, more may be.
-            is_thin = turn < _TRIES // 2 if place.is_thin else turn % 2 == 1
+            is_thin = turn % 2 == 0 if place.is_thin else turn % 2 == 1
             place = replace(place, is_retry=True, is_thin=is_thin or place.is_deep)
         types = list_types(layers)
         if not types:
@@ -234,8 +252,9 @@ class _Maker:
                 return self._make_object(layers, place, seed)
 
     def _count_parts(self, count: int, pointer: str) -> None:
+        self._size_left -= count
         self._parts_left -= count
-        if self._parts_left < 0:
+        if self._size_left < 0 or self._parts_left < 0:
             raise _TooLarge(pointer)
 
     def _fits(self, rules: Sequence[Rule], value: Json) -> bool:

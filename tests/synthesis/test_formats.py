@@ -129,3 +129,11 @@ def test_faker_made_elsewhere_is_not_disturbed() -> None:
         make_text("name", Seed(str(number)))
         seen.append(theirs.name())
     assert seen == expected
+
+
+@pytest.mark.parametrize(("length", "end"), [(20, "Z"), (22, ".0Z"), (24, ".000Z"), (25, "+00:00")])
+def test_a_date_time_has_the_length_that_is_asked_for(length: int, end: str) -> None:
+    text = make_format("date-time", Seed("s"), min_length=length, max_length=length)
+    assert (len(text), text.endswith(end)) == (length, True)
+    with pytest.raises(ValueError, match="21 characters"):
+        make_format("date-time", Seed("s"), min_length=21, max_length=21)

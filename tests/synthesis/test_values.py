@@ -475,3 +475,27 @@ def test_the_work_for_many_alternatives_that_all_fail_is_bounded() -> None:
     assert 0 < len(tried) <= 3 * MAX_PARTS
     with pytest.raises(NoValue):
         make({"allOf": [*choices, {"anyOf": [False, False]}]})
+
+
+def test_what_a_value_costs_is_bounded_where_branches_cannot_be_told_apart() -> None:
+    """Each try is discarded, and a value of other parts comes after it."""
+    branch = {"type": "object", "properties": {f"p{number}": {"type": "string"} for number in range(20)}}
+    schema = {"oneOf": [branch, branch]}
+    is_right, tried = checker(schema), []
+
+    def is_valid(schema: Schema, value: Json) -> bool:
+        tried.append(value)
+        return is_right(schema, value)
+
+    with pytest.raises(NoValue, match="none of 6 tries is valid"):
+        make_value(schema, Seed("s"), resolve=resolver(schema), is_valid=is_valid)
+    assert 0 < len(tried) < 100
+
+
+def test_a_pattern_without_a_match_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pattern = "/^[a-z]+$/i"
+    with pytest.raises(NoValue, match="no match of"):
+        make({"type": "string", "pattern": pattern})
+    monkeypatch.setattr("mockserver.synthesis.patterns._find_match", None)
+    with pytest.raises(NoValue, match="no match of"):
+        make({"type": "string", "pattern": pattern}, "another")
