@@ -16,12 +16,18 @@ from mockserver.redaction import (
     digest_secret,
     display,
     fingerprint,
+    fingerprints_by,
     hide,
     redact,
     redact_authorization,
     redact_bytes,
     redact_header,
     redact_json,
+    redact_path,
+    redact_pointer,
+    redact_query,
+    redact_start,
+    redact_url,
 )
 from tests.doors import make_jwt
 from tests.escapes import escape_all, percent_all
@@ -123,6 +129,44 @@ def test_a_plain_text_is_left_as_it_is(text: str) -> None:
     assert redact_bytes(text.encode("utf-8", "surrogatepass")) == text.encode("utf-8", "surrogatepass")
 
 
+# The marks of RFC 6750, section 2.1, between letters, and padding at the end.
+ALPHABETS = ["sk_live_4eC39Hq/yj+WDa=rjt:T1z.dp~7dc==", "sk_4eC3/9HqLyjWDarjtT1zdp7dc+Ab=", "pk_test_a/b+c=1"]
+
+
+@pytest.mark.parametrize("secret", ALPHABETS)
+def test_a_key_goes_on_behind_the_marks_of_base64(secret: str) -> None:
+    for before, after in (
+        ("", ""),
+        ("a/", ""),
+        ('"', '"'),
+        ("key=", "&l=1"),
+        ("(", ")."),
+        ("", ", next"),
+        ("x: ", ": y"),
+    ):
+        assert redact(f"{before}{secret}{after}") == f"{before}{shown(secret)}{after}"
+
+
+def test_a_pointer_is_redacted_as_its_tokens_were_before_they_were_escaped() -> None:
+    for secret in (KEY, *ALPHABETS):
+        token = f"a/{secret}".replace("~", "~0").replace("/", "~1")
+        assert redact_pointer(f"/x/{token}/0") == f"/x/a~1{shown(secret)}/0"
+    assert redact_pointer(f"/a~0{KEY}/b~1c") == f"/a~0{shown(KEY)}/b~1c"
+    assert redact_pointer("/a~1b/~0") == "/a~1b/~0"
+    assert redact_pointer("") == ""
+
+
+def test_a_key_in_a_path_or_a_query_ends_where_its_part_ends() -> None:
+    secret = "sk_live_4eC39Hq/yj+WDa="
+    escaped = quote(secret, safe="")
+    assert redact_path(f"/v1/{escaped}/x/{KEY}/y") == f"/v1/{shown(secret)}/x/{shown(KEY)}/y"
+    assert redact_query(f"a={escaped}&b={KEY}&{KEY}=c") == f"a={shown(secret)}&b={shown(KEY)}&{shown(KEY)}=c"
+    assert redact_query(f"q=a+{KEY}+b") == f"q=a%20{shown(KEY)}%20b"
+    assert redact_url(f"/v1/{KEY}?a={KEY}") == f"/v1/{shown(KEY)}?a={shown(KEY)}"
+    for text in ("/v1/a%2Fb", "a=1&b=x+y", ""):
+        assert redact_path(text) is text and redact_query(text) is text
+
+
 @pytest.mark.parametrize("before", ["x", "org", "Z", "9", "task"])
 def test_letters_before_it_do_not_hide_a_key(before: str) -> None:
     secret = f"{before}sk_4eC39HqLyjWDarjtT1zdp7dc"
@@ -144,6 +188,10 @@ def test_letters_before_it_do_not_hide_a_key(before: str) -> None:
         pytest.param(lambda text: percent_all(text[1]).join([text[0], text[2:]]), id="one character"),
         pytest.param(lambda text: percent_all(text).replace("%", "%25"), id="percent-encoded twice"),
         pytest.param(lambda text: percent_all(text).replace("%", "%2525"), id="percent-encoded three times"),
+        pytest.param(lambda text: percent_all(escape_all(text)), id="percent-encoded JSON escapes"),
+        pytest.param(lambda text: percent_all(text).replace("%", "\\u0025"), id="percents in JSON escapes"),
+        pytest.param(lambda text: percent_all(percent_all(escape_all(text))), id="three kinds"),
+        pytest.param("\0".join, id="UTF-16"),
     ],
 )
 def test_escapes_do_not_hide_a_secret_nor_change_its_fingerprint(
@@ -191,6 +239,7 @@ def test_a_url_stays_a_url() -> None:
         ("Bearer ", "Bearer "),
         ("", ""),
     ],
+    ids=lambda text: text.partition("[")[0] or "hidden",
 )
 def test_an_authorization_is_a_secret_as_a_whole(text: str, redacted: str) -> None:
     assert redact_authorization(text) == redacted
@@ -204,6 +253,46 @@ def test_the_values_of_cookies_are_secrets() -> None:
     assert redact_header(b"cookie", value.encode()).decode() == (
         f"session={shown('abc')}; {shown(KEY)}={shown('1')}; {shown('flag')}; theme={shown('dark')}"
     )
+
+
+def test_the_value_of_a_cookie_that_is_set_is_a_secret() -> None:
+    value = f"session=abc=1; Path=/; Domain={KEY}; HttpOnly"
+    assert redact_header(b"set-cookie", value.encode()).decode() == (
+        f"session={shown('abc=1')}; Path=/; Domain={shown(KEY)}; HttpOnly"
+    )
+
+
+def test_a_secret_in_more_escapes_than_are_undone_is_hidden_with_its_text() -> None:
+    text = KEY
+    for escape in (percent_all, escape_all) * 4:
+        text = escape(text[0]) + text[1:]
+    assert redact(text) == shown(KEY)
+    for escape in (percent_all, escape_all) * 8:
+        text = escape(text[0]) + text[1:]
+    assert re.fullmatch(r"\[[0-9a-f]{12}\]", redact(text))
+
+
+def test_the_start_of_long_bytes_is_redacted_across_the_cut() -> None:
+    long = JWT.encode() * 100
+    for before in (100, 90, 0):
+        data = b"." * before + b" " + long + b" rest" * 2_000
+        start = redact_start(data, 100)
+        assert len(start) > 100
+        assert b"eyJ" not in start[:100]
+        assert redact_bytes(data).startswith(start[:100])
+    assert redact_start(b"short", 100) == b"short"
+    assert redact_start(long, 10_000) == redact_bytes(long)
+
+
+def test_fingerprints_are_keyed_by_the_seed() -> None:
+    def shown_by(seed: str) -> str:
+        with fingerprints_by(seed):
+            return shown(KEY)
+
+    assert shown_by("s") == shown_by("s") != shown_by("t")
+    assert shown_by("hsrcpay") == shown(KEY)
+    # What everybody can compute without the seed is none of it.
+    assert digest_secret(KEY).hex()[:12] not in shown(KEY)
 
 
 @pytest.mark.parametrize("name", [b"x-api-key", b"referer", b"prefer", b"idempotency-key", b"user-agent"])
@@ -231,8 +320,24 @@ def test_what_is_hidden_already_is_not_hidden_again() -> None:
         b"eyAi" * 2**18 + b"..",
         b"eyAiYWxnIjoiMSJ9.." * 2**14,
         b"xsk_Aa1" * 2**17,
+        b"/sk_test_" + b"a/" * 2**19,
+        b"sk_test_a" + b"=" * 2**20,
+        b"%5c%75%30%30%32%35" * 2**15,
     ],
-    ids=["backslashes", "percents", "marks", "jwt marks", "jwts", "points", "spaced", "spaced jwts", "words"],
+    ids=[
+        "backslashes",
+        "percents",
+        "marks",
+        "jwt marks",
+        "jwts",
+        "points",
+        "spaced",
+        "spaced jwts",
+        "words",
+        "slashes",
+        "equals",
+        "escapes",
+    ],
 )
 def test_no_text_takes_long_to_redact(data: bytes) -> None:
     assert len(redact_bytes(data)) <= len(data) + 20

@@ -21,6 +21,7 @@ from mockserver.control import ControlAnswer, Listing, Question
 from mockserver.exceptions import MockServerError, Problem, SettingsError
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps, loads_kept
+from mockserver.redaction import fingerprints_by
 from mockserver.serving.app import App, create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.tls import Tls, open_tls
@@ -70,9 +71,10 @@ class LocalDoor:
         self._check_process()
         path, _, query = target.partition("?")
         origin = "http://127.0.0.1" if self.thread is None else self.thread.origin
-        answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
-        if isinstance(answer, Question):
-            answer = wait_for_answer(answer)
+        with fingerprints_by(self._app.engine.settings.seed):
+            answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
+            if isinstance(answer, Question):
+                answer = wait_for_answer(answer)
         assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
         if answer.text is not None:
             return Reply(answer.status, answer.text)

@@ -13,7 +13,7 @@ from mockserver.contract.schema_registry import CompiledSchema
 from mockserver.exceptions import MalformedJson
 from mockserver.http_fields import read_media_type
 from mockserver.json_codec import escape_pointer, loads
-from mockserver.redaction import redact
+from mockserver.redaction import redact_pointer
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 ViolationPlace = Literal["query", "querystring", "path", "header", "cookie", "body"]
@@ -51,7 +51,7 @@ class CallWarning(NamedTuple):
 def check_value(schema: CompiledSchema, value: Json, place: ViolationPlace, pointer: str) -> list[Violation]:
     """The violations of one value, with pointers below `pointer`."""
     return [
-        Violation(place, pointer + redact(found.pointer), found.keyword, found.message)
+        Violation(place, pointer + redact_pointer(found.pointer), found.keyword, found.message)
         for found in schema.violations(value)
     ]
 

@@ -32,7 +32,7 @@ from mockserver.journal.near_misses import (
 )
 from mockserver.journal.verification import Selection, Sweep, read_target
 from mockserver.messages import Request
-from mockserver.redaction import redact, redact_bytes, redact_header, redact_json
+from mockserver.redaction import redact, redact_bytes, redact_header, redact_json, redact_path, redact_query
 from mockserver.request.line import find_other_path
 from mockserver.scripting.differences import judge
 from mockserver.scripting.operators import read_content_pattern
@@ -372,7 +372,7 @@ def _read_request(document: JsonObject) -> Request:
         raise BadQuestion(reading.problems)
     path, _, query = (texts["url"] or "").partition("?")
     method = redact(texts["method"] or "")
-    return Request(method, redact(path), redact(query), headers, redact_bytes(body))
+    return Request(method, redact_path(path), redact_query(query), headers, redact_bytes(body))
 
 
 def _read_headers(document: JsonObject, reading: Reading) -> Headers:

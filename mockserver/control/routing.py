@@ -26,7 +26,7 @@ from mockserver.exceptions import (
 )
 from mockserver.http_fields import read_query
 from mockserver.json_codec import loads
-from mockserver.redaction import redact
+from mockserver.redaction import redact, redact_pointer
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace
@@ -257,7 +257,7 @@ def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
     errors = [
         {
             "code": 10,
-            "source": {"pointer": redact(problem.pointer)},
+            "source": {"pointer": redact_pointer(problem.pointer)},
             "title": redact(problem.message),
             "detail": redact(str(problem)),
         }

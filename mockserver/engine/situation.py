@@ -10,8 +10,9 @@ from mockserver.contract import Envelope
 from mockserver.faults import Fault
 from mockserver.journal.call import make_subject
 from mockserver.messages import Request
+from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
-from mockserver.request.inspection import Inspection
+from mockserver.request.inspection import MAX_KEPT_LENGTH, Inspection
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.seeds import Seed
@@ -130,7 +131,11 @@ class Situation:
     def shown_subject(self) -> Subject:
         """The request as it may be shown, its secrets redacted."""
         shown, inspection = self.head.shown, self.inspection
-        request = shown.with_body(inspection.reading.shown_body, inspection.client)
+        body = inspection.reading.shown_body
+        if len(body) > MAX_KEPT_LENGTH:
+            # A template sees more than the journal keeps.
+            body = redact_bytes(inspection.data)
+        request = shown.with_body(body, inspection.client)
         return make_subject(
             request, shown.path_parameters, shown.other_path, is_kept=True, now_millis=self.now_millis
         )

@@ -11,8 +11,9 @@ from mockserver.faults import Fault, Phase
 from mockserver.http_fields import read_query
 from mockserver.json_codec import loads_kept, trim
 from mockserver.messages import Request, Response
-from mockserver.redaction import redact_bytes, redact_json
+from mockserver.redaction import redact_bytes, redact_header, redact_json
 from mockserver.request.head import ShownHead
+from mockserver.request.inspection import MAX_KEPT_LENGTH
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.subjects import Subject
 from mockserver.scripting.webhooks import Webhook
@@ -32,7 +33,7 @@ class Facet(NamedTuple):
     name: str
 
 
-MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = MAX_KEPT_LENGTH
 # What a call takes beside its texts, measured.
 _CALL_OVERHEAD = 1_700
 
@@ -147,7 +148,9 @@ class Call:
         headers = response.headers
         if self.stub is not None:
             # Only a script can bring a secret there.
-            headers = tuple((redact_bytes(name), redact_bytes(value)) for name, value in headers)
+            headers = tuple(
+                (redact_bytes(name), redact_header(name.lower(), value)) for name, value in headers
+            )
         self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES

@@ -16,7 +16,7 @@ from mockserver.contract.parameters import split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.http_fields import read_cookies
 from mockserver.messages import Request
-from mockserver.redaction import redact
+from mockserver.redaction import redact_path
 from mockserver.request.headers import MAX_REMEMBERED_BYTES, HeaderFacts, HeaderReader
 from mockserver.request.leaks import LeakWatch, find_foreign_key
 from mockserver.request.line import LineFacts
@@ -129,7 +129,7 @@ class Head:
             None if self.operation is None else self.operation.id,
             line.shown_path_parameters,
             credential.recorded(),
-            None if line.other_path is None else redact(line.other_path),
+            None if line.other_path is None else redact_path(line.other_path),
         )
 
     def __repr__(self) -> str:

@@ -11,13 +11,15 @@ from typing import Any
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.validation import CallWarning, Violation, find_media_type
 from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical
-from mockserver.redaction import redact, redact_bytes
+from mockserver.redaction import redact, redact_pointer, redact_start
 from mockserver.request.body import MalformedBody, parse_body
 from mockserver.request.head import Head
 from mockserver.request.leaks import LeakWatch
 from mockserver.request.memory import Memory
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
+# The journal keeps so many bytes of a body.
+MAX_KEPT_LENGTH = 64 * 1024
 # Longer bodies are not remembered.
 MAX_REMEMBERED_LENGTH = 2_048
 
@@ -26,7 +28,7 @@ class Reading:
     """What a request tells, whenever and from wherever it came: the same for equal requests.
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
-    UNSET where there is none; `shown_body` the bytes as they may be kept; `malformed` says why they are no
+    UNSET where there is none; `shown_body` its start as it may be kept; `malformed` says why they are no
     JSON; `is_clean` that nothing in the content had to be hidden. Never changed once it is made, but for
     what others remember of it: `touched` belongs to `coverage`.
     """
@@ -38,7 +40,7 @@ class Reading:
 
     def __init__(self, head: Head, data: bytes) -> None:
         self.head = head
-        self.shown_body = redact_bytes(data)
+        self.shown_body = redact_start(data, MAX_KEPT_LENGTH)
         self.is_clean = self.shown_body is data and head.line.is_clean
         self.body: Json | UnsetType = UNSET
         self.full_body: Json | UnsetType = UNSET
@@ -145,7 +147,7 @@ class Inspector:
             reading.malformed = str(error)
             return
         for pointer in parsed.duplicates:
-            text = f"the member {redact(pointer)} is given more than once; the last one counts"
+            text = f"the member {redact_pointer(pointer)} is given more than once; the last one counts"
             reading.warnings.append(CallWarning("duplicate_member", text))
         schema, value = media.schema, parsed.value
         if schema is not None and not parsed.is_judged:
@@ -153,7 +155,7 @@ class Inspector:
             reading.warnings.append(CallWarning("not_judged", text))
         elif schema is not None and not schema.is_valid(value):
             reading.violations += [
-                Violation("body", redact(breach.pointer), breach.keyword, breach.message)
+                Violation("body", redact_pointer(breach.pointer), breach.keyword, breach.message)
                 for breach in schema.violations(value)
             ]
         reading.full_body = value

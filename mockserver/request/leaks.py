@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from mockserver.json_codec import Way, write_pointer
-from mockserver.redaction import digest_secret, display, redact
+from mockserver.redaction import digest_secret, display, redact, redact_pointer
 from mockserver.security.credential import Credential
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import UNSET, Headers, Json, UnsetType
@@ -76,7 +76,7 @@ def find_foreign_key(credential: Credential, namespace: str) -> Iterator[str]:
 
 
 def _place(way: Way) -> str:
-    pointer = redact(write_pointer(way))
+    pointer = redact_pointer(write_pointer(way))
     shown = pointer if len(pointer) <= _MAX_POINTER else f"{pointer[:_MAX_POINTER]}…"
     return f"in the body at {shown}" if shown else "in the body"
 

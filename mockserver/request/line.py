@@ -11,7 +11,7 @@ from mockserver.contract.parameters import decode_text, find_values, read_pairs,
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.http_fields import read_query
 from mockserver.json_codec import dumps_canonical
-from mockserver.redaction import hide, redact
+from mockserver.redaction import hide, redact, redact_path, redact_query
 from mockserver.scripting.stub_index import BucketKey, list_bucket_keys
 from mockserver.settings import NAMESPACE_NAME
 from mockserver.types import UNSET, Json, JsonObject
@@ -50,8 +50,8 @@ class LineFacts:
         self.query = read_query(query)
         self.shown_method, self.shown_path, self.shown_query = (
             redact(method),
-            redact(self.path),
-            _hide_values(redact(query), secrets) if secrets else redact(query),
+            redact_path(self.path),
+            _hide_values(redact_query(query), secrets) if secrets else redact_query(query),
         )
         self.is_clean = self.shown_path is self.path and self.shown_query is query
         is_short = len(method) + len(path) + len(query) <= MAX_REMEMBERED_LENGTH
@@ -93,7 +93,7 @@ class LineFacts:
         shown = self.query if self.is_clean else read_query(self.shown_query)
         paths = [self.shown_path]
         if self.other_path is not None:
-            paths.append(redact(self.other_path))
+            paths.append(redact_path(self.other_path))
         self.stub_keys: tuple[BucketKey, ...] = list_bucket_keys(self.shown_method, paths, shown, name)
 
     def __repr__(self) -> str:

@@ -21,7 +21,7 @@ from mockserver.exceptions import MalformedJson, Problem, StubError
 from mockserver.faults import Delay, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
 from mockserver.messages import BODILESS
-from mockserver.redaction import redact, redact_json
+from mockserver.redaction import redact, redact_json, redact_pointer
 from mockserver.scripting.bodies import (
     MAX_BODY_BYTES,
     NO_FILES,
@@ -174,7 +174,8 @@ def _finish(reading: Reading, file: str | None, stubs: list[Stub | None]) -> lis
     if reading.problems:
         # A name can be a secret as well as a value.
         raise StubError(
-            Problem(redact(problem.message), redact(problem.pointer), file) for problem in reading.problems
+            Problem(redact(problem.message), redact_pointer(problem.pointer), file)
+            for problem in reading.problems
         )
     return [stub for stub in stubs if stub is not None]
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from mockserver.contract.path_templates import PathTemplates
 from mockserver.json_codec import escape_pointer
-from mockserver.redaction import SECRET_HEADERS, hide, holds_hidden, redact_header
+from mockserver.redaction import SECRET_HEADERS, hide, holds_hidden, redact_header, redact_url
 from mockserver.regexes import compile_regex
 from mockserver.scripting.content_patterns import AnyValue, EqualPattern, ValuesPattern
 from mockserver.scripting.operators import read_content_pattern, read_values_pattern
@@ -142,11 +142,12 @@ def _read_literal_url(member: str, text: str, reading: Reading) -> _Url:
         raise ValueError(f"{text!r} must start with '/'")
     if member == "urlPath" and "?" in text:
         raise ValueError("'urlPath' has no query; use 'url', or 'queryParameters'")
-    expected = reading.redact(text)
+    redact_whole = reading.hiding(redact_url).redact_whole
+    expected = redact_whole(text)
     is_equal, is_shown_equal = _equals_url(text), _equals_url(expected)
     if holds_hidden(expected):
         # A secret is known by its fingerprint.
-        is_equal = lambda actual: is_shown_equal(reading.redact(actual))  # noqa: E731
+        is_equal = lambda actual: is_shown_equal(redact_whole(actual))  # noqa: E731
     place = "path" if member == "urlPath" else "url"
     part = UrlPart(place, "equalTo", expected, is_equal, is_shown_equal)
     return _Url(member, part, expected.partition("?")[0])
@@ -183,7 +184,7 @@ def _read_path_template(member: str, text: str, reading: Reading) -> _Url:
         return templates.find(actual) is not None
 
     # What was hidden is one segment, as it was.
-    kept_test = None if holds_hidden(reading.redact(text)) else is_reached
+    kept_test = None if holds_hidden(reading.hiding(redact_url).redact_whole(text)) else is_reached
     part = UrlPart("path", "matchesPathTemplate", text, is_reached, kept_test)
     return _Url(member, part, templates=templates)
 

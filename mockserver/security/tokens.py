@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mockserver.contract.documents import read_document
 from mockserver.exceptions import MalformedJson, Problem, SettingsError
 from mockserver.json_codec import dumps_canonical, loads
-from mockserver.redaction import fingerprint
 from mockserver.seeds import Seed
 from mockserver.settings import NAMESPACE_NAME, Settings
 from mockserver.types import Json, JsonObject
@@ -53,7 +52,7 @@ class TokenAuthority:
     ) -> None:
         self._seed = Seed("jwt", seed)
         self._audience = audience
-        self._key_id = KEY_ID_PREFIX + fingerprint(self._seed.at("kid").digest())
+        self._key_id = KEY_ID_PREFIX + self._seed.at("kid").digest()[:6].hex()
         self._keys = _read_keys(secret, jwks)
 
     @classmethod

@@ -16,7 +16,7 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.plain import PlainRules
 from mockserver.engine.rules import Rules, RulesMaker
 from mockserver.exceptions import ContractError, FixtureError, InvalidInput, Problem, SettingsError
-from mockserver.redaction import hide_keys_of
+from mockserver.redaction import fingerprints_by, hide_keys_of
 from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures, load_stubs
@@ -122,10 +122,11 @@ def build_engine(settings: Settings) -> Engine:
 
     Raises as `load_sources` does.
     """
-    sources = load_sources(settings)
-    for warning in (*sources.problems, *sources.warnings):
-        logger.warning("%s", warning)
-    return assemble(sources.contract, sources.rules, sources.fixtures, settings)
+    with fingerprints_by(settings.seed):
+        sources = load_sources(settings)
+        for warning in (*sources.problems, *sources.warnings):
+            logger.warning("%s", warning)
+        return assemble(sources.contract, sources.rules, sources.fixtures, settings)
 
 
 def assemble(

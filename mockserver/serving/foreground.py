@@ -11,6 +11,7 @@ from itertools import islice
 from mockserver.engine.catalogue import example_line
 from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps
+from mockserver.redaction import fingerprints_by
 from mockserver.serving.app import create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.guard import SPARE_FILES
@@ -31,11 +32,12 @@ def serve_forever(settings: Settings) -> None:
     errors = set_up_logging(settings.log_level, settings.log_format, lost)
     try:
         _allow_files(settings.connection_limit)
-        if settings.workers == 1:
-            _serve(settings, lost)
-        else:
-            with share_state(settings) as shared:
-                _serve(shared, lost, is_temporary=shared is not settings)
+        with fingerprints_by(settings.seed):
+            if settings.workers == 1:
+                _serve(settings, lost)
+            else:
+                with share_state(settings) as shared:
+                    _serve(shared, lost, is_temporary=shared is not settings)
     finally:
         errors.close()
 

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 import uvicorn
 
 from mockserver.exceptions import MockFailure, SettingsError
+from mockserver.redaction import fingerprints_by
 from mockserver.serving.app import App, OnCall, create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.connection import Connection, expire_all
@@ -88,7 +89,7 @@ class Uvicorn(uvicorn.Server):
                 signal.signal(number, handler)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
-        with self.capture_signals():
+        with self.capture_signals(), fingerprints_by(self._mock.engine.settings.seed):
             self.config.load()
             if self._tls is not None:
                 self.config.ssl = self._tls.context
@@ -195,7 +196,8 @@ class ServerThread:
     def start(self) -> Self:
         """Start the thread; returns when connections are accepted. Raises SettingsError for a store that
         cannot be used."""
-        self.engine.namespaces.open()
+        with fingerprints_by(self.engine.settings.seed):
+            self.engine.namespaces.open()
         self._thread.start()
         self._started.wait()
         if not self._thread.is_alive():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -35,11 +36,11 @@ class Turns:
         if lock is None:
             self._locks[key] = lock = asyncio.Lock()
         async with lock:
-            return await loop.run_in_executor(self._pool, work)
+            return await loop.run_in_executor(self._pool, copy_context().run, work)
 
     def defer(self, work: Callable[[], object]) -> None:
         """Do some work that nobody waits for."""
         if self._pool is None:
             work()
         else:
-            self._pool.submit(work)
+            self._pool.submit(copy_context().run, work)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import socket
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
+import httpx
 import pytest
 
+from mockserver import MockServer
+from tests.doors import make_jwt
+from tests.escapes import escape_all, percent_all
 from tests.hostile.wire import BODY, CREATE, Target, chunked, http, read_answer, read_to_end, split_answers
 from tests.served import Served, serve
 
@@ -73,6 +83,55 @@ def test_h51_a_full_disk_stops_nothing() -> None:
         os.close(full)
 
 
+# H56
+
+HEX = "sk_4f3c2a1b9d8e7f60a1b2c3d4e5f60718"
+# What begins none of their displays.
+BASE64 = "sk_live_4eC39HqLyj/WDarjtT1zdp7dc+Ab=="
+MARKS = "sk_test_4eC39HqLyj:WDarjtT1zdp7dc=Ab~c.d"
+SECRETS = {"hex": HEX, "base64": BASE64, "marks": MARKS}
+
+
+def create(**more: Any) -> bytes:
+    return json.dumps({"name": "n", "permissions": {"a": ["read"]}, **more}).encode()
+
+
+HIDDEN = {
+    "behind-a-slash": lambda secret: http(body=create(permissions={f"a/{secret}": 1})),
+    "behind-a-tilde": lambda secret: http(body=create(permissions={f"a~{secret}": 1})),
+    "unknown-member": lambda secret: http(body=create(**{f"a/{secret}": 1})),
+    "escaped-twice": lambda secret: http(body=create(name=escape_all(escape_all(secret[:4]) + secret[4:]))),
+    "percent-twice": lambda secret: http(
+        "POST", f"{CREATE}&x={percent_all(secret).replace('%', '%25')}", body=BODY
+    ),
+    "percent-of-json": lambda secret: http(body=create(name=percent_all(escape_all(secret)))),
+    "utf-16": lambda secret: http(body=create(name=secret).decode().encode("utf-16")),
+    "header": lambda secret: http("POST", CREATE, f"X-Api-Key: {secret}", body=BODY),
+}
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("write", HIDDEN.values(), ids=HIDDEN)
+def test_h56_a_key_is_hidden_whole_in_every_report(
+    target: Target, write: Callable[[str], bytes], secret: str
+) -> None:
+    assert target.ask(write(secret)).status < 500
+    reports = ["/calls", "/requests", "/har", "/coverage", "/requests/unmatched/near-misses"]
+    reports += [f"/calls/{target.calls()[0]['id']}?format={name}" for name in ("curl", "pytest", "har")]
+    for report in reports:
+        answer = target.control("GET", report)
+        assert answer.status == 200, report
+        for _ in range(4):
+            # However often a reader unescapes it.
+            for piece in re.findall(r"[A-Za-z0-9]{5,}", secret):
+                assert piece.encode() not in answer.body, (report, answer.body)
+            answer = replace(answer, body=unquote_to_bytes(undo_escapes(answer.body).replace(b"\0", b"")))
+
+
+def undo_escapes(data: bytes) -> bytes:
+    return re.sub(rb"\\+u00([0-7][0-9a-f])", lambda match: bytes((int(match[1], 16),)), data)
+
+
 # H57
 
 FOREIGN = {
@@ -131,3 +190,61 @@ def test_h57_a_body_is_asked_for_where_the_version_knows_of_it(
 
 def test_h57_two_blanks_in_the_request_line_are_answered(target: Target) -> None:
     assert target.ask(http().replace(b"POST ", b"POST  ", 1)).status in (201, 400)
+
+
+# H58
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["sk_live_ns-wanted_4eC39HqLyjWDarjtT1zdp7dc", make_jwt({"ns": "wanted", "livemode": True})],
+    ids=["key", "jwt"],
+)
+def test_h58_a_refused_live_key_names_no_namespace(target: Target, key: str) -> None:
+    assert target.ask(http(key=key)).reason in ("live_credential", "invalid_token")
+    assert "wanted" not in [item["name"] for item in target.control("GET", "/namespaces").json["namespaces"]]
+    assert target.calls()[0]["namespace"] == "default"
+
+
+# H59
+
+WEAK = "password1"
+
+
+def show_weak(**settings: Any) -> str:
+    """A weak secret as a log shows it."""
+    with MockServer(**settings) as server:
+        client = socket.create_connection((server._local.thread.host, server._local.thread.port))  # type: ignore[union-attr]
+        with client:
+            client.sendall(http(key=WEAK))
+            read_answer(client)
+        display = server.last_call.credential["display"]
+    assert isinstance(display, str)
+    return display
+
+
+def test_h59_a_weak_secret_cannot_be_guessed_without_the_seed() -> None:
+    shown = show_weak(seed="not public")
+    assert shown == show_weak(seed="not public") != show_weak(seed="another")
+    guesses = {hashlib.new(name, WEAK.encode()).hexdigest()[:12] for name in ("sha256", "sha512", "blake2b")}
+    assert shown.strip("[]") not in guesses
+
+
+def test_h59_every_door_keys_by_the_seed() -> None:
+    key = "sk_test_4eC39HqLyjWDarjtT1zdp7dc"
+    with MockServer(seed="not public") as server:
+        target = Target(server._local.thread, ExitStack())  # type: ignore[arg-type]
+        with socket.create_connection((target.server.host, target.server.port)) as client:
+            client.sendall(http("POST", CREATE, f"X-Api-Key: {key}", body=BODY, key=key))
+            read_answer(client)
+        with httpx.Client(transport=server.transport()) as inner:
+            inner.post(
+                server.base_url + "/api-keys/?account_id=acct_1",
+                headers={"X-Api-Key": key, "Authorization": f"Bearer {key}"},
+                content=BODY,
+            )
+        shown = {call.credential["display"] for call in server.calls()}
+        shown |= {call.headers["x-api-key"] for call in server.calls()}
+        assert len(shown) == 1
+        # A question that is asked here finds what came over there.
+        server.verify({"headers": {"X-Api-Key": {"equalTo": key}}}, times=2)

@@ -90,6 +90,12 @@ PLACES: dict[str, Callable[[str], Send]] = {
     "name in JSON escapes": lambda text: with_body(f'{{"{escape_all(text)}": 1}}'),
     "JSON in JSON": lambda text: {"json": {**BODY, "name": f'{{"key": "{escape_all(text)}"}}'}},
     "member given twice": lambda text: with_body(f'{{"{text}": "{text}", "{text}": 1}}'),
+    "behind a slash in a wrong member": lambda text: {"json": {**BODY, "permissions": {f"a/{text}": 1}}},
+    "behind a tilde in a member given twice": lambda text: with_body(f'{{"a~{text}": 1, "a~{text}": 1}}'),
+    "JSON in UTF-16": lambda text: {"body": json.dumps({**BODY, "name": text}).encode("utf-16-le")},
+    "percent-encoded JSON escapes": lambda text: {
+        "json": {**BODY, "name": escape_all(text).replace("\\", "%5c")}
+    },
     "broken JSON": lambda text: with_body(f'{{"name": "{text}'),
     "form": lambda text: {
         **with_body(f"a={text}&{text}=1"),

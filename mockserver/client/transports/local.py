@@ -19,6 +19,7 @@ from mockserver.engine.engine import Exchange
 from mockserver.faults import Fault
 from mockserver.journal.call import State
 from mockserver.messages import Response
+from mockserver.redaction import fingerprints_by
 from mockserver.serving.app import App
 from mockserver.serving.guard import Refused
 from mockserver.serving.writing import has_body, write_damaged, write_head, write_message
@@ -86,7 +87,8 @@ class LocalWire(Wire):
         """The request is whole: it is answered now, but for the delivery."""
         method = self._parser.get_method().decode("ascii")
         path, _, query = self._target.partition(b"?")
-        answer = self._app.begin(method, path, query, self._headers, bytes(self._body), _CLIENT)
+        with fingerprints_by(self._app.engine.settings.seed):
+            answer = self._app.begin(method, path, query, self._headers, bytes(self._body), _CLIENT)
         self._begin_request()
         if isinstance(answer, Response):
             self._pieces = iter([write_message(answer, keep_alive=True, is_head=method == "HEAD")])
