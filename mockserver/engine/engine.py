@@ -62,6 +62,7 @@ class Exchange:
         "_send",
         "call",
         "defer",
+        "log",
         "namespace",
         "response",
         "waiting",
@@ -87,6 +88,8 @@ class Exchange:
         self._is_presumed = call.state != "in_flight"
         # How the end is recorded by who must not wait for a store; None does it at once.
         self.defer: Callable[[Callable[[], object]], None] | None = None
+        # What is told of the call once it is over.
+        self.log: Callable[[Call], None] | None = None
 
     def add_headers(self, headers: Headers) -> None:
         """Add headers that a door brings, such as those of CORS."""
@@ -103,11 +106,19 @@ class Exchange:
         if self.call.webhooks:
             self._send(self.call.webhooks)
         if self._is_presumed and state == "answered":
-            return
-        if self.defer is None:
-            self._record_end(state, reason)
+            self._tell()
+        elif self.defer is None:
+            self._end(state, reason)
         else:
-            self.defer(lambda: self._record_end(state, reason))
+            self.defer(lambda: self._end(state, reason))
+
+    def _end(self, state: State, reason: str | None) -> None:
+        self._record_end(state, reason)
+        self._tell()
+
+    def _tell(self) -> None:
+        if self.log is not None:
+            self.log(self.call)
 
     def _record_end(self, state: State, reason: str | None) -> None:
         while True:

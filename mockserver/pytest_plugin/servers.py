@@ -23,7 +23,7 @@ import pytest
 
 if TYPE_CHECKING:
     from mockserver.client.sandbox import Sandbox
-    from mockserver.serving.logs import CallLog
+    from mockserver.serving.logs import RequestLog
     from mockserver.serving.uvicorn_server import ServerThread
     from mockserver.types import JsonObject
 
@@ -150,7 +150,7 @@ class Coordinator:
     def __init__(self) -> None:
         self.key = secrets.token_hex(16)
         self.log_path: Path | None = None
-        self._log: CallLog | None = None
+        self._log: RequestLog | None = None
         self._servers: dict[str, ServerThread] = {}
         self._ending = contextlib.ExitStack()
         self._lock = threading.Lock()
@@ -187,10 +187,10 @@ class Coordinator:
         from mockserver.settings import Settings
 
         chosen = Settings(port=0).with_changes(settings)
-        return self._ending.enter_context(ServerThread(chosen, on_call=self._log or self._open_log()))
+        return self._ending.enter_context(ServerThread(chosen, log=self._log or self._open_log()))
 
-    def _open_log(self) -> CallLog:
-        from mockserver.serving.logs import CallLog
+    def _open_log(self) -> RequestLog:
+        from mockserver.serving.logs import RequestLog
 
         handle, path = tempfile.mkstemp(prefix="mockserver-", suffix=".log")
         file = open(handle, "w", encoding="utf-8")  # noqa: SIM115 - it is open as long as the servers are
@@ -199,7 +199,7 @@ class Coordinator:
         handler = logging.StreamHandler(file)
         logging.getLogger("mockserver").addHandler(handler)
         self._ending.callback(logging.getLogger("mockserver").removeHandler, handler)
-        self._log = CallLog(file, is_json=False)
+        self._log = RequestLog(file, is_json=False)
         self._ending.callback(self._log.close)
         return self._log
 

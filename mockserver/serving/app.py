@@ -6,9 +6,11 @@ A call of the API goes straight from its connection to the engine, one of the co
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 
+from mockserver.clocks import real_millis
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
 from mockserver.control.routing import PAGES, ROOT_DOCUMENTS, split_path
@@ -16,33 +18,35 @@ from mockserver.engine.engine import Engine, Exchange, fail
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.messages import Response
+from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
 from mockserver.scripting.subjects import normal_path
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
 from mockserver.serving.guard import Guard, Refused, too_large
+from mockserver.serving.logs import Visit
 from mockserver.serving.webhooks import WebhookSender
 from mockserver.stores.turns import Turns
 from mockserver.types import Headers
 
 logger = logging.getLogger("mockserver")
 
-OnCall = Callable[[Call], None]
+Log = Callable[[Call | Visit], None]
 
 
-def create_app(engine: Engine, *, on_call: OnCall | None = None) -> App:
-    """The application for an engine. `on_call` is told of each call once its answer is decided."""
-    return App(engine, on_call)
+def create_app(engine: Engine, *, log: Log | None = None) -> App:
+    """The application for an engine. `log` is told of each request once that is over."""
+    return App(engine, log)
 
 
 class App:
-    """The application. `on_call` is told of each call once its answer is decided."""
+    """The application. `log` is told of each request once that is over."""
 
-    def __init__(self, engine: Engine, on_call: OnCall | None) -> None:
+    def __init__(self, engine: Engine, log: Log | None) -> None:
         self.engine = engine
         self.control = Control(engine)
         self.guard = Guard(engine.settings, engine.rules, engine.refusals)
-        self.on_call = on_call
+        self.log = log
         self._webhooks = WebhookSender(engine.settings.webhook_host)
         engine.send_webhooks = self._webhooks.send
         self.turns = Turns(is_remote=engine.store.is_remote)
@@ -80,7 +84,13 @@ class App:
     async def answer_control(self, found: tuple[str, str], scope: Scope, body: bytes, cycle: Cycle) -> None:
         """Answer a call that `admit_control` has let in."""
         scope["mockserver.control"] = *found, body
-        await self._door(scope, cycle.receive, cycle.send)
+        started = time.perf_counter()
+        try:
+            await self._door(scope, cycle.receive, cycle.send)
+        finally:
+            if self.log is not None:
+                duration = (time.perf_counter() - started) * 1000
+                self.log(_describe_control(scope, cycle.status, duration))
 
     async def answer_in_turn(
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
@@ -111,8 +121,8 @@ class App:
                 self.guard.check_call(head, raw_path, query)
             if len(body) > self.guard.body_limit:
                 raise too_large(self.guard.body_limit)
-        except Refused as error:
-            return self.guard.refuse(error)
+        except Refused as refusal:
+            return self.refuse(refusal, method, raw_path)
         return self.answer(head, body, client)
 
     def admit(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Head:
@@ -132,8 +142,8 @@ class App:
         try:
             body = self.guard.inflate(head, body)
             exchange = self.engine.answer(head, body, None if client is None else client[0])
-        except Refused as error:
-            return self.guard.refuse(error)
+        except Refused as refusal:
+            return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:
             return write_unavailable(error)
         except Exception as error:
@@ -142,9 +152,19 @@ class App:
             exchange.defer = self.turns.defer
         if origin is not None:
             exchange.add_headers(self.guard.cors_headers(origin))
-        if self.on_call is not None:
-            self.on_call(exchange.call)
+        exchange.log = self.log
         return exchange
+
+    def refuse(self, refusal: Refused, method: str, raw_path: bytes, *, is_control: bool = False) -> Response:
+        """The answer for a refused request, which is logged. What is not known of the request is empty."""
+        if self.log is not None:
+            path = redact_bytes(raw_path).decode("latin-1")
+            self.log(
+                Visit(
+                    "refusal", real_millis(), refusal.status, refusal.reason, method, path, text=refusal.hint
+                )
+            )
+        return self.guard.refuse(refusal, is_control=is_control)
 
     def record_incomplete(self, head: Head, body: bytes, client: tuple[str, int] | None) -> None:
         """Record a call that the guard has let in, and whose body never arrived whole."""
@@ -156,8 +176,14 @@ class App:
         except StoreUnavailable as error:
             logger.warning("a request that did not arrive whole is not recorded: %s", error)
             return
-        if self.on_call is not None:
-            self.on_call(call)
+        if self.log is not None:
+            self.log(call)
+
+
+def _describe_control(scope: Scope, status: int, duration_millis: float) -> Visit:
+    path, query = (redact_bytes(scope[name]).decode("latin-1") for name in ("raw_path", "query_string"))
+    method = scope["method"]
+    return Visit("control", real_millis(), status, "control", method, path, query, "", duration_millis)
 
 
 def write_unavailable(error: StoreUnavailable) -> Response:

@@ -186,10 +186,12 @@ class Connection(asyncio.Protocol):
         self.client = (str(peer[0]), int(peer[1])) if isinstance(peer, tuple) else None
         self.deadline = self.loop.time() + self._settings.read_timeout
         self.connections.add(self)
-        if len(self.connections) > self._mock.guard.connection_limit and not self._make_room():
+        limit = self._mock.guard.connection_limit
+        if len(self.connections) > limit and not self._make_room():
             self.state = self.drop
-            refusal = Refused(503, "overloaded", "too many connections are open")
-            self.transport.write(write_message(self._mock.guard.refuse(refusal), keep_alive=False))
+            hint = f"more than {limit} connections are open (--connection-limit, ulimit -n)"
+            refusal = self._mock.refuse(Refused(503, "overloaded", hint), "", b"")
+            self.transport.write(write_message(refusal, keep_alive=False))
             self.transport.close()
 
     def _make_room(self) -> bool:
@@ -251,11 +253,11 @@ class Connection(asyncio.Protocol):
         rest = self._parse(data)
         self._raw += data[: len(data) - len(rest)]
         if len(parts.target) > self._settings.url_limit:
-            raise Refused(414, "uri_too_long", f"the URL has more than {self._settings.url_limit} bytes")
+            raise Refused(
+                414, "uri_too_long", f"the URL has more than {self._settings.url_limit} bytes (--url-limit)"
+            )
         if parts.is_whole:
-            raw = bytes(self._raw)
-            self._end_parsing()
-            self._take_head(raw, parts, rest)
+            self._take_head(bytes(self._raw), parts, rest)
         elif len(self._raw) > self._settings.header_limit:
             raise self._headers_too_large()
         return rest
@@ -289,6 +291,7 @@ class Connection(asyncio.Protocol):
             request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
             self._request = self._admit_control(request, framing)
             self._limit = CONTROL_BODY_LIMIT
+        self._end_parsing()
         if framing.expects_continue and not rest and (framing.length or framing.is_chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if framing.is_chunked:
@@ -323,7 +326,8 @@ class Connection(asyncio.Protocol):
             # A body without end, and one that the client sends only if it is asked to, are not waited for.
             if refusal.status not in (401, 403) or framing.is_chunked or framing.expects_continue:
                 raise
-            return self._mock.guard.refuse(refusal, is_control=self._is_control)
+            path = request.scope["raw_path"]
+            return self._mock.refuse(refusal, self._method, path, is_control=self._is_control)
         return request
 
     def _begin_body(self, length: int) -> None:
@@ -428,7 +432,9 @@ class Connection(asyncio.Protocol):
     def _headers_too_large(self) -> Refused:
         count, size = self._settings.header_count, self._settings.header_limit
         return Refused(
-            431, "headers_too_large", f"there are more than {count} headers, or {size} bytes of them"
+            431,
+            "headers_too_large",
+            f"there are more than {count} headers (--header-count), or {size} bytes of them (--header-limit)",
         )
 
     # Answering.
@@ -536,8 +542,18 @@ class Connection(asyncio.Protocol):
 
     def _reject(self, refusal: Refused) -> None:
         """Answer with a refusal, and serve no more."""
-        answer = self._mock.guard.refuse(refusal, is_control=self._is_control)
+        answer = self._mock.refuse(refusal, self._method, self._find_path(), is_control=self._is_control)
         self._end(write_message(answer, keep_alive=False, is_head=self._method == "HEAD"))
+
+    def _find_path(self) -> bytes:
+        """The path of the request that comes in now, as far as it is known."""
+        request = self._request
+        if isinstance(request, Head):
+            return request.shown.path.encode("latin-1")
+        if isinstance(request, _ControlRequest):
+            path: bytes = request.scope["raw_path"]
+            return path
+        return b"" if self._parts is None else self._parts.target.partition(b"?")[0]
 
     def _end(self, words: bytes) -> None:
         """Say the last words, and close once the client has had time to read them."""
@@ -606,7 +622,9 @@ class Connection(asyncio.Protocol):
     def _end_late(self) -> None:
         """The rest of a request did not come in time."""
         if self.is_reading_head:
-            self._reject(Refused(408, "request_timeout", "the request did not arrive in time"))
+            self._reject(
+                Refused(408, "request_timeout", "the request did not arrive in time (--read-timeout)")
+            )
         else:
             # A body that never arrives whole: the call is recorded as such, and gets no answer.
             self.transport.abort()

@@ -20,7 +20,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 class Cycle:
     """`is_writable` is set while the transport takes more; `keep_alive` says that the connection goes on
     behind the answer, `disconnected` that the client has left. `on_end` is told once nobody works on the
-    answer any more."""
+    answer any more. `status` is that of the answer, 0 before it has one."""
 
     def __init__(
         self,
@@ -35,6 +35,7 @@ class Cycle:
         self.is_writable = is_writable
         self.method = method
         self.keep_alive = keep_alive
+        self.status = 0
         self.is_started = False
         self.is_complete = False
         self.disconnected = False
@@ -104,6 +105,7 @@ class Cycle:
 
     def _start(self, status: int, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         self.is_started = True
+        self.status = status
         has_length = any(name == b"content-length" for name, _ in headers)
         self._is_chunked = not has_length and self.method != "HEAD" and status not in BODILESS
         framing = b"transfer-encoding: chunked\r\n" if self._is_chunked else b""

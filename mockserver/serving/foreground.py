@@ -15,7 +15,7 @@ from mockserver.redaction import fingerprints_by
 from mockserver.serving.app import create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.guard import SPARE_FILES
-from mockserver.serving.logs import CallLog, set_up_logging
+from mockserver.serving.logs import RequestLog, set_up_logging
 from mockserver.serving.tls import open_tls
 from mockserver.serving.uvicorn_server import bind, find_origin, run
 from mockserver.serving.workers import Workers, share_state
@@ -50,8 +50,8 @@ def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False
     listener = bind(settings.host, settings.port)
     origin = find_origin(listener, tls)
     ca_file = None if tls is None else tls.ca_file
-    log = CallLog(sys.stdout, is_json=settings.log_format == "json", lost=lost, name="stdout")
-    app = create_app(engine, on_call=log if settings.log_level in ("debug", "info") else None)
+    log = RequestLog(sys.stdout, is_json=settings.log_format == "json", lost=lost, name="stdout")
+    app = create_app(engine, log=log if settings.log_level in ("debug", "info") else None)
     made_token = app.guard.admin_token if settings.admin_token is None else None
     greet = welcome if settings.log_format == "text" else welcome_machine
     # A process of our own: what was loaded stays, and calls leave no cycles behind, so the collector may

@@ -23,7 +23,7 @@ from mockserver.engine.rules import Rules
 from mockserver.engine.situation import Refusal
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
-from mockserver.redaction import redact_bytes
+from mockserver.redaction import redact, redact_bytes
 from mockserver.request.content_coding import CODINGS, TooMuch, inflate
 from mockserver.request.head import Head
 from mockserver.request.headers import HeaderFacts
@@ -146,7 +146,8 @@ class Guard:
             raise Refused(400, "bad_request", "the Host is none: it must be a name or an address, and a port")
         # A name may end with the dot of the root.
         if not self._is_ours(match.group(1).lower().removesuffix(".")):
-            hint = "the Host is none of this server's; add it with --allowed-host"
+            name = redact(match.group(1))
+            hint = f"the Host {name!r} is none of this server's; --allowed-host {name} lets it in"
             raise Refused(400, "bad_request", hint)
         if len(self._hosts) < _MAX_HOSTS and len(value) < _MAX_HOST_LENGTH and redact_bytes(value) is value:
             self._hosts.add(value)
@@ -224,7 +225,8 @@ class Guard:
 
 def too_large(limit: int) -> Refused:
     """The refusal of a body with more than `limit` bytes."""
-    return Refused(413, "body_too_large", f"the body may have at most {limit} bytes")
+    option = "" if limit == CONTROL_BODY_LIMIT else " (--body-limit)"
+    return Refused(413, "body_too_large", f"the body may have at most {limit} bytes{option}")
 
 
 def _affordable_connections() -> int:

@@ -1,4 +1,4 @@
-"""The log: one line per call, for a person or a machine. Written late, in batches, off the path of a call.
+"""The log: one line per request, for a person or a machine. Written late, in batches, off the path of a call.
 
 Every line is one line: what a client sent is escaped, and everything shown is redacted already.
 """
@@ -12,32 +12,55 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from datetime import UTC, datetime
-from typing import Any, TextIO
+from typing import Any, Literal, NamedTuple, TextIO
 
+from mockserver.clocks import format_instant
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
 from mockserver.redaction import escape_controls
 from mockserver.types import JsonObject
 
 _COLOURS = {2: "32", 3: "36", 4: "33", 5: "31"}
+# A target that was refused, which may have any length, is shown so far.
+_SHOWN_TARGET = 200
+
+
+class Visit(NamedTuple):
+    """A request that is no call: one of the control API, or one that the guard refused. It holds no secret.
+
+    `millis` is when it was answered, in real time; `text` is what to do about a refusal; `duration_millis` is
+    None where nothing was carried out.
+    """
+
+    event: Literal["control", "refusal"]
+    millis: int
+    status: int
+    reason: str
+    method: str
+    path: str
+    query: str = ""
+    text: str = ""
+    duration_millis: float | None = None
 
 
 def format_call(call: Call, *, colour: bool) -> str:
-    """`12:00:01.123  201 created  POST /v1/keys/  createKey  key_[…]  0.2 ms  …`."""
-    moment = datetime.fromtimestamp(call.received_millis / 1000, UTC).strftime("%H:%M:%S.%f")[:-3]
+    """`12:00:01.123Z  201  created  POST /v1/keys/?page=1  createKey  key_[…]  0.2 ms  …`."""
     status = str(call.status) if call.status is not None else "---"
     if call.fault is not None:
         status = "!!!"
-    if colour:
-        code = _COLOURS.get(int(status[0]) if status.isdecimal() else 5, "31")
-        status = f"\x1b[{code}m{status}\x1b[0m"
-    parts = [moment, status, call.reason, f"{call.head.method} {call.head.path}"]
+    parts = [
+        _write_moment(call.received_millis),
+        _write_status(status, colour=colour),
+        call.reason,
+        f"{call.head.method} {_write_target(call.head.path, call.head.query)}",
+    ]
     if call.operation:
         parts.append(call.operation)
     if call.namespace != "default":
         parts.append(f"~{call.namespace}")
     parts.append(call.credential.display or "no credential")
+    if call.duration_millis is not None:
+        parts.append(f"{call.duration_millis:.1f} ms")
     if call.fault:
         parts.append(f"fault {call.fault}")
     if call.stub:
@@ -47,6 +70,36 @@ def format_call(call: Call, *, colour: bool) -> str:
     for warning in call.warnings:
         parts.append(f"(warning: {warning.message})")
     return "  ".join(_escape_keeping_colour(part) for part in parts)
+
+
+def format_visit(visit: Visit, *, colour: bool) -> str:
+    """`12:00:01.123Z  200  control  PUT /__admin/clock  0.2 ms`; of a refusal, what lets the request in."""
+    parts = [
+        _write_moment(visit.millis),
+        _write_status(str(visit.status), colour=colour),
+        visit.reason,
+        f"{visit.method or '?'} {_write_target(visit.path[:_SHOWN_TARGET], visit.query)}",
+    ]
+    if visit.duration_millis is not None:
+        parts.append(f"{visit.duration_millis:.1f} ms")
+    if visit.text:
+        parts.append(visit.text)
+    return "  ".join(_escape_keeping_colour(part) for part in parts)
+
+
+def _write_moment(millis: int) -> str:
+    return format_instant(millis).partition("T")[2]
+
+
+def _write_status(status: str, *, colour: bool) -> str:
+    if not colour:
+        return status
+    code = _COLOURS.get(int(status[0]) if status.isdecimal() else 5, "31")
+    return f"\x1b[{code}m{status}\x1b[0m"
+
+
+def _write_target(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 def _escape_keeping_colour(part: str) -> str:
@@ -59,21 +112,45 @@ def _escape_keeping_colour(part: str) -> str:
 def describe_call(call: Call) -> JsonObject:
     """A call as a JSON log line."""
     return {
-        "time": datetime.fromtimestamp(call.received_millis / 1000, UTC).isoformat(timespec="milliseconds"),
+        "time": format_instant(call.received_millis),
         "level": "info",
         "event": "call",
         "id": call.id,
         "namespace": call.namespace,
         "method": call.head.method,
         "path": call.head.path,
+        "query": call.head.query,
         "operation": call.operation,
         "status": call.status,
         "reason": call.reason,
         "credential": call.credential.display,
+        "stub": {"id": call.stub.id, "name": call.stub.name} if call.stub else None,
         "fault": call.fault,
+        "state": call.state,
+        "durationMs": _round(call.duration_millis),
         "violations": [violation.to_json() for violation in call.violations],
         "warnings": [warning.to_json() for warning in call.warnings],
     }
+
+
+def describe_visit(visit: Visit) -> JsonObject:
+    """A request that is no call as a JSON log line."""
+    return {
+        "time": format_instant(visit.millis),
+        "level": "info",
+        "event": visit.event,
+        "method": visit.method,
+        "path": visit.path[:_SHOWN_TARGET],
+        "query": visit.query,
+        "status": visit.status,
+        "reason": visit.reason,
+        "message": visit.text,
+        "durationMs": _round(visit.duration_millis),
+    }
+
+
+def _round(millis: float | None) -> float | None:
+    return None if millis is None else round(millis, 3)
 
 
 # What a log holds that nobody has taken: lines not yet written out, and bytes.
@@ -193,27 +270,33 @@ def _open_file(stream: TextIO | None) -> tuple[int | None, select.poll | None]:
     return file, poll
 
 
-class CallLog(LineLog):
-    """A line for each call."""
+class RequestLog(LineLog):
+    """A line for each request. Coloured on a terminal, unless NO_COLOR is set (https://no-color.org) or TERM
+    is `dumb`."""
 
     def __init__(
         self, stream: TextIO | None, *, is_json: bool, lost: Counter[str] | None = None, name: str = "calls"
     ) -> None:
         self._is_json = is_json
-        self._colour = not is_json and stream is not None and stream.isatty()
+        wants_colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        self._colour = wants_colour and not is_json and stream is not None and stream.isatty()
         super().__init__(stream, Counter() if lost is None else lost, name)
 
-    def __call__(self, call: Call) -> None:
-        """Take a call."""
-        self.put(call)
+    def __call__(self, request: Call | Visit) -> None:
+        """Take a request."""
+        self.put(request)
 
-    def format(self, item: Call | str) -> str:
-        """The line of a call; a text is a line already."""
+    def format(self, item: Call | Visit | str) -> str:
+        """The line of a request; a text is a line already."""
         if isinstance(item, str):
             return item
+        if isinstance(item, Call):
+            if self._is_json:
+                return dumps(describe_call(item)).decode("utf-8")
+            return format_call(item, colour=self._colour)
         if self._is_json:
-            return dumps(describe_call(item)).decode("utf-8")
-        return format_call(item, colour=self._colour)
+            return dumps(describe_visit(item)).decode("utf-8")
+        return format_visit(item, colour=self._colour)
 
 
 class _Handler(logging.Handler):
@@ -233,7 +316,7 @@ class _Handler(logging.Handler):
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": format_instant(int(record.created * 1000)),
             "level": record.levelname.lower(),
             "event": "log",
             "message": escape_controls(record.getMessage()),

@@ -15,7 +15,7 @@ import uvicorn
 
 from mockserver.exceptions import MockFailure, SettingsError
 from mockserver.redaction import fingerprints_by
-from mockserver.serving.app import App, OnCall, create_app
+from mockserver.serving.app import App, Log, create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.connection import Connection, expire_all
 from mockserver.serving.tls import Tls, open_tls
@@ -170,12 +170,12 @@ class ServerThread:
         settings: Settings,
         *,
         app: App | None = None,
-        on_call: OnCall | None = None,
+        log: Log | None = None,
         tls: Tls | None = None,
     ) -> None:
         """`tls` stands for the settings' own, for a server that starts again. Raises InvalidInput."""
         self.tls = tls or open_tls(settings)
-        self.app = app or create_app(build_engine(settings), on_call=on_call)
+        self.app = app or create_app(build_engine(settings), log=log)
         self.engine = self.app.engine
         self._listener = bind(settings.host, settings.port)
         self.host, self.port = self._listener.getsockname()[:2]

@@ -16,7 +16,7 @@ import zlib
 import pytest
 
 from mockserver.serving import delivery
-from mockserver.serving.logs import CallLog
+from mockserver.serving.logs import RequestLog
 from tests.hostile.servers import target_with
 from tests.hostile.wire import (
     BODY,
@@ -505,9 +505,9 @@ def test_h17_a_log_line_stays_one_line_and_holds_no_escape() -> None:
     nasty = "\x1b[31mred\x1b[0m\r\nINFO: forged\u2028line\u0085\x07\u202e"
     body = f'{{"name":"n","permissions":{{"{_json(nasty)}":[1]}},"{_json(nasty)}":1}}'.encode()
     stream = io.StringIO()
-    log = CallLog(stream, is_json=False)
+    log = RequestLog(stream, is_json=False)
     with target_with() as target:
-        target.server.app.on_call = log
+        target.server.app.log = log
         assert target.ask(http(body=body)).status == 422
         assert target.ask(http("GET", "/v1/%1b%5b31m%0d%0aINFO")).status == 404
     log.close()

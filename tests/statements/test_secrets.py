@@ -22,7 +22,7 @@ from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps
 from mockserver.messages import build_request
 from mockserver.redaction import redact_bytes
-from mockserver.serving.logs import CallLog
+from mockserver.serving.logs import RequestLog
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.doors import BODY, CREATE, UNSENT, Api, engine_api, make_jwt, talk
@@ -299,7 +299,7 @@ def test_the_log_holds_no_marker(api: Api, caplog: pytest.LogCaptureFixture) -> 
 def test_the_log_of_calls_holds_no_marker(api: Api, is_json: bool) -> None:
     markers = send_all(api)
     stream = io.StringIO()
-    log = CallLog(stream, is_json=is_json)
+    log = RequestLog(stream, is_json=is_json)
     count = 0
     for namespace in api.engine.namespaces:
         for call in namespace.journal:
