@@ -147,7 +147,7 @@ class Guard:
         # A name may end with the dot of the root.
         if not self._is_ours(match.group(1).lower().removesuffix(".")):
             name = redact(match.group(1))
-            hint = f"the Host {name!r} is none of this server's; --allowed-host {name} lets it in"
+            hint = f"the Host {name!r} does not name this server; --allowed-host {name} lets it in"
             raise Refused(400, "bad_request", hint)
         if len(self._hosts) < _MAX_HOSTS and len(value) < _MAX_HOST_LENGTH and redact_bytes(value) is value:
             self._hosts.add(value)

@@ -101,7 +101,7 @@ def test_a_refused_host_is_a_line_with_the_option_that_lets_it_in(text: Logged) 
     answer = text.ask(
         "GET /v1/api-keys/?key=sk_test_never_shown HTTP/1.1\nHost: mockserver:4020\nConnection: close"
     )
-    hint = "the Host 'mockserver' is none of this server's; --allowed-host mockserver lets it in"
+    hint = "the Host 'mockserver' does not name this server; --allowed-host mockserver lets it in"
     assert hint.encode() in answer
     (line,) = text.lines()
     assert re.fullmatch(rf"{STAMP}  400  bad_request  GET /v1/api-keys/  {re.escape(hint)}", line)
