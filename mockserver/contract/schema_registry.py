@@ -62,9 +62,11 @@ class CompiledSchema:
     it on first use. Each raises ContractError where the schema cannot be compiled.
     """
 
-    __slots__ = ("_budget", "_build", "_load", "_lock", "_slow", "is_valid")
+    __slots__ = ("_budget", "_build", "_load", "_lock", "_slow", "is_valid", "judge")
 
     is_valid: Callable[[Json], bool]
+    # The same for values in which no number remembers its text. Known once it is loaded.
+    judge: Callable[[Json], bool]
 
     def __init__(self, load: Callable[[], tuple[Any, _Build]]) -> None:
         self._load = load
@@ -79,6 +81,7 @@ class CompiledSchema:
         """The same schema, compiled now. Raises ContractError."""
         if self._build is None:
             fast, build = self._load()
+            self.judge = fast.is_valid
             self._build, self.is_valid = build, _accept_written_numbers(fast.is_valid)
         return self
 
@@ -144,6 +147,9 @@ _Build: TypeAlias = "Callable[[_Budget], Validator]"
 _UNLISTED = "does not fit its schema"
 # Where the schema that is compiled stands among those that it refers to.
 _START = "x-start"
+# In place of `$ref`, to a schema that leads to more than so many others.
+_ELSEWHERE = "x-elsewhere"
+_MAX_INLINED = 16
 # Steps back that a pattern may take which no linear engine can run: some milliseconds.
 _MAX_STEPS_BACK = 50_000
 
@@ -218,15 +224,43 @@ class SchemaRegistry:
         except ContractError as error:
             raise ContractError([Problem(error.problems[0].message, pointer)]) from None
         start = f"{_START}{pointer}"
-        document = {**_assemble(parts), start: schema}
-        resources = [(_DOCUMENT, forget_texts(document))]
+        whole = {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#/{write_fragment(escape_pointer(start))}"}
+        fast = schema
+        if len(parts) > _MAX_INLINED and not _has_unevaluated(schema):
+            fast = self._cut(schema)
+            parts = self._view.closure(fast)
+        resources = [(_DOCUMENT, forget_texts({**_assemble(parts), start: fast}))]
         registry = jsonschema_rs.Registry(resources, draft=jsonschema_rs.Draft202012)
-        return _compile(
-            {"$schema": DIALECT, "$ref": f"{_DOCUMENT}#/{write_fragment(escape_pointer(start))}"},
-            pointer,
-            registry,
-            document,
-        )
+        validator = _compile_fast(whole, pointer, registry, {**_OUR_KEYWORDS, _ELSEWHERE: self._delegate})
+
+        def build(budget: _Budget) -> Validator:
+            return _build_slow(whole, {**_assemble(self._view.closure(schema)), start: schema}, budget)
+
+        return validator, build
+
+    def _cut(self, schema: Any) -> Any:
+        """A schema whose references to large ones lead to validators of their own: the library would put a
+        copy of each into each that refers to it, which takes gigabytes where hundreds refer to each other."""
+        if isinstance(schema, list):
+            return [self._cut(item) for item in schema]
+        if not isinstance(schema, dict):
+            return schema
+        new: JsonObject = {}
+        for key, item in schema.items():
+            if key in SCHEMA_MAPS and isinstance(item, dict):
+                new[key] = {name: self._cut(part) for name, part in item.items()}
+            else:
+                new[key] = item if key in DATA_KEYWORDS else self._cut(item)
+        if isinstance(reference := new.get("$ref"), str):
+            pointer = self._view.find_end(read_fragment(reference))
+            new["$ref"] = f"#{write_fragment(pointer)}"
+            if not self._view.is_small(pointer, _MAX_INLINED):
+                new[_ELSEWHERE] = pointer
+                del new["$ref"]
+        return new
+
+    def _delegate(self, schema: Any, pointer: Any, path: Any) -> _Elsewhere:
+        return _Elsewhere(self.find(pointer))
 
     def accepts(self, schema: Schema, value: Json) -> bool:
         """Whether a value fits a schema that `at` or `resolve` gave, or a part of one."""
@@ -275,7 +309,7 @@ def compile_schema(schema: Schema) -> CompiledSchema:
     if problems:
         raise ContractError(problems)
     view = SchemaView(schema, None, is_runnable).view(schema)
-    return CompiledSchema(lambda: _compile(view, "", None, None)).load()
+    return CompiledSchema(lambda: _compile(view, "")).load()
 
 
 # The older dialects that a schema which stands alone may be written in, by WireMock's names.
@@ -295,14 +329,20 @@ def compile_dialect(schema: Schema, dialect: str) -> CompiledSchema:
     given = {**schema, "$schema": dialect} if isinstance(schema, dict) else schema
     if not isinstance(given, dict | bool) or not jsonschema_rs.meta.is_valid(forget_texts(given)):
         raise ContractError([Problem(f"is no schema of {dialect}", "")])
-    return CompiledSchema(lambda: _compile(given, "", None, None)).load()
+    return CompiledSchema(lambda: _compile(given, "")).load()
 
 
-def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject | None) -> tuple[Any, _Build]:
+def _compile(schema: Schema, pointer: str) -> tuple[Any, _Build]:
+    """A schema that stands alone, for both validators."""
+    fast = _compile_fast(schema, pointer, None, _OUR_KEYWORDS)
+    return fast, lambda budget: _build_slow(schema, None, budget)
+
+
+def _compile_fast(schema: Schema, pointer: str, registry: Any, keywords: dict[str, Any]) -> Any:
     try:
-        fast = jsonschema_rs.validator_for(
+        return jsonschema_rs.validator_for(
             forget_texts(schema),
-            keywords=_OUR_KEYWORDS,
+            keywords=keywords,
             pattern_options=_pattern_options(),
             registry=registry,
             offline=True,
@@ -310,7 +350,17 @@ def _compile(schema: Schema, pointer: str, registry: Any, document: JsonObject |
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise ContractError([Problem(f"the schema cannot be compiled: {reason}", pointer)]) from None
-    return fast, lambda budget: _build_slow(schema, document, budget)
+
+
+def _has_unevaluated(schema: Any) -> bool:
+    """Whether a schema asks what others have judged before it, which only one validator for all can tell."""
+    if isinstance(schema, list):
+        return any(map(_has_unevaluated, schema))
+    if not isinstance(schema, dict):
+        return False
+    return not schema.keys().isdisjoint(("unevaluatedItems", "unevaluatedProperties")) or any(
+        _has_unevaluated(item) for key, item in schema.items() if key not in DATA_KEYWORDS
+    )
 
 
 def check_schema(schema: Any, pointer: str) -> list[Problem]:
@@ -442,6 +492,18 @@ class _MultipleOf:
 
     def validate(self, value: Any) -> None:
         if not _divides(self._divisor, value):
+            raise ValueError
+
+
+class _Elsewhere:
+    """A reference to a schema that is compiled apart, when it is first asked."""
+
+    def __init__(self, schema: CompiledSchema) -> None:
+        self._schema = schema
+
+    def validate(self, value: Any) -> None:
+        # jsonschema-rs takes any exception for a value that does not fit, that of a broken schema as well.
+        if not self._schema.load().judge(value):
             raise ValueError
 
 

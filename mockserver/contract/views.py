@@ -18,6 +18,7 @@ from mockserver.contract.pointers import (
     SCHEMA_PARTS,
     find_pointer,
     read_fragment,
+    write_fragment,
 )
 from mockserver.contract.problems import BROKEN
 from mockserver.exceptions import ContractError, Problem
@@ -42,6 +43,9 @@ class SchemaView:
         self._hidden = hidden
         self._is_runnable = is_runnable
         self._parts: dict[str, Schema] = {}
+        # The pointers that the schema at a pointer refers to.
+        self._references: dict[str, tuple[str, ...]] = {}
+        self._small: dict[str, bool] = {}
 
     def at(self, pointer: str) -> Schema:
         """The schema at a pointer of the document. Raises ContractError where there is none."""
@@ -60,18 +64,49 @@ class SchemaView:
         Raises ContractError for a reference that leads to no schema.
         """
         found: dict[str, Schema] = {}
-        waiting = [schema]
+        waiting = list(_list_pointers(schema))
         while waiting:
-            for reference in list_references(waiting.pop()):
-                pointer = read_fragment(reference)
-                if pointer not in found:
-                    try:
-                        found[pointer] = self.at(pointer)
-                    except ContractError as error:
-                        text = f"{reference!r} cannot be followed: {error.problems[0].message}"
-                        raise ContractError([Problem(text)]) from None
-                    waiting.append(found[pointer])
+            pointer = waiting.pop()
+            if pointer not in found:
+                found[pointer] = self._follow(pointer)
+                waiting += self._references[pointer]
         return found
+
+    def is_small(self, pointer: str, limit: int) -> bool:
+        """Whether the schema at a pointer leads to no more than so many others."""
+        if pointer not in self._small:
+            found: set[str] = set()
+            waiting = [pointer]
+            while waiting and len(found) <= limit:
+                reached = waiting.pop()
+                if reached not in found:
+                    found.add(reached)
+                    self._follow(reached)
+                    waiting += self._references[reached]
+            self._small[pointer] = len(found) <= limit
+        return self._small[pointer]
+
+    def find_end(self, pointer: str) -> str:
+        """The pointer of the schema that a pointer leads to, by schemas that are mere references."""
+        seen: set[str] = set()
+        while pointer not in seen:
+            seen.add(pointer)
+            schema = self.at(pointer)
+            if isinstance(schema, dict) and len(schema) == 1 and isinstance(schema.get("$ref"), str):
+                pointer = read_fragment(schema["$ref"])
+        return pointer
+
+    def _follow(self, pointer: str) -> Schema:
+        """The schema that a reference leads to, with its own references known. Raises ContractError."""
+        try:
+            schema = self.at(pointer)
+        except ContractError as error:
+            reference = f"#{write_fragment(pointer)}"
+            text = f"{reference!r} cannot be followed: {error.problems[0].message}"
+            raise ContractError([Problem(text)]) from None
+        if pointer not in self._references:
+            self._references[pointer] = _list_pointers(schema)
+        return schema
 
     def view(self, schema: Schema, hidden: frozenset[str] = frozenset()) -> Schema:
         """A schema as it is judged. `hidden` are the members that a schema around it hides."""
@@ -251,6 +286,10 @@ def _write_pattern(pattern: str) -> str | None:
         return translate(pattern)
     except ValueError:
         return None
+
+
+def _list_pointers(schema: Schema) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(map(read_fragment, list_references(schema))))
 
 
 def list_references(schema: Json) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import resource
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any
@@ -479,3 +480,55 @@ def test_schemas_are_used_by_many_threads_at_once() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(report, [*range(50)] * 4)) == [*range(50)] * 4
+
+
+def _schemas_in_circles(count: int, width: int) -> dict[str, Any]:
+    return {
+        f"S{number}": {
+            "type": "object",
+            "required": ["size"],
+            "properties": {
+                "size": {"type": "integer"},
+                **{
+                    f"p{other}": {"$ref": f"#/$defs/S{(number * 7 + other) % count}"}
+                    for other in range(width)
+                },
+                "list": {"type": "array", "items": {"$ref": f"#/$defs/S{(number + 1) % count}"}},
+                "$ref": {"$ref": "#/$defs/alias"},
+            },
+        }
+        for number in range(count)
+    } | {"alias": {"$ref": "#/$defs/S0"}}
+
+
+def test_hundreds_of_schemas_that_refer_to_each_other_cost_no_copies() -> None:
+    """Such as a payment API's, where each object may hold every other one."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    registry = SchemaRegistry({"$defs": _schemas_in_circles(300, 12)})
+    found = [registry.compile(f"/$defs/S{number}") for number in range(300)]
+    right = {"size": 1, "list": [{"size": 2, "p3": {"size": 3}}], "$ref": {"size": 4}}
+    assert all(schema.is_valid(right) for schema in found)
+    for path, wrong in (
+        ("/list/0/p3/size", {"size": 1, "list": [{"size": 2, "p3": {"size": "x"}}]}),
+        ("/$ref/size", {"size": 1, "$ref": {}}),
+    ):
+        for schema in found[:3]:
+            assert not schema.is_valid(wrong)
+            assert [violation.pointer for violation in schema.violations(wrong)] == [path]
+    # In KiB. With copies it is 1.5 GB.
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_members_that_no_schema_has_looked_at_are_told_across_large_schemas() -> None:
+    document: dict[str, Any] = {"$defs": _schemas_in_circles(40, 6)}
+    document["closed"] = {"$ref": "#/$defs/S0", "unevaluatedProperties": False}
+    schema = SchemaRegistry(document).find("/closed")
+    assert schema.is_valid({"size": 1, "p1": {"size": 2}})
+    assert [found.pointer for found in schema.violations({"size": 1, "other": 2})] == [""]
+
+
+def test_a_reference_to_nothing_is_told_wherever_it_stands() -> None:
+    document: dict[str, Any] = {"$defs": _schemas_in_circles(40, 6)}
+    document["$defs"]["S39"]["properties"]["gone"] = {"$ref": "#/$defs/None"}
+    with pytest.raises(ContractError, match=r"'#/\$defs/None' cannot be followed"):
+        SchemaRegistry(document).compile("/$defs/S0")
