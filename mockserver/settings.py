@@ -263,6 +263,8 @@ class Settings:
     )  # fmt: skip
     rules: str | None = _option(None, "Rules of the API as module:name.", _CONTRACT, check=_read_import,
                                 shown_default="those that the contract names")  # fmt: skip
+    watch: bool = _option(False, "Read contract and fixtures anew when they change (extra `watch`).",
+                          _CONTRACT, FLAG)  # fmt: skip
     seed: str = _option("hsrcpay", "Text that all generated values are derived from.", _ANSWERS, is_own=True)
     clock: str = _option(
         "real", "What time it is: real, an instant (the clock stands still) or a shift such as +90d.",

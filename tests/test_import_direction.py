@@ -52,6 +52,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "rstr": ("synthesis",),
     "starlette": ("control.door",),
     "trustme": ("serving.tls",),
+    "watchfiles": ("serving.watching",),
     # requests takes its answers from urllib3.
     "urllib3": ("client.transports",),
     "uvicorn": ("serving.connection", "serving.uvicorn_server"),

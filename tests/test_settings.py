@@ -51,6 +51,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "idle_timeout": (5, "5"),
     "connection_limit": (5, "5"),
     "tls": (True, "true"),
+    "watch": (True, "true"),
     "tls_cert": (Path("cert.pem"), "cert.pem"),
     "tls_key": (Path("key.pem"), "key.pem"),
     "store": ("sqlite:a.db", "sqlite:a.db"),

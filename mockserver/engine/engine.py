@@ -167,32 +167,40 @@ class Engine:
         facets: FacetReading,
         store: Store,
     ) -> None:
-        self.contract = contract
-        self.rules = rules
-        self.fixtures = fixtures
         self.settings = settings
         # What a guard refused before it could become a call, by reason.
         self.refusals: Counter[str] = Counter()
         # Lines of the logs that nobody took, by stream.
         self.lost_lines: Counter[str] = Counter()
         self.tokens = TokenAuthority.of(settings)
-        self.heads = HeadReader(contract, rules)
-        self._inspector = Inspector(
-            self.heads.leaks, self.heads.memory, settings.json_depth, settings.json_number_length
-        )
         self.store = store
+        self._take(contract, rules, fixtures, facets)
         usual = settings.success_status or rules.success_status
         initial = settings.with_changes({"success_status": usual})
         self.namespaces = make_namespaces(
             initial, fixtures, store=store, read_stub=self._read_stub, reveal=self._reveal,
-            on_reset=self.heads.forget,
+            on_reset=lambda name: self.heads.forget(name),
         )  # fmt: skip
+        # Who delivers answers over a network says how these are sent; nobody does without one.
+        self.send_webhooks: SendWebhooks = lambda webhooks: None
+
+    def _take(self, contract: Contract, rules: Rules, fixtures: Fixtures, facets: FacetReading) -> None:
+        self.contract = contract
+        self.rules = rules
+        self.fixtures = fixtures
+        self.facets = facets
+        self.heads = HeadReader(contract, rules)
+        self._inspector = Inspector(
+            self.heads.leaks, self.heads.memory, self.settings.json_depth, self.settings.json_number_length
+        )
         self.renderer = Renderer(contract, rules)
         self._deciders = list_deciders(rules)
         self.variants = VariantBook(contract)
-        self.facets = facets
-        # Who delivers answers over a network says how these are sent; nobody does without one.
-        self.send_webhooks: SendWebhooks = lambda webhooks: None
+
+    def renew(self, contract: Contract, rules: Rules, fixtures: Fixtures, facets: FacetReading) -> None:
+        """Go on by sources that were read anew, between two calls. State stays."""
+        self._take(contract, rules, fixtures, facets)
+        self.namespaces.renew(fixtures, self._read_stub)
 
     def _read_stub(self, document: JsonObject) -> Stub:
         """A stub as it was kept, with the id that it had."""

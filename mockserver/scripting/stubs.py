@@ -145,6 +145,13 @@ class StubBook:
         self._uses.pop(stub.id, None)
         self._put(StubEntry(stub, old.number))
 
+    def renew(self, stub: Stub) -> None:
+        """A stub that was read anew, and says the same: it goes on where it is."""
+        uses = self._uses.get(stub.id)
+        self.replace(stub)
+        if uses is not None:
+            self._uses[stub.id] = uses
+
     def delete(self, ids: Iterable[str]) -> None:
         """Take stubs out for good: a scenario that no stub names any more starts anew when one does."""
         for id in ids:

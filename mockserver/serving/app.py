@@ -51,9 +51,15 @@ class App:
         engine.send_webhooks = self._webhooks.send
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
+        self.take_contract()
+
+    def take_contract(self) -> None:
+        """Note what the doors need of the engine's contract; it was given another."""
+        self.guard.rules = self.engine.rules
         # Where the contract has such a path itself, it is the contract's.
+        paths = self.engine.contract.paths
         self.root_documents = {
-            path: place for path, place in ROOT_DOCUMENTS.items() if engine.contract.paths.find(path) is None
+            path: place for path, place in ROOT_DOCUMENTS.items() if paths.find(path) is None
         }
 
     def end_waits(self) -> None:

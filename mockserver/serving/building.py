@@ -47,6 +47,11 @@ class Sources:
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
 
+    def log_warnings(self) -> None:
+        """Log what is left out, or cannot be answered."""
+        for warning in (*self.problems, *self.warnings):
+            logger.warning("%s", warning)
+
 
 def load_sources(settings: Settings, *, is_thorough: bool = False) -> Sources:
     """Load contract, rules and fixtures. Raises ContractError, SettingsError (`--rules`) and FixtureError,
@@ -124,9 +129,14 @@ def build_engine(settings: Settings) -> Engine:
     """
     with fingerprints_by(settings.seed):
         sources = load_sources(settings)
-        for warning in (*sources.problems, *sources.warnings):
-            logger.warning("%s", warning)
+        sources.log_warnings()
         return assemble(sources.contract, sources.rules, sources.fixtures, settings)
+
+
+def renew(engine: Engine, sources: Sources) -> None:
+    """Have an engine go on by sources that were read anew, between two calls. Its state stays."""
+    contract, rules = sources.contract, sources.rules
+    engine.renew(contract, rules, sources.fixtures, FacetReader(contract, rules.credential_kinds))
 
 
 def assemble(

@@ -148,7 +148,6 @@ class Connection(asyncio.Protocol):
         self.connections = cast("set[Any]", server_state.connections)
         self._tasks = server_state.tasks
         self._mock = cast("App", config.app)
-        self._heads = self._mock.engine.heads
         self._settings = self._mock.engine.settings
         self.client: tuple[str, int] | None = None
         self.deadline: float | None = None
@@ -241,7 +240,7 @@ class Connection(asyncio.Protocol):
             self._is_control = False
             self._method = ""
             end = data.find(_BLANK_LINE) + 4
-            head = self._heads.find(data[:end])
+            head = self._mock.engine.heads.find(data[:end])
             if head is not None:
                 self._request = head
                 self._method = head.method
@@ -286,7 +285,7 @@ class Connection(asyncio.Protocol):
             self._limit = self._mock.guard.body_limit
             # What stands at the root can be a document at another time.
             if framing.is_usual and path not in self._mock.root_documents:
-                self._heads.remember(head, raw)
+                self._mock.engine.heads.remember(head, raw)
         else:
             request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
             self._request = self._admit_control(request, framing)

@@ -18,6 +18,7 @@ from mockserver.serving.guard import SPARE_FILES
 from mockserver.serving.logs import RequestLog, set_up_logging
 from mockserver.serving.tls import open_tls
 from mockserver.serving.uvicorn_server import bind, find_origin, run
+from mockserver.serving.watching import find_watched
 from mockserver.serving.workers import Workers, share_state
 from mockserver.settings import Settings
 from mockserver.version import VERSION
@@ -45,6 +46,8 @@ def serve_forever(settings: Settings) -> None:
 def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False) -> None:
     engine = build_engine(settings)
     engine.lost_lines = lost
+    if settings.watch:
+        find_watched(settings)
     tls = open_tls(settings)
     engine.namespaces.open()
     listener = bind(settings.host, settings.port)

@@ -54,7 +54,7 @@ class Refused(Exception):
 
 
 class Guard:
-    """Judges requests for one server. `refusals` counts what was refused, by reason.
+    """Judges requests for one server. `rules` write its answers; `refusals` counts them, by reason.
 
     `connection_limit` is how many connections may be open, so that there are file descriptors for them;
     `admin_token` what the control API asks for: the one of the settings or, where others than this machine
@@ -62,7 +62,7 @@ class Guard:
     """
 
     def __init__(self, settings: Settings, rules: Rules, refusals: Counter[str]) -> None:
-        self._rules = rules
+        self.rules = rules
         self._host = settings.host.lower()
         self._allowed = frozenset(host.lower() for host in settings.allowed_host)
         self._is_open = not _is_loopback(self._host)
@@ -187,7 +187,7 @@ class Guard:
             body = dumps(refuse(error.status, error.hint).value)
             return Response(error.status, (JSON_TYPE, *CONTROL_HEADERS, *extra), body, closes=closes)
         refusal = Refusal(error.status, error.reason, {"hint": error.hint})
-        body, headers = self._rules.write_error(refusal, None, lambda envelope: None)
+        body, headers = self.rules.write_error(refusal, None, lambda envelope: None)
         return Response(error.status, (*headers, *extra), body, closes=closes)
 
     def cors_headers(self, origin: bytes | None) -> Headers:

@@ -19,6 +19,7 @@ from mockserver.serving.app import App, Log, create_app
 from mockserver.serving.building import build_engine
 from mockserver.serving.connection import Connection, expire_all
 from mockserver.serving.tls import Tls, open_tls
+from mockserver.serving.watching import find_watched, watching
 from mockserver.settings import Settings
 
 
@@ -94,8 +95,9 @@ class Uvicorn(uvicorn.Server):
             if self._tls is not None:
                 self.config.ssl = self._tls.context
             self.lifespan = self.config.lifespan_class(self.config)
-            await self.startup(sockets)
-            await self.main_loop()
+            async with watching(self._mock):
+                await self.startup(sockets)
+                await self.main_loop()
             await self.shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -174,6 +176,8 @@ class ServerThread:
         tls: Tls | None = None,
     ) -> None:
         """`tls` stands for the settings' own, for a server that starts again. Raises InvalidInput."""
+        if settings.watch:
+            find_watched(settings)
         self.tls = tls or open_tls(settings)
         self.app = app or create_app(build_engine(settings), log=log)
         self.engine = self.app.engine

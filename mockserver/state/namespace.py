@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from mockserver.clocks import Clock, Mode, read_clock
+from mockserver.exceptions import StubError
 from mockserver.faults import Delay
 from mockserver.journal.audits import RetryWatch
 from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
-from mockserver.scripting.stubs import StubBook
+from mockserver.scripting.stubs import Stub, StubBook
 from mockserver.scripting.webhooks import Webhook
 from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
@@ -201,6 +202,29 @@ class Namespace:
         self.stubs.clear()
         # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
         self.stubs.add(self.fixtures.stubs)
+
+    def renew(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
+        """Go on with fixtures that were read anew, perhaps for another contract; all else stays.
+
+        `read` gives a stub of a caller's for that contract. One that does not fit it stays as it is.
+        """
+        old = {stub.id for stub in self.fixtures.stubs}
+        new = {stub.id for stub in fixtures.stubs}
+        self.fixtures = fixtures
+        self.stubs.delete(old - new)
+        for stub in tuple(self.stubs):
+            if stub.id not in new:
+                with suppress(StubError):
+                    self.stubs.renew(read(stub.document))
+        for stub in fixtures.stubs:
+            known = self.stubs.find_by_id(stub.id)
+            if known is not None and known.document == stub.document:
+                self.stubs.renew(stub)
+            else:
+                self.stubs.add([stub])
+        self.resources.given.clear()
+        self._add_given()
+        self._on_reset(self.name)
 
     def add_waiting(self, waiting: Waiting, number: int) -> None:
         """The answer to the call of a number is on its way."""

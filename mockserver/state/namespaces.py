@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 
 from mockserver.exceptions import UnknownItem
 from mockserver.journal.journal import ByteBudget, ForgottenCounts
+from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
 from mockserver.settings import DEFAULT_NAMESPACE, Settings
 from mockserver.state.fixtures import Fixtures
 from mockserver.state.namespace import Namespace, Snapshot
 from mockserver.synthesis.ids import UuidSeries
+from mockserver.types import JsonObject
 
 MAX_NAMESPACES = 10_000
 MAX_SNAPSHOTS = 1_000
@@ -111,6 +113,13 @@ class Namespaces:
         """Reset the default namespace and forget the others."""
         for namespace in tuple(self):
             self.delete(namespace.name)
+
+    def renew(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
+        """Go on with fixtures that were read anew, in every namespace; see `Namespace.renew`."""
+        self._fixtures = fixtures
+        for namespace in self:
+            with namespace.transaction():
+                namespace.renew(fixtures, read)
 
     # Snapshots. They belong to the server, as one namespace can be made from another's.
 
