@@ -33,7 +33,14 @@ from mockserver.contract.operations import (
     ResponseHeader,
     Soundness,
 )
-from mockserver.contract.parameters import IGNORED_HEADERS, STYLES, Shape, Style
+from mockserver.contract.parameters import (
+    IGNORED_HEADERS,
+    STYLES,
+    Shape,
+    Style,
+    decode_text,
+    read_pairs,
+)
 from mockserver.contract.path_templates import PathTemplates, list_names
 from mockserver.contract.pointers import find_pointer, read_fragment
 from mockserver.contract.problems import BROKEN, Problems
@@ -105,7 +112,7 @@ class _Reader:
                     self._problem(f"operationId {operation.id!r} is used twice", pointer)
                     found[method] = operation = replace(operation, id=_free_id(operation, operations))
                 operations[operation.id] = operation
-            shapes.setdefault(_write_shape(path), []).append((found, path, pointer))
+            shapes.setdefault(_write_shape(_split_path(path)[0]), []).append((found, path, pointer))
         paths = self._lay_paths(shapes)
         if not operations and not len(self._problems):
             text = "the contract has no operation"
@@ -192,20 +199,26 @@ class _Reader:
         paths: PathTemplates[PathItem] = PathTemplates()
         for alike in shapes.values():
             together: dict[str, Operation] = {}
+            others: dict[str, tuple[Operation, ...]] = {}
             for operations, path, pointer in alike:
                 for method, operation in operations.items():
-                    if together.setdefault(method, operation) is not operation:
+                    first = together.setdefault(method, operation)
+                    known = (first, *others.get(method, ()))
+                    if first is operation:
+                        continue
+                    if all(operation.conditions != other.conditions for other in known):
+                        others[method] = (*others.get(method, ()), operation)
+                    else:
                         text = (
                             f"the path {path!r} has the same shape as another path with the method {method}"
                         )
                         self._problem(text, pointer)
-            allow = ", ".join(sorted(together)).encode("ascii")
             for method, operation in together.items():
                 pointer = next(pointer for operations, _, pointer in alike if method in operations)
                 for prefix in operation.prefixes:
                     template = prefix + operation.path
                     try:
-                        paths.add(template, PathItem(template, together, allow), method)
+                        paths.add(template, PathItem(template, together, others), method)
                     except ValueError as error:
                         self._problem(f"the path {operation.path!r} {error}", pointer)
                         break
@@ -240,7 +253,17 @@ class _Reader:
         self._breaking = None
         found = self._object(given, pointer)
         raw, pointer = found or ({}, pointer)
+        written = path
+        path, conditions = _split_path(path)
         parameters = self._parameters(item, item_pointer) | self._parameters(raw, pointer)
+        parameters = {
+            key: replace(parameter, place="query", style="form", is_exploded=True)
+            if parameter.place == "path" and parameter.name in conditions
+            else parameter
+            for key, parameter in parameters.items()
+        }
+        if "#" in written:
+            conditions |= _find_marks(parameters.values())
         if found:
             self._check_path(path, parameters, pointer)
         security = self._security
@@ -266,7 +289,7 @@ class _Reader:
         ]
         is_known = self._is_eager or self._breaking is not None
         return Operation(
-            id=str(raw.get("operationId") or f"{method.lower()}{path}"),
+            id=str(raw.get("operationId") or f"{method.lower()}{written}"),
             method=method,
             path=path,
             summary=str(raw.get("summary", "")),
@@ -280,6 +303,7 @@ class _Reader:
             success_statuses=_find_successes(envelopes, statuses),
             prefixes=prefixes if own is None else tuple(own[1]),
             soundness=Soundness(self._breaking, None if is_known else lambda: _find_problem(schemas)),
+            conditions=conditions,
         )
 
     def _check_path(self, path: str, parameters: Mapping[tuple[str, str], Parameter], pointer: str) -> None:
@@ -674,6 +698,28 @@ def _path_of(url: str) -> str:
 
 def _count_operations(items: Iterable[JsonObject]) -> int:
     return sum(method in item for item in items for method in METHODS)
+
+
+def _split_path(path: str) -> tuple[str, dict[str, str | None]]:
+    """`/rest?method=search&page={page}` -> `/rest`, `{"method": "search", "page": None}`.
+
+    OpenAPI has no such paths, but many documents do. What stands behind `#` tells apart paths of a document
+    and never reaches a server.
+    """
+    bare, _, query = path.partition("#")[0].partition("?")
+    conditions: dict[str, str | None] = {}
+    for name, value in read_pairs(query.replace("?", "&")):
+        conditions[decode_text(name)] = None if "{" in value else decode_text(value)
+    return bare, conditions
+
+
+def _find_marks(parameters: Iterable[Parameter]) -> dict[str, str | None]:
+    """The parameters of a query that have one value, such as the `Action` of an operation."""
+    return {
+        parameter.name: parameter.shape.only
+        for parameter in parameters
+        if parameter.place == "query" and parameter.required and parameter.shape.only is not None
+    }
 
 
 def _write_shape(path: str) -> str:

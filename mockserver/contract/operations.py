@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal, TypeAlias
 
 from mockserver.contract.media_types import MediaType, announce, negotiate
@@ -165,6 +166,7 @@ class Operation:
     success_statuses: tuple[int, ...]
     prefixes: tuple[str, ...]
     soundness: Soundness
+    conditions: Mapping[str, str | None] = field(default_factory=dict)
 
     @property
     def requires_credential(self) -> bool:
@@ -192,11 +194,39 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class PathItem:
-    """The operations of one path, by method. `allow` is the value of the Allow header."""
+    """The operations of one path, by method; `others` are further ones, which their conditions tell apart."""
 
     path: str
     operations: Mapping[str, Operation]
-    allow: bytes
+    others: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
+
+    def find(
+        self, method: str, query: Mapping[str, Sequence[str]], implied: frozenset[str] = frozenset()
+    ) -> Operation | None:
+        """The operation for a method and the pairs of a query; HEAD is GET's, where it is `implied`."""
+        if method == "HEAD" and method not in self.operations and method in implied:
+            method = "GET"
+        found = self.operations.get(method)
+        if found is None or method not in self.others:
+            return found
+        fitting = [
+            operation
+            for operation in (found, *self.others[method])
+            if all(
+                name in query and (value is None or value in query[name])
+                for name, value in operation.conditions.items()
+            )
+        ]
+        return max(fitting, key=lambda operation: len(operation.conditions), default=found)
+
+    def list_operations(self) -> list[Operation]:
+        """All operations of the path."""
+        return [*self.operations.values(), *chain.from_iterable(self.others.values())]
+
+    def list_methods(self, implied: frozenset[str] = frozenset()) -> list[str]:
+        """The methods that the path takes, for the Allow header (RFC 9110, section 10.2.1)."""
+        more = implied if "GET" in self.operations else implied - {"HEAD"}
+        return sorted(self.operations.keys() | more)
 
 
 @dataclass(frozen=True, slots=True)

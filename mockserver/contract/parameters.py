@@ -115,6 +115,16 @@ class Shape:
         return not any(layer.get("additionalProperties") is False for layer in self._layers)
 
     @property
+    def only(self) -> str | None:
+        """The text that alone is allowed, where an `enum` or a `const` says so."""
+        values = [
+            value
+            for layer in self._layers
+            for value in ([layer["const"]] if "const" in layer else layer.get("enum", ()))
+        ]
+        return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+    @property
     def default(self) -> Json:
         return next((layer["default"] for layer in self._layers if "default" in layer), None)
 

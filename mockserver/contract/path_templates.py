@@ -122,7 +122,8 @@ class _Node(Generic[Target]):
     def end(self, has_slash: bool, method: str) -> tuple[Target, tuple[str, ...]]:
         """The target and names of a path that ends here."""
         ends = self.ends[has_slash] or self.ends[not has_slash]
-        return ends.get(method) or next(iter(ends.values()))
+        found = ends.get(method) or (ends.get("GET") if method == "HEAD" else None)
+        return found or next(iter(ends.values()))
 
 
 def list_names(template: str) -> list[str]:

@@ -40,6 +40,7 @@ MAX_VIOLATIONS = 100
 MAX_POINTERS = 10_000
 _MAX_STEPS = 15_000
 MAX_PATTERN_LENGTH = 5_000
+_MAX_COUNT = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +178,9 @@ def compile_pattern(pattern: str) -> Pattern:
     """Compile a pattern that was written for the engine. Raises ValueError with the reason in words."""
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise ValueError(f"a pattern may have at most {MAX_PATTERN_LENGTH} characters")
+    if any(int(count) > _MAX_COUNT for count in re.findall(r"[{,](\d{1,9})\}", pattern)):
+        # Each repetition is written out, and takes seconds to be.
+        raise ValueError(f"a pattern may repeat at most {_MAX_COUNT} times")
     try:
         return Pattern(pattern)
     except (jsonschema_rs.ValidationError, ValueError):

@@ -22,6 +22,7 @@ from mockserver.control.routing import (
     refuse_unanswerable,
 )
 from mockserver.exceptions import BadQuestion, Unanswerable, UnknownItem
+from mockserver.http_fields import read_query
 from mockserver.journal.call import Call, CountKey, make_subject, write_headers
 from mockserver.journal.near_misses import (
     MAX_COMPARED,
@@ -313,7 +314,7 @@ def near_misses_of_request(call: ControlCall) -> ControlAnswer:
     request = _read_request(call.object())
     found = call.engine.contract.paths.find(request.path)
     item, parameters = found if found is not None else (None, {})
-    operation = item.operations.get(request.method) if item is not None else None
+    operation = None if item is None else item.find(request.method, read_query(request.query))
     other_path = find_other_path(call.engine.contract, request.path)
     now_millis = call.namespace.clock.now_millis()
     subject = make_subject(request, parameters, other_path, is_kept=True, now_millis=now_millis)

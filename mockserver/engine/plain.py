@@ -85,6 +85,8 @@ class PlainRules:
     shape: ClassVar[KeyShape | None] = None
 
     name = "plain"
+    # RFC 9110, sections 9.1 and 9.3.7.
+    implied_methods = frozenset({"HEAD", "OPTIONS"})
     issued_mark: str | None = None
     before: tuple[Decider, ...] = ()
     requirements: tuple[Decider, ...] = (

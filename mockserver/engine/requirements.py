@@ -13,7 +13,9 @@ from mockserver.types import Headers
 
 
 def by_operation(situation: Situation) -> Decision | None:
-    """A path that the contract lacks: 404; a method that it lacks: 405 with Allow (RFC 9110, 15.5.6)."""
+    """A path that the contract lacks: 404; a method that it lacks: 405 with Allow (RFC 9110, 15.5.6).
+
+    OPTIONS, where the rules imply it, gets that header alone."""
     head = situation.head
     if head.operation is not None:
         return None
@@ -22,7 +24,12 @@ def by_operation(situation: Situation) -> Decision | None:
         nearest = find_nearest(situation)
         details = {} if nearest is None else {"nearest": nearest}
         return Decision("no_such_operation", 404, Refusal(404, "no_such_operation", details))
-    allow = ((b"allow", path_item.allow),)
+    implied = situation.rules.implied_methods
+    is_asked = head.method == "OPTIONS" and head.method in implied
+    methods = path_item.list_methods(implied if is_asked else implied - {"OPTIONS"})
+    allow = ((b"allow", ", ".join(methods).encode("ascii")),)
+    if is_asked:
+        return Decision("options", 204, Literal(b""), headers=allow)
     return Decision("method_not_allowed", 405, Refusal(405, "method_not_allowed"), headers=allow)
 
 

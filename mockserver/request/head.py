@@ -194,7 +194,9 @@ class HeadReader:
         key = (method, path, query)
         line: LineFacts | None = self.memory.get(key)
         if line is None:
-            line = LineFacts(self._contract, self._rules.secret_query, method, path, query)
+            line = LineFacts(
+                self._contract, self._rules.secret_query, self._rules.implied_methods, method, path, query
+            )
             if line.is_cacheable:
                 self.memory.put(key, line, None, generation)
         return line

@@ -44,7 +44,13 @@ class LineFacts:
     )  # fmt: skip
 
     def __init__(
-        self, contract: Contract, secrets: frozenset[str], method: str, path: str, query: str
+        self,
+        contract: Contract,
+        secrets: frozenset[str],
+        implied: frozenset[str],
+        method: str,
+        path: str,
+        query: str,
     ) -> None:
         self.namespace, self.path = _split_namespace(path)
         self.query = read_query(query)
@@ -75,7 +81,7 @@ class LineFacts:
         found = contract.paths.find(self.path, method)
         if found is not None:
             self.path_item, self.path_parameters = found
-            self.operation = self.path_item.operations.get(method)
+            self.operation = self.path_item.find(method, self.query, implied)
         self.other_path = None if found is None else find_other_path(contract, self.path)
         self.shown_path_parameters = (
             self.path_parameters

@@ -53,7 +53,7 @@ def _find_reached(stub: Stub, contract: Contract) -> list[Operation]:
         ]
     else:
         found = contract.paths.find(matcher.literal_path)
-        operations = list(found[0].operations.values()) if found else []
+        operations = found[0].list_operations() if found else []
     return [
         operation for operation in operations if not matcher.methods or operation.method in matcher.methods
     ]

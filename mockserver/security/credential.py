@@ -77,6 +77,11 @@ class CredentialRules(Protocol):
         ...
 
     @property
+    def implied_methods(self) -> frozenset[str]:
+        """The methods that paths take without a word in the contract: HEAD wherever there is GET, OPTIONS."""
+        ...
+
+    @property
     def reads_cookies(self) -> bool:
         """Whether a cookie can be a credential."""
         ...

@@ -134,8 +134,14 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
     `arguments` are the values of parameters by name; any other is made up.
     """
     path = operation.prefixes[0] + operation.path
-    query: list[str] = []
+    query = [
+        f"{quote(name, safe='')}={quote(value, safe='')}"
+        for name, value in operation.conditions.items()
+        if value is not None
+    ]
     for parameter in _required(operation, "path", "query"):
+        if operation.conditions.get(parameter.name) is not None:
+            continue
         value = arguments.get(parameter.name, UNSET)
         if value is UNSET:
             value = _example_value(contract, parameter)
@@ -143,6 +149,12 @@ def example_url(contract: Contract, operation: Operation, arguments: Mapping[str
             query += write_pairs(parameter, value)
         else:
             path = path.replace(f"{{{parameter.name}}}", write_segment(parameter, value))
+    declared = {parameter.name for parameter in _required(operation, "query")}
+    query += [
+        f"{quote(name, safe='')}={_ANY_TEXT}"
+        for name, value in operation.conditions.items()
+        if value is None and name not in declared
+    ]
     # Of a parameter that the contract does not declare.
     path = re.sub(r"\{[^{}]*\}", _ANY_TEXT, path)
     return f"{path}?{'&'.join(query)}" if query else path

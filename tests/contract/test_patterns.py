@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mockserver.contract.patterns import translate
-from mockserver.contract.schema_registry import compile_schema
+from mockserver.contract.schema_registry import compile_pattern, compile_schema
 
 
 @pytest.mark.parametrize(
@@ -53,3 +53,10 @@ def test_what_is_no_pattern_is_told(pattern: str) -> None:
 def test_half_a_character_fits_nothing() -> None:
     schema: Any = compile_schema({"pattern": r"^\uD83D$"})
     assert not schema.is_valid("x")
+
+
+def test_a_pattern_that_repeats_endlessly_is_refused_at_once() -> None:
+    """The engine writes each repetition out: 2 million of them take seconds."""
+    with pytest.raises(ValueError, match="at most 20000 times"):
+        compile_pattern("^.{1,2097152}$")
+    assert compile_pattern("^.{1,2048}$").search("a")

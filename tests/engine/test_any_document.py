@@ -11,6 +11,7 @@ import pytest
 from mockserver.messages import Request, Response
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
+from mockserver.synthesis.requests import example_url
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -513,3 +514,80 @@ def test_a_range_of_one_syntax_takes_what_is_written_in_it(tmp_path: Path, kind:
     body = {"content": {"application/*+json": {"schema": {"type": "object"}}}}
     ask = Asking(write(tmp_path, {"/a": {"post": {"requestBody": body, "responses": responses()}}}))
     assert ask("POST", "/a", b"{}", content_type=kind).status == status
+
+
+def test_methods_that_http_implies_are_answered(tmp_path: Path) -> None:
+    """HEAD wherever there is GET (RFC 9110, section 9.1), and OPTIONS by what the path takes."""
+    paths: dict[str, Any] = {
+        "/a/{id}": {"get": {"operationId": "read", "responses": responses(content={JSON: {"example": [1]}})}},
+        "/a/{name}": {"post": {"responses": responses()}},
+        "/own": {
+            "get": {"responses": responses()},
+            "head": {"responses": {"204": {"description": ""}}},
+            "options": {"responses": {"200": {"description": "", "content": {JSON: {"example": "mine"}}}}},
+        },
+        "/none": {"post": {"responses": responses()}},
+    }
+    paths["/a/{id}"]["get"]["parameters"] = [{"name": "id", "in": "path", "schema": {"type": "integer"}}]
+    paths["/a/{name}"]["post"]["parameters"] = [{"name": "name", "in": "path", "schema": {}}]
+    ask = Asking(write(tmp_path, paths))
+    assert (ask("HEAD", "/a/5").status, ask("HEAD", "/a/x").status) == (200, 422)
+    call = next(iter(ask.engine.namespaces.get("default").journal))
+    assert (call.request.method, call.operation) == ("HEAD", "read")
+    options = ask("OPTIONS", "/a/5")
+    assert (options.status, options.body, header(options, "allow")) == (204, b"", "GET, HEAD, OPTIONS, POST")
+    assert header(options, "mockserver-reason") == "options"
+    assert (ask("HEAD", "/own").status, ask("OPTIONS", "/own").body) == (204, b'"mine"')
+    refused = ask("HEAD", "/none")
+    assert (refused.status, header(refused, "allow")) == (405, "POST")
+    assert ask("OPTIONS", "/nowhere").status == 404
+
+
+def test_paths_that_name_their_query_are_told_apart_by_it(tmp_path: Path) -> None:
+    """OpenAPI has no such paths; documents in the wild do."""
+
+    def operation(name: str, *parameters: dict[str, Any]) -> dict[str, Any]:
+        content = {"text/plain": {"example": name}}
+        return {"operationId": name, "parameters": list(parameters), "responses": responses(content=content)}
+
+    page = {"name": "page", "in": "path", "required": True, "schema": {"type": "integer"}}
+    action = {"name": "Action", "in": "query", "required": True, "schema": {"enum": ["Stop"]}}
+    paths = {
+        "/rest?method=search": {"get": operation("search")},
+        "/rest?method=find%20one": {"get": operation("find")},
+        "/rest?page={page}": {"get": operation("page", page)},
+        "/rest": {"get": operation("plain")},
+        "/#Action=Start": {"get": operation("start", {**action, "schema": {"const": "Start"}})},
+        "/#Action=Stop": {"get": operation("stop", action)},
+    }
+    ask = Asking(write(tmp_path, paths))
+    for target, body in {
+        "/rest?method=search": b"search",
+        "/rest?x=1&method=find+one": b"find",
+        "/rest?page=5": b"page",
+        "/rest": b"plain",
+        "/rest?method=other": b"plain",
+        "/?Action=Start": b"start",
+        "/?Action=Stop": b"stop",
+    }.items():
+        answer = ask("GET", target)
+        assert (answer.status, answer.body) == (200, body), target
+    assert ask("GET", "/rest?page=x").status == 422
+    contract = ask.engine.contract
+    for name, url in {
+        "search": "/rest?method=search",
+        "find": "/rest?method=find%20one",
+        "stop": "/?Action=Stop",
+        "plain": "/rest",
+    }.items():
+        assert example_url(contract, contract.operations[name], {}) == url
+    assert ask("GET", example_url(contract, contract.operations["page"], {})).body == b"page"
+    assert not contract.problems
+
+
+def test_paths_whose_query_cannot_tell_them_apart_are_a_problem(tmp_path: Path) -> None:
+    paths = {f"/#X-Target=T.{name}": {"post": {"responses": responses()}} for name in ("a", "b")}
+    ask = Asking(write(tmp_path, paths))
+    (problem,) = ask.engine.contract.problems
+    assert problem.message.endswith("has the same shape as another path with the method POST")
+    assert ask("POST", "/").status == 200

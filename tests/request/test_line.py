@@ -13,7 +13,7 @@ PATH, _, QUERY = CREATE.partition("?")
 
 
 def read(contract: Contract, method: str, path: str, query: str) -> LineFacts:
-    return LineFacts(contract, frozenset(), method, path, query)
+    return LineFacts(contract, frozenset(), frozenset(), method, path, query)
 
 
 def test_a_line_tells_its_operation_and_its_parameters(contract: Contract) -> None:

@@ -55,6 +55,8 @@ class HsrcpayRules:
     secret_headers: frozenset[bytes] = frozenset()
     secret_query: frozenset[str] = frozenset()
     reads_cookies = False
+    # A method that the contract lacks is 405, HEAD too.
+    implied_methods: frozenset[str] = frozenset()
     issued_mark: str | None = ISSUED_MARK
     success_status: str | None = "201"
 
