@@ -11,8 +11,8 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "mockserver"
 FILES = sorted(TESTS.rglob("*.py"))
 TREES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in FILES}
-# Folders of tests about more than one module: sentences of the design, users, attacks.
-APART = {"acceptance", "hostile", "plugin", "statements", "wiremock"}
+# Folders of tests about more than one module: sentences of the design, users, attacks, suites of others.
+APART = {"acceptance", "hostile", "json_schema", "plugin", "statements", "wiremock"}
 
 
 def test_folders_are_those_of_the_package() -> None:
