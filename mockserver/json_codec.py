@@ -186,6 +186,14 @@ def prewrite(value: Json) -> Json:
     return orjson.Fragment(dumps(value))  # type: ignore[no-any-return, unused-ignore]
 
 
+def measure(value: Json) -> int:
+    """About how many bytes a JSON value takes in memory, told by its text: each value, member and container
+    costs more than what is written of it."""
+    text = dumps(value)
+    values, members, objects, lists = map(text.count, (b",", b":", b"{", b"["))
+    return len(text) + 60 * (values + members + lists) + 180 * objects
+
+
 def trim(data: bytes) -> bytes:
     """The same bytes without the 4 KB that orjson leaves allocated behind its own: for what is kept."""
     return b"%b" % data

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from mockserver.budget import DEFAULT_LIMIT
 from mockserver.clocks import read_clock
 from mockserver.exceptions import Problem, SettingsError
 from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, MAX_DEPTH, MAX_NUMBER_LENGTH
@@ -295,6 +296,10 @@ class Settings:
                                       check=read_token, is_secret=True)  # fmt: skip
     journal_limit: int = _option(10_000, "Number of calls that a namespace remembers.", _CONTROL, NUMBER,
                                  check=_at_least_one)  # fmt: skip
+    memory_limit: int = _option(
+        DEFAULT_LIMIT, "Bytes that calls, items, answers, stubs and snapshots of all namespaces may take.",
+        _CONTROL, NUMBER, check=_at_least_one,
+    )  # fmt: skip
     allowed_host: tuple[str, ...] = _option(
         (), "Further Host that requests may name; * allows any.", _BROWSERS, TEXTS
     )

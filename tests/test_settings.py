@@ -31,6 +31,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "success_status": ("alternate", "alternate"),
     "strict_accounts": (True, "true"),
     "journal_limit": (5, "5"),
+    "memory_limit": (5, "5"),
     "admin_token": ("t", "t"),
     "allow_live": (True, "1"),
     "rate_limit": ("100/60s", "100/60s"),

@@ -39,6 +39,7 @@ class ServerOptions(NamespaceOptions, total=False):
     jwt_audience: str | None
     admin_token: str | None
     journal_limit: int
+    memory_limit: int
     allowed_host: Sequence[str]
     webhook_host: Sequence[str]
     cors_origin: Sequence[str]

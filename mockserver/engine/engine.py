@@ -336,7 +336,8 @@ class Engine:
             namespace.retries.note_call(call)
             namespace.journal.record(call)
         _warn(head, call)
-        namespace.webhooks.extend(call.webhooks)
+        if call.webhooks:
+            namespace.note_webhooks(call.webhooks)
         return Exchange(call, response, namespace, waiting, key, self.send_webhooks)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:

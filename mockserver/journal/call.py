@@ -36,6 +36,8 @@ class Facet(NamedTuple):
 MAX_BODY_BYTES = MAX_KEPT_LENGTH
 # What a call takes beside its texts, measured.
 _CALL_OVERHEAD = 1_700
+# The same of a violation or a warning.
+_NOTE_OVERHEAD = 250
 
 
 class Retry(NamedTuple):
@@ -128,7 +130,13 @@ class Call:
         self.state: State = "in_flight"
         self.duration_millis: float | None = None
         # The head is counted where it is known whether it is shared (see Journal.record).
-        self.size = _CALL_OVERHEAD + len(body)
+        self.size = _CALL_OVERHEAD + len(self.body)
+        if violations or warnings:
+            self.size += sum(_NOTE_OVERHEAD + len(item.pointer) + len(item.message) for item in violations)
+            self.size += sum(_NOTE_OVERHEAD + len(item.message) for item in warnings)
+        if stub is not None and stub.times is not None:
+            # Nobody else may hold it any more.
+            self.size += stub.size
         if response is None:
             self.status: int | None = None
             self.variant: str | None = None
@@ -151,6 +159,7 @@ class Call:
             headers = tuple(
                 (redact_bytes(name), redact_header(name.lower(), value)) for name, value in headers
             )
+            self.size += sum(len(name) + len(value) for name, value in headers)
         self.response_headers = headers
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES

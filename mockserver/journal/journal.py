@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
+from mockserver.budget import ByteBudget
 from mockserver.exceptions import Unanswerable
 from mockserver.journal.call import Call, CountKey, Facet, State
 from mockserver.journal.filters import CallFilter, Evicted
@@ -19,48 +20,6 @@ from mockserver.request.head import ShownHead
 
 # So many sets of facets are counted apart; of any other, each facet is counted by itself.
 _MAX_TOUCHED = 1_000
-MAX_TOTAL_BYTES = 64 * 1024 * 1024
-
-
-class ByteBudget:
-    """The bytes that all journals of a server share. When they are used up, the largest journals shrink."""
-
-    __slots__ = ("_journals", "_lock", "limit", "used")
-
-    def __init__(self, limit: int = MAX_TOTAL_BYTES) -> None:
-        self.limit = limit
-        # Journals add to it under locks of their own: `relieve` sets right what a race may lose.
-        self.used = 0
-        self._lock = threading.Lock()
-        self._journals: dict[Journal, None] = {}
-
-    def join(self, journal: Journal) -> None:
-        """A journal takes part."""
-        with self._lock:
-            self._journals[journal] = None
-
-    def leave(self, journal: Journal) -> None:
-        """A journal whose namespace is forgotten takes no part any more."""
-        with self._lock:
-            self._journals.pop(journal, None)
-            self.used -= journal.bytes
-
-    def relieve(self) -> None:
-        """Make room, a sixteenth at once: the largest journals are cut down to one common size.
-
-        A journal that somebody is using at this moment is left out; it will have its turn.
-        """
-        with self._lock:
-            journals = sorted(self._journals, key=lambda journal: journal.bytes)
-            rest = self.limit - self.limit // 16
-            for index, journal in enumerate(journals):
-                share = rest // (len(journals) - index)
-                if journal.bytes > share:
-                    for large in journals[index:]:
-                        large.shrink(share)
-                    break
-                rest -= journal.bytes
-            self.used = sum(journal.bytes for journal in journals)
 
 
 class ForgottenCounts:
@@ -112,6 +71,7 @@ class Journal:
         self._calls: deque[Call] = deque()
         self._head: ShownHead | None = None
         self.bytes = 0
+        self.last_used = 0
         self.era = 0
         self.revision = 0
         self.last_number = 0
@@ -176,9 +136,10 @@ class Journal:
         budget = self._budget
         self.bytes += call.size
         budget.used += call.size
+        budget.uses = self.last_used = budget.uses + 1
         if len(calls) > self._limit:
             self._evict()
-        if budget.used > budget.limit:
+        if budget.used > budget.limit + budget.slack:
             budget.relieve()
         if self.listeners:
             for listener in tuple(self.listeners):
@@ -196,13 +157,10 @@ class Journal:
         self._last_evicted_millis = max(self._last_evicted_millis, call.received_millis)
 
     def shrink(self, size: int) -> None:
-        """Evict the oldest calls until the rest, at least the newest, takes at most `size` bytes.
-
-        Called for any journal from within any other, so it does nothing where the lock is not free.
-        """
+        """Evict the oldest calls, as `budget.Holder` says."""
         if self._lock.acquire(blocking=False):
             try:
-                while self.bytes > size and len(self._calls) > 1:
+                while self.bytes > size and len(self._calls) > (size > 0):
                     self._evict()
             finally:
                 self._lock.release()
@@ -268,10 +226,10 @@ class Journal:
     def unanswerable(self) -> Unanswerable:
         """The error for a question that eviction made unanswerable."""
         gone = "1 call was" if self.evicted == 1 else f"{self.evicted} calls were"
-        mebibytes = self._budget.limit // (1024 * 1024)
         return Unanswerable(
             f"{gone} evicted from the journal and could change the answer; raise {self.option} (now "
-            f"{self._limit}; all journals together keep at most {mebibytes} MiB) or reset more often"
+            f"{self._limit}) or --memory-limit (now {self._budget.limit:,} bytes for all namespaces), or "
+            "reset more often"
         )
 
     def remove(self, calls: Iterable[Call]) -> None:
@@ -317,6 +275,12 @@ class Journal:
         if self._past is not None and is_forgotten:
             self._past.take_in(self.counts, self.touched)
         self._past = None
+        if self._lock.acquire(blocking=False):
+            try:
+                self._calls.clear()
+                self.bytes = 0
+            finally:
+                self._lock.release()
 
 
 Key = TypeVar("Key")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
+from mockserver.json_codec import measure
 from mockserver.scripting.bodies import ResponseTemplate
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
@@ -19,6 +20,8 @@ from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
 DEFAULT_PRIORITY = 5
 MAX_STUBS = 10_000
+# What a stub takes beside its texts, measured.
+_STUB_OVERHEAD = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Stub:
 
     `operation` limits it to an operation of the contract; `reason` says which of the errors of its status is
     meant, None for the usual one; `times` is how many calls it answers, None for
-    all; `document` is its WireMock JSON, with `id` and `uuid`.
+    all; `document` is its WireMock JSON, with `id` and `uuid`; `size` is about how many bytes it takes.
     """
 
     id: str
@@ -62,16 +65,25 @@ class Stub:
     reason: str | None
     webhooks: tuple[WebhookDefinition, ...]
     document: JsonObject = field(compare=False, repr=False)
+    size: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "size", _STUB_OVERHEAD + 2 * measure(self.document) + len(self.response.body or b"")
+        )
 
 
 class StubEntry:
-    """A stub in a book, with its place in the order. It never changes."""
+    """A stub in a book, with its place in the order, and about how many bytes it takes there. It never
+    changes."""
 
-    __slots__ = ("number", "order", "stub")
+    __slots__ = ("number", "order", "size", "stub")
 
-    def __init__(self, stub: Stub, number: int) -> None:
+    def __init__(self, stub: Stub, number: int, *, is_shared: bool = False) -> None:
+        """A stub that `is_shared` by all namespaces takes no more in any of them."""
         self.stub = stub
         self.number = number
+        self.size = 0 if is_shared else stub.size
         # Lowest priority number first; among equals those with `times`, oldest first; then newest first.
         self.order = (stub.priority, 0, number) if stub.times is not None else (stub.priority, 1, -number)
 
@@ -83,14 +95,25 @@ class StubBook:
     """The stubs of one namespace, in the order in which they are asked.
 
     Not thread-safe by itself: the namespace's lock makes finding and using one step. `table` makes the tables
-    of stubs, of how often they may still answer, and of scenarios.
+    of stubs, of how often they may still answer, and of scenarios; `admit` raises StubError where there is no
+    room for new ones. A book that `is_given` is what all namespaces begin with.
     """
 
-    def __init__(self, table: MakeTable = make_plain_table) -> None:
+    def __init__(
+        self,
+        table: MakeTable = make_plain_table,
+        admit: Callable[[list[Stub]], None] = lambda stubs: None,
+        *,
+        is_given: bool = False,
+    ) -> None:
+        self._admit = admit
+        self._is_given = is_given
         self._entries: OrderedDict[str, StubEntry] = table("stubs")
         self._uses: OrderedDict[str, int] = table("uses")
         # Made when it is asked for; None where the table was changed by others than the book.
         self._index: StubIndex[StubEntry] | None = StubIndex()
+        # Whether the index is that of another book, as it holds the same.
+        self._is_index_shared = False
         self.next_number = 1
         self.scenarios = Scenarios(table("scenarios"))
 
@@ -118,16 +141,17 @@ class StubBook:
     def add(self, stubs: Iterable[Stub]) -> None:
         """Put in stubs, all or none; one whose id is known takes the place of the old one.
 
-        Raises StubError when there would be more than 10,000.
+        Raises StubError when there would be more than 10,000, or more bytes than there is room for.
         """
         new = list(stubs)
+        self._admit(new)
         count = len(self._entries) + len({stub.id for stub in new if stub.id not in self._entries})
         if count > MAX_STUBS:
             text = f"{count} stubs would be more than {MAX_STUBS} in one namespace"
             raise StubError([Problem(text, "")])
         for stub in new:
             self.remove(stub.id)
-            self._put(StubEntry(stub, self.next_number))
+            self._put(StubEntry(stub, self.next_number, is_shared=self._is_given))
             self.next_number += 1
 
     def _put(self, entry: StubEntry) -> None:
@@ -135,11 +159,18 @@ class StubBook:
         self._entries[stub.id] = entry
         if stub.times is not None:
             self._uses[stub.id] = stub.times
+        if self._is_index_shared:
+            self.forget_index()
         if self._index is not None:
             self._index.add(entry)
 
     def replace(self, stub: Stub) -> None:
-        """A new version of a stub, in the place of the old one in the order."""
+        """A new version of a stub, in the place of the old one in the order. Raises StubError where there is
+        no room for it."""
+        self._admit([stub])
+        self._replace(stub)
+
+    def _replace(self, stub: Stub) -> None:
         old = self._entries[stub.id]
         self._unlist(old)
         self._uses.pop(stub.id, None)
@@ -148,7 +179,7 @@ class StubBook:
     def renew(self, stub: Stub) -> None:
         """A stub that was read anew, and says the same: it goes on where it is."""
         uses = self._uses.get(stub.id)
-        self.replace(stub)
+        self._replace(stub)
         if uses is not None:
             self._uses[stub.id] = uses
 
@@ -170,18 +201,27 @@ class StubBook:
         return True
 
     def _unlist(self, entry: StubEntry) -> None:
+        if self._is_index_shared:
+            self.forget_index()
         if self._index is not None:
             self._index.remove(entry)
 
     def forget_index(self) -> None:
         """The table of stubs was changed by others than the book."""
         self._index = None
+        self._is_index_shared = False
+
+    def begin_as(self, other: StubBook) -> None:
+        """Hold what another book holds that never changes, and nothing else, with its index."""
+        self.take_over(other)
+        self._index, self._is_index_shared = other._index, True
 
     def clear(self) -> None:
         """Take out all stubs and forget the states of their scenarios."""
         self._entries.clear()
         self._uses.clear()
         self._index = StubIndex()
+        self._is_index_shared = False
         self.next_number = 1
         self.scenarios.reset()
 

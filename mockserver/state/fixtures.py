@@ -13,7 +13,7 @@ from mockserver.contract.schema_registry import CompiledSchema, compile_schema
 from mockserver.exceptions import FixtureError, InvalidInput, Problem, StubError
 from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.scripting.documents import read_stubs
-from mockserver.scripting.stubs import Stub
+from mockserver.scripting.stubs import Stub, StubBook
 from mockserver.seeds import Seed
 from mockserver.state.resources import Item
 from mockserver.synthesis.ids import UuidSeries
@@ -23,11 +23,22 @@ from mockserver.types import Json
 @dataclass(frozen=True, slots=True)
 class Fixtures:
     """What a namespace holds at its start: the stubs of the files, and the items that the API's rules bring,
-    by id. `files` are those that bodies of stubs can name."""
+    by id. `files` are those that bodies of stubs can name; `book` holds the stubs."""
 
     stubs: tuple[Stub, ...] = ()
     items: Mapping[str, Item] = field(default_factory=dict)
     files: Files = NO_FILES
+    book: StubBook = field(
+        default_factory=lambda: StubBook(is_given=True), init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
+        self.book.add(self.stubs)
+
+    def brings(self, stub: Stub) -> bool:
+        """Whether a stub is one of theirs, which all namespaces share."""
+        return any(stub is other for other in self.stubs)
 
 
 def schema_of(**properties: Json) -> Callable[[], CompiledSchema]:

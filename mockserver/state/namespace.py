@@ -4,28 +4,32 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
+from mockserver.budget import Account, ByteBudget
 from mockserver.clocks import Clock, Mode, read_clock
-from mockserver.exceptions import StubError
+from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay
 from mockserver.journal.audits import RetryWatch
-from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
+from mockserver.journal.journal import ForgottenCounts, Journal
 from mockserver.scripting.stubs import Stub, StubBook
 from mockserver.scripting.webhooks import Webhook
 from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
 from mockserver.state.fixtures import Fixtures
-from mockserver.state.resources import Resources
+from mockserver.state.resources import MEASURES, Resources
+from mockserver.state.rows import SizedTable
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import JsonObject, make_plain_table
 
 # So many deliveries are remembered.
 MAX_WEBHOOKS = 1_000
+MAX_WEBHOOK_BYTES = 4 * 1024 * 1024
 
 
 class VariantChoice(NamedTuple):
@@ -52,11 +56,8 @@ class Snapshot:
     settings: Settings
     global_delay: Delay | None
     variant: VariantChoice | None
-
-    @property
-    def size(self) -> int:
-        """How many things it holds."""
-        return self.resources.size + len(self.stubs)
+    # About how many it takes. It shares most of them with the namespace as long as nothing changes there.
+    bytes: int
 
 
 class Namespace:
@@ -83,7 +84,10 @@ class Namespace:
         self.lock = threading.RLock()
         self._initial = settings
         self.fixtures = fixtures
-        self.stubs = StubBook(self._make_table)
+        self._budget = budget
+        self._pinned = 0
+        self._account = self._make_account(budget)
+        self.stubs = StubBook(self._make_table, self._admit)
         self.journal = self._make_journal(settings.journal_limit, budget, past)
         self.retries = RetryWatch(self._make_table)
         self.resources = Resources(self._make_table)
@@ -95,11 +99,53 @@ class Namespace:
         self._stub_number = 0
         self.variant: VariantChoice | None = None
         self._apply(settings)
-        self.stubs.add(fixtures.stubs)
+        self.stubs.begin_as(fixtures.book)
 
     def _make_table(self, name: str) -> OrderedDict[Any, Any]:
-        """The table of a name. In memory nobody asks what changes in it."""
-        return make_plain_table(name)
+        """The table of a name. In memory nobody asks what changes in it but how large it is."""
+        measure, charge = self._measure_of(name)
+        return make_plain_table(name) if measure is None else SizedTable(measure, charge)
+
+    def _measure_of(self, name: str) -> tuple[Callable[[Any], int] | None, Callable[[int], None]]:
+        """How many bytes a row of the table of a name takes, and who is told of them."""
+        if name == "stubs":
+            return attrgetter("size"), self._pin
+        measure = MEASURES.get(name)
+        return measure, self._account.charge if measure else self._pin
+
+    def _pin(self, size: int) -> None:
+        self._pinned += size
+        self._budget.pin(size)
+
+    def _admit(self, stubs: list[Stub]) -> None:
+        """Stubs never make room, so they leave some. Raises StubError."""
+        size = sum(stub.size for stub in stubs if not self.fixtures.brings(stub))
+        if size and not self._budget.can_pin(size):
+            limit = self._budget.limit
+            text = f"the stubs of all namespaces would take more than three quarters of {limit:,} bytes"
+            raise StubError([Problem(f"{text}; delete some, or raise --memory-limit", "")])
+
+    def _make_account(self, budget: ByteBudget) -> Account:
+        return Account(budget, self.lock, self._forget_oldest)
+
+    def _forget_oldest(self, all_of_it: bool) -> bool:
+        return self.resources.forget_oldest(all_of_it=all_of_it)
+
+    def close(self, *, is_forgotten: bool = True) -> None:
+        """It is forgotten, or without `is_forgotten` only put away: what it holds counts no more."""
+        self.journal.close(is_forgotten=is_forgotten)
+        self._account.close()
+        self._budget.pin(-self._pinned)
+        self._budget = ByteBudget()
+        self._let_go_of_rows()
+
+    def _let_go_of_rows(self) -> None:
+        """Nobody reads them any more, and the garbage collector comes late."""
+        if self.lock.acquire(blocking=False):
+            try:
+                self.resources.clear()
+            finally:
+                self.lock.release()
 
     def _make_journal(self, limit: int, budget: ByteBudget, past: ForgottenCounts | None) -> Journal:
         return Journal(limit, budget, self.lock, past)
@@ -199,9 +245,7 @@ class Namespace:
 
     def reset_stubs(self) -> None:
         """The stubs of the files and no others, unused; scenarios back at their start."""
-        self.stubs.clear()
-        # As if they had been added one by one, as WireMock does: outcomes in a file are used up in its order.
-        self.stubs.add(self.fixtures.stubs)
+        self.stubs.begin_as(self.fixtures.book)
 
     def renew(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
         """Go on with fixtures that were read anew, perhaps for another contract; all else stays.
@@ -241,6 +285,14 @@ class Namespace:
             waiting.release()
         return len(held)
 
+    def note_webhooks(self, webhooks: Iterable[Webhook]) -> None:
+        """Remember deliveries; the oldest that are over make room."""
+        kept = self.webhooks
+        kept.extend(webhooks)
+        size = sum(len(webhook.body) for webhook in kept)
+        while size > MAX_WEBHOOK_BYTES and len(kept) > 1:
+            size -= len(kept.popleft().body)
+
     def end_waits(self) -> None:
         """Let go every answer that is held or delayed, and send no webhook that is not sent yet."""
         for webhook in tuple(self.webhooks):
@@ -258,6 +310,7 @@ class Namespace:
             self.settings,
             self.global_delay,
             self.variant,
+            self._account.bytes + self._pinned,
         )
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 
+from mockserver.budget import Account, ByteBudget
 from mockserver.exceptions import UnknownItem
-from mockserver.journal.journal import ByteBudget, ForgottenCounts
+from mockserver.journal.journal import ForgottenCounts
 from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
 from mockserver.settings import DEFAULT_NAMESPACE, Settings
@@ -17,8 +18,13 @@ from mockserver.types import JsonObject
 
 MAX_NAMESPACES = 10_000
 MAX_SNAPSHOTS = 1_000
-# How many things all snapshots may hold together: most hold a handful, few a million.
-MAX_KEPT = 2_000_000
+WHICH_ARE_KEPT = (
+    f"the newest {MAX_SNAPSHOTS} are kept, fewer where they are larger than --memory-limit allows"
+)
+# What a namespace takes with nothing in it, measured.
+_NAMESPACE_OVERHEAD = 12_000
+# What a snapshot takes beside its rows.
+_SNAPSHOT_OVERHEAD = 5_000
 
 
 class Namespaces:
@@ -26,6 +32,9 @@ class Namespaces:
 
     `past` is what calls touched in those that were reset or forgotten.
     """
+
+    # Whether what is forgotten is gone for good.
+    _is_lost = True
 
     def __init__(
         self,
@@ -38,15 +47,18 @@ class Namespaces:
         self._on_reset = on_reset
         self._settings = settings
         self._fixtures = fixtures
-        self._limit = limit
+        # Empty ones may take half of the memory that there is.
+        self._limit = max(1, min(limit, settings.memory_limit // 2 // _NAMESPACE_OVERHEAD))
         self._lock = threading.Lock()
-        self._budget = ByteBudget()
+        self._budget = ByteBudget(settings.memory_limit)
         self.past = ForgottenCounts()
         self._known: dict[str, Namespace] = {}
         self._snapshots: dict[str, Snapshot] = {}
         self._snapshot_ids = UuidSeries(Seed("snapshot", settings.seed))
         self._snapshot_number = 0
-        self._kept = 0
+        # Of the snapshots. Nothing else changes under this lock.
+        self._keeping = threading.Lock()
+        self._account = Account(self._budget, self._keeping, self._forget_snapshot)
         self.default = self.get(DEFAULT_NAMESPACE)
 
     def __iter__(self) -> Iterator[Namespace]:
@@ -70,6 +82,7 @@ class Namespaces:
             if namespace is None:
                 namespace = self._make(name)
                 self._make_room()
+                self._budget.pin(_NAMESPACE_OVERHEAD)
             # Last in the order of the dict is most recently used.
             known[name] = namespace
             return namespace
@@ -84,16 +97,20 @@ class Namespaces:
         """Let go of what state is kept in."""
 
     def _make_room(self) -> None:
-        while len(self._known) >= self._limit:
-            for name, namespace in self._known.items():
-                if namespace.is_idle and name != DEFAULT_NAMESPACE:
-                    self._forget(name)
-                    break
-            else:
-                return
+        while len(self._known) >= self._limit and self._forget_idle():
+            pass
+
+    def _forget_idle(self) -> bool:
+        """Forget the least recently used of those that are idle; False where there is none."""
+        for name, namespace in self._known.items():
+            if namespace.is_idle and name != DEFAULT_NAMESPACE:
+                self._forget(name)
+                return True
+        return False
 
     def _forget(self, name: str) -> None:
-        self._known.pop(name).journal.close()
+        self._known.pop(name).close(is_forgotten=self._is_lost)
+        self._budget.pin(-_NAMESPACE_OVERHEAD)
         self._on_reset(name)
 
     def delete(self, name: str) -> None:
@@ -126,22 +143,29 @@ class Namespaces:
     def keep(self, namespace: Namespace) -> str:
         """Keep what a namespace holds now; returns the id. Beyond the bound the oldest is forgotten."""
         snapshot = namespace.snapshot()
-        with self._lock:
+        with self._keeping:
             self._snapshot_number += 1
             id = self._snapshot_ids.number(self._snapshot_number)
             self._snapshots[id] = snapshot
-            self._kept += snapshot.size
-            while len(self._snapshots) > (MAX_SNAPSHOTS if self._kept <= MAX_KEPT else 1):
-                self._kept -= self._snapshots.pop(next(iter(self._snapshots))).size
+            self._account.charge(_SNAPSHOT_OVERHEAD + snapshot.bytes)
+            while len(self._snapshots) > MAX_SNAPSHOTS:
+                self._forget_snapshot(True)
+        self._budget.relieve_if_used_up()
         return id
+
+    def _forget_snapshot(self, all_of_it: bool) -> bool:
+        if len(self._snapshots) <= (not all_of_it):
+            return False
+        gone = self._snapshots.pop(next(iter(self._snapshots)))
+        self._account.charge(-_SNAPSHOT_OVERHEAD - gone.bytes)
+        return True
 
     def find_snapshot(self, id: str) -> Snapshot:
         """The snapshot of an id. Raises UnknownItem."""
         try:
             return self._snapshots[id]
         except KeyError:
-            text = f"there is no snapshot {id!r}; the newest {MAX_SNAPSHOTS} are kept while the server runs"
-            raise UnknownItem(text) from None
+            raise UnknownItem(f"there is no snapshot {id!r}; {WHICH_ARE_KEPT}") from None
 
     def create(self, name: str, snapshot: Snapshot) -> None:
         """Make a namespace that holds what a snapshot held, and no calls; one of that name is made anew."""

@@ -1,17 +1,18 @@
 """What earlier calls of a namespace left behind: items, issued credentials, counts, idempotent answers.
 
-Everything here is bounded. Values put in are never changed in place, only replaced, so a snapshot is a
-shallow copy.
+Everything here is bounded, in number here and in bytes by the budget of the server (`MEASURES`). Values put
+in are never changed in place, only replaced, so a snapshot is a shallow copy.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from mockserver.json_codec import measure
 from mockserver.settings import RateLimit
 from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 
@@ -44,6 +45,8 @@ class Item:
     holder: bytes | None = None
     last_use: Use | None = None
     is_deleted: bool = False
+    # About how many bytes it takes; 0 until somebody asks.
+    size: int = field(default=0, init=False, compare=False)
 
 
 class IssuedSecret(NamedTuple):
@@ -147,11 +150,26 @@ class Resources:
         for name in (*_COPIED, "in_flight"):
             getattr(self, name).clear()
 
-    @property
-    def size(self) -> int:
-        """How many things are remembered."""
-        tables = (self.given, self.items, self.credentials, self.repetitions, self.answers, self.buckets)
-        return sum(len(table) for table in tables)
+    def forget_oldest(self, *, all_of_it: bool = False) -> bool:
+        """Forget the oldest of what there is most of; False where there is nothing left that may go. The
+        newest of each kind stays, unless it is `all_of_it`."""
+        kept = 0 if all_of_it else 1
+        found = [name for name in MEASURES if len(getattr(self, name)) > kept]
+        if not found:
+            return False
+        name = max(found, key=self._weigh)
+        if name == "items":
+            self._forget_item()
+        elif name == "answers":
+            self._forget_answer()
+        else:
+            getattr(self, name).popitem(last=False)
+        return True
+
+    def _weigh(self, name: str) -> int:
+        """About how many bytes a table takes, by its oldest row."""
+        table = getattr(self, name)
+        return len(table) * MEASURES[name](next(iter(table.values())))
 
     # Items and their credentials
 
@@ -169,9 +187,12 @@ class Resources:
             return
         self.items[id] = item
         if len(self.items) > MAX_ITEMS:
-            _, gone = self.items.popitem(last=False)
-            if gone.credential is not None:
-                self.credentials.pop(gone.credential, None)
+            self._forget_item()
+
+    def _forget_item(self) -> None:
+        _, gone = self.items.popitem(last=False)
+        if gone.credential is not None:
+            self.credentials.pop(gone.credential, None)
 
     def issue(self, id: str, item: Item) -> None:
         """Put in an item whose secret is a credential from now on, in place of the one that it had before."""
@@ -185,7 +206,9 @@ class Resources:
         """The credential of an item was accepted."""
         item = self.find_item(item_id)
         if item is not None:
-            self.put_item(item_id, replace(item, last_use=Use(now_millis, client)))
+            used = replace(item, last_use=Use(now_millis, client))
+            used.size = item.size
+            self.put_item(item_id, used)
 
     def visible_items(self, owner: str, tenant: bytes | None) -> Iterator[tuple[str, Item]]:
         """The items of an account that a tenant sees, oldest first, deleted ones left out."""
@@ -231,8 +254,11 @@ class Resources:
         self.answers[key] = answer
         self.in_flight[key] = call_id
         if len(self.answers) > MAX_ITEMS:
-            oldest, _ = self.answers.popitem(last=False)
-            self.in_flight.pop(oldest, None)
+            self._forget_answer()
+
+    def _forget_answer(self) -> None:
+        oldest, _ = self.answers.popitem(last=False)
+        self.in_flight.pop(oldest, None)
 
     def land_answer(self, key: bytes, call_id: str) -> None:
         """The call that the answer was made for is over, however it ended."""
@@ -261,6 +287,26 @@ class Resources:
         return wait_seconds
 
 
+def measure_item(item: Item) -> int:
+    """About how many bytes an item takes."""
+    if not item.size:
+        item.size = 500 + measure(item.value)
+    return item.size
+
+
+def measure_answer(answer: StoredAnswer) -> int:
+    """About how many bytes a kept answer takes."""
+    return 800 + len(answer.body)
+
+
+# What makes room: by table, about how many bytes a row takes.
+MEASURES: Mapping[str, Callable[[Any], int]] = {
+    "items": measure_item,
+    "credentials": lambda id: 250,
+    "repetitions": lambda count: 200,
+    "answers": measure_answer,
+    "buckets": lambda bucket: 300,
+}
 # All tables but that of what is in flight.
 _COPIED = (
     "given", "items", "credentials", "repetitions", "successes", "turns", "answers", "buckets",

@@ -22,6 +22,64 @@ Value = TypeVar("Value")
 Entry: TypeAlias = list[Json]
 
 
+class SizedTable(OrderedDict[Key, Value]):
+    """A table that tells `charge` how many bytes come, or go; `measure` is how many a row takes. Without them
+    nobody asks."""
+
+    def __init__(
+        self, measure: Callable[[Value], int] | None = None, charge: Callable[[int], None] = lambda size: None
+    ) -> None:
+        super().__init__()
+        self._measure = measure
+        self._charge = charge
+
+    def __setitem__(self, key: Key, value: Value) -> None:
+        measure = self._measure
+        if measure is not None:
+            old = self.get(key, UNSET)
+            self._charge(measure(value) - (0 if old is UNSET else measure(old)))
+        super().__setitem__(key, value)
+
+    def __delitem__(self, key: Key) -> None:
+        if self._measure is not None and key in self:
+            self._charge(-self._measure(self[key]))
+        super().__delitem__(key)
+
+    def pop(self, key: Key, default: Any = UNSET) -> Any:
+        """Take a row out; its value. Raises KeyError where there is none and no default."""
+        if key not in self:
+            if default is UNSET:
+                raise KeyError(key)
+            return default
+        value = self[key]
+        del self[key]
+        return value
+
+    def popitem(self, last: bool = True) -> tuple[Key, Value]:
+        """Take out the newest row, or the oldest. Raises KeyError where there is none."""
+        if not self:
+            raise KeyError("the table is empty")
+        key = next(reversed(self)) if last else next(iter(self))
+        return key, self.pop(key)
+
+    def clear(self) -> None:
+        """Take out all rows."""
+        if self._measure is not None and self:
+            self._charge(-sum(map(self._measure, self.values())))
+        super().clear()
+
+    def update(self, *others: Any, **more: Any) -> None:
+        """Put in rows, one by one."""
+        for key, value in dict(*others, **more).items():
+            self[key] = value
+
+    def setdefault(self, key: Key, default: Any = None) -> Any:
+        """The value of a row, put in now if there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+
 class Codec(NamedTuple, Generic[Key, Value]):
     """How the rows of a table are written as JSON and read. `read_value` gives UNSET to leave a row out."""
 
@@ -44,11 +102,18 @@ class _Change(NamedTuple):
     place: list[Any] | None = None
 
 
-class Table(OrderedDict[Key, Value]):
+class Table(SizedTable[Key, Value]):
     """A table of rows, in the order in which they were put in. It is changed in a transaction only."""
 
-    def __init__(self, rows: Rows, name: str, codec: Codec[Key, Value]) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        rows: Rows,
+        name: str,
+        codec: Codec[Key, Value],
+        measure: Callable[[Value], int] | None,
+        charge: Callable[[int], None],
+    ) -> None:
+        super().__init__(measure, charge)
         self._rows = rows
         self.name = name
         self.codec = codec
@@ -76,39 +141,11 @@ class Table(OrderedDict[Key, Value]):
             place.reverse()
         self._rows.note(self, key, self[key], UNSET, place)
 
-    def pop(self, key: Key, default: Any = UNSET) -> Any:
-        """Take a row out; its value. Raises KeyError where there is none and no default."""
-        if key not in self:
-            if default is UNSET:
-                raise KeyError(key)
-            return default
-        value = self[key]
-        del self[key]
-        return value
-
-    def popitem(self, last: bool = True) -> tuple[Key, Value]:
-        """Take out the newest row, or the oldest. Raises KeyError where there is none."""
-        if not self:
-            raise KeyError(f"the table {self.name} is empty")
-        key = next(reversed(self)) if last else next(iter(self))
-        return key, self.pop(key)
-
     def clear(self) -> None:
         """Take out all rows."""
         if self:
             self._rows.note(self, UNSET, list(self.items()), UNSET)
             super().clear()
-
-    def update(self, *others: Any, **more: Any) -> None:
-        """Put in rows, one by one."""
-        for key, value in dict(*others, **more).items():
-            self[key] = value
-
-    def setdefault(self, key: Key, default: Any = None) -> Any:
-        """The value of a row, put in now if there is none."""
-        if key not in self:
-            self[key] = default
-        return self[key]
 
     def undo(self, change: _Change) -> None:
         """Take one change back. Those that came after it are taken back already."""
@@ -141,9 +178,15 @@ class Rows:
         self.is_recording = False
         self._is_loading = False
 
-    def table(self, name: str, codec: Codec[Key, Value]) -> Table[Key, Value]:
-        """A new table, empty."""
-        self._tables[name] = table = Table(self, name, codec)
+    def table(
+        self,
+        name: str,
+        codec: Codec[Key, Value],
+        measure: Callable[[Value], int] | None = None,
+        charge: Callable[[int], None] = lambda size: None,
+    ) -> Table[Key, Value]:
+        """A new table, empty. `measure` and `charge` are those of SizedTable."""
+        self._tables[name] = table = Table(self, name, codec, measure, charge)
         return table
 
     def on_event(self, name: str, act: Callable[..., None]) -> None:

@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
+from mockserver.budget import Account, ByteBudget, LateAccount
 from mockserver.clocks import Clock
 from mockserver.exceptions import InvalidInput, StoreUnavailable, UnknownItem
 from mockserver.journal.call import Call, CountKey, Facet, State
-from mockserver.journal.journal import ByteBudget, ForgottenCounts, Journal
+from mockserver.journal.journal import ForgottenCounts, Journal
+from mockserver.json_codec import measure
 from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import read_settings
 from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, Settings
@@ -27,7 +29,7 @@ from mockserver.state.codecs import CallCodec, ReadStub
 from mockserver.state.fixtures import Fixtures
 from mockserver.state.ledger import Ledger, repeat
 from mockserver.state.namespace import Namespace, VariantChoice
-from mockserver.state.namespaces import MAX_KEPT, MAX_SNAPSHOTS, Namespaces
+from mockserver.state.namespaces import MAX_SNAPSHOTS, WHICH_ARE_KEPT, Namespaces
 from mockserver.state.rows import Codec, Entry, Rows
 from mockserver.state.waiting import Waiting
 from mockserver.stores.base import Store
@@ -226,7 +228,11 @@ class StoredNamespace(Namespace):
         )  # fmt: skip
 
     def _make_table(self, name: str) -> OrderedDict[Any, Any]:
-        return self._rows.table(name, self._codecs[name])
+        return self._rows.table(name, self._codecs[name], *self._measure_of(name))
+
+    def _make_account(self, budget: ByteBudget) -> Account:
+        self._late = LateAccount(budget, self.lock, self._forget_oldest)
+        return self._late
 
     def _make_journal(self, limit: int, budget: ByteBudget, past: ForgottenCounts | None) -> Journal:
         self._recorded = RecordedJournal(self.name, self._rows, limit, budget, self.lock)
@@ -241,6 +247,7 @@ class StoredNamespace(Namespace):
 
     def next_call(self) -> tuple[int, str]:
         """As Namespace says. The number is taken once the call is recorded."""
+        self._late.settle()
         number = self.journal.last_number + 1
         return number, self._call_ids.number(number)
 
@@ -292,6 +299,9 @@ class StoredNamespace(Namespace):
     def forgotten(self) -> ForgottenCounts:
         """What calls touched before resets."""
         return self._recorded.forgotten
+
+    def _let_go_of_rows(self) -> None:
+        """They are changed in transactions only, so they stay until nobody has the namespace any more."""
 
     def _begin_anew(self) -> None:
         self._recorded.begin_anew()
@@ -443,6 +453,9 @@ class _AllForgotten(ForgottenCounts):
 class StoredNamespaces(Namespaces):
     """Namespaces of one store. Dropping one that is idle takes it out of memory, and not out of the store."""
 
+    # Its calls are in the store, and counted when they are read again.
+    _is_lost = False
+
     def __init__(
         self,
         settings: Settings,
@@ -460,7 +473,10 @@ class StoredNamespaces(Namespaces):
         super().__init__(settings, fixtures, on_reset=on_reset)
         self.past = _AllForgotten(self)
         self._shelf = Rows()
-        self._kept_rows: OrderedDict[str, list[Entry]] = self._shelf.table("snapshots", codecs.PLAIN)
+        self._kept_bytes = 0
+        self._kept_rows: OrderedDict[str, list[Entry]] = self._shelf.table(
+            "snapshots", codecs.PLAIN, measure, self._charge_kept
+        )
         self._kept_numbers: OrderedDict[str, int] = self._shelf.table("numbers", codecs.PLAIN)
         self._ledger = Ledger(
             SHELF, store, self._shelf, threading.RLock(), empty=self._clear_shelf, dump=self._shelf.dump
@@ -492,11 +508,6 @@ class StoredNamespaces(Namespaces):
                 except StoreUnavailable as error:
                     logger.warning("%s", error)
                     return
-
-    def _forget(self, name: str) -> None:
-        # Its calls are in the store, and counted when they are read again.
-        self._known.pop(name).journal.close(is_forgotten=False)
-        self._on_reset(name)
 
     def _make(self, name: str) -> Namespace:
         return StoredNamespace(
@@ -542,17 +553,22 @@ class StoredNamespaces(Namespaces):
             id = self._snapshot_ids.number(number)
             kept = self._kept_rows
             kept[id] = entries
-            size = sum(map(len, kept.values()))
-            while len(kept) > (MAX_SNAPSHOTS if size <= MAX_KEPT else 1):
-                size -= len(kept.popitem(last=False)[1])
+            # They are written to the store whole, so they have a share that does not change.
+            most = self._budget.limit // 4
+            while len(kept) > (MAX_SNAPSHOTS if self._kept_bytes <= most else 1):
+                kept.popitem(last=False)
             return id
+
+    def _charge_kept(self, size: int) -> None:
+        self._kept_bytes += size
+        self._budget.pin(size)
 
     def find_snapshot(self, id: str) -> Any:
         """As Namespaces says."""
         with self._ledger.transaction():
             entries = self._kept_rows.get(id)
         if entries is None:
-            raise UnknownItem(f"there is no snapshot {id!r}; the newest {MAX_SNAPSHOTS} are kept")
+            raise UnknownItem(f"there is no snapshot {id!r}; {WHICH_ARE_KEPT}")
         return RowsSnapshot(entries)
 
     def create(self, name: str, snapshot: Any) -> None:

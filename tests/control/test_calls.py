@@ -91,7 +91,7 @@ def test_totals_survive_eviction(short: Desk) -> None:
     assert (numbers(value), value["total"], value["evicted"]) == ([3], 3, 2)
     status, (text,) = short.refused("GET", "/calls?since=2000-01-01T00:00:00Z")
     assert status == 409
-    assert "2 calls were evicted" in text and "--journal-limit (now 2;" in text
+    assert "2 calls were evicted" in text and "--journal-limit (now 2)" in text
 
 
 @pytest.mark.parametrize(

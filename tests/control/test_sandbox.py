@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from mockserver.serving.building import build_engine
+from mockserver.settings import Settings
 from tests.desk import Desk
 from tests.doors import BODY, CREATE, FROZEN, KEY, UNSENT, Answer, make_jwt
 
@@ -234,18 +236,15 @@ def test_the_newest_snapshots_are_kept(desk: Desk, monkeypatch: pytest.MonkeyPat
     assert answers == [404, 200, 200]
 
 
-def test_large_snapshots_make_room_for_newer_ones(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in "abcdefgh":
-        desk.api.send(json=BODY | {"name": name})
-    size = desk.engine.namespaces.default.snapshot().size
-    monkeypatch.setattr("mockserver.state.namespaces.MAX_KEPT", 2 * size)
-    ids = [desk.ask("POST", "/snapshots")[1]["id"] for _ in range(3)]
-    answers = [desk.ask("POST", f"/snapshots/{id}/restore")[0] for id in ids]
-    assert answers == [404, 200, 200]
-    monkeypatch.setattr("mockserver.state.namespaces.MAX_KEPT", 1)
-    last = desk.ask("POST", "/snapshots")[1]["id"]
-    answers = [desk.ask("POST", f"/snapshots/{id}/restore")[0] for id in (*ids, last)]
-    assert answers == [404, 404, 404, 200]
+def test_large_snapshots_make_room_for_newer_ones() -> None:
+    desk = Desk(build_engine(Settings().with_changes({"memory_limit": 1_000_000})))
+    desk.api.send(json=BODY | {"metadata": {"a": "x" * 100_000}})
+    ids = [desk.ask("POST", "/snapshots")[1]["id"] for _ in range(20)]
+    answers = [desk.ask("POST", f"/snapshots/{id}/restore") for id in ids]
+    kept = [status for status, _ in answers].count(200)
+    assert 1 <= kept <= 8
+    assert [status for status, _ in answers] == [404] * (20 - kept) + [200] * kept
+    assert "--memory-limit" in json.dumps(answers[0][1])
 
 
 def test_an_answer_in_flight_has_landed_in_a_snapshot(desk: Desk) -> None:

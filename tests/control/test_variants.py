@@ -142,7 +142,7 @@ def test_coverage_survives_eviction_but_not_a_reset(engine: Engine) -> None:
     desk = Desk(engine)
     for _ in range(5):
         desk.api.send()
-    desk.journal.shrink(0)
+    desk.journal.shrink(1)
     assert len(desk.journal) == 1
     assert (hits(desk, "statuses", "201"), hits(desk, "members", "name")) == (5, 5)
     desk.ask("DELETE", f"/requests/{desk.last_call.id}")

@@ -169,7 +169,7 @@ def test_h39_the_journal_is_bounded_and_its_counts_are_not() -> None:
 
 
 def test_h39_large_calls_are_evicted_by_their_size() -> None:
-    from mockserver.journal.journal import ByteBudget
+    from mockserver.budget import ByteBudget
 
     engine = build_engine(Settings())
     journal = engine.namespaces.default.journal

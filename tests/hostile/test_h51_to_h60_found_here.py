@@ -18,9 +18,24 @@ import httpx
 import pytest
 
 from mockserver import MockServer
+from mockserver.engine.engine import Engine
+from mockserver.messages import Response, build_request
+from mockserver.serving.building import build_engine
+from mockserver.settings import Settings
+from tests.desk import Desk
 from tests.doors import make_jwt
 from tests.escapes import escape_all, percent_all
-from tests.hostile.wire import BODY, CREATE, Target, chunked, http, read_answer, read_to_end, split_answers
+from tests.hostile.wire import (
+    BODY,
+    CANARY,
+    CREATE,
+    Target,
+    chunked,
+    http,
+    read_answer,
+    read_to_end,
+    split_answers,
+)
 from tests.served import Served, serve
 
 # H51
@@ -81,6 +96,107 @@ def test_h51_a_full_disk_stops_nothing() -> None:
             assert served.end() == 0
     finally:
         os.close(full)
+
+
+# H55
+
+LIMIT = 4_000_000
+
+
+def small(**settings: Any) -> Engine:
+    """An engine with little memory."""
+    return build_engine(Settings(memory_limit=LIMIT, **settings))
+
+
+def remember(engine: Engine, path: str = CREATE, **more: Any) -> Response:
+    request = build_request("POST", path, headers={"Authorization": f"Bearer {CANARY}"}, json=more)
+    return engine.handle(request)
+
+
+def is_bounded(engine: Engine) -> bool:
+    """What is counted is what is there, and no more than there may be."""
+    budget = engine.namespaces._budget
+    counted = budget.used
+    budget.relieve()
+    return counted <= LIMIT + LIMIT // 16 and abs(counted - budget.used) <= LIMIT // 8
+
+
+GOOD: dict[str, Any] = {"name": "n", "permissions": {"account:api:key": ["read"]}}
+ATTACKS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "violations": lambda number: {"name": number, "permissions": {f"p{'x' * 90}{n}": 1 for n in range(300)}},
+    "warnings": lambda number: GOOD | {"name": str(number)} | {f"m{n}": 1 for n in range(500)},
+    "metadata": lambda number: GOOD | {"name": str(number), "metadata": {"a": "x" * 300_000}},
+    "many-values": lambda number: GOOD | {"name": str(number), "metadata": {"a": [[]] * 9_000}},
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS)
+@pytest.mark.parametrize("namespaces", [1, 50])
+def test_h55_what_calls_leave_is_bounded_over_all_namespaces(
+    attack: Callable[[int], dict[str, Any]], namespaces: int
+) -> None:
+    engine = small()
+    for number in range(100):
+        remember(engine, f"/~n{number % namespaces}{CREATE}", **attack(number))
+    assert is_bounded(engine)
+
+
+def test_h55_kept_answers_and_counted_requests_are_bounded() -> None:
+    engine = small(idempotency="on")
+    for number in range(3_000):
+        headers = {"Authorization": f"Bearer {CANARY}", "Idempotency-Key": f"k{number}"}
+        engine.handle(build_request("POST", CREATE, headers=headers, json=GOOD | {"name": f"n{number}"}))
+    assert is_bounded(engine)
+    resources = engine.namespaces.default.resources
+    assert 0 < len(resources.items) < 3_000
+    assert 0 < len(resources.answers) < 3_000
+
+
+def test_h55_ten_thousand_namespaces_with_one_large_call_are_bounded_at_constant_cost() -> None:
+    engine = small()
+    rounds: list[int] = []
+    budget = engine.namespaces._budget
+    for number in range(10_000):
+        slack = budget.used
+        remember(engine, f"/~n{number}{CREATE}", **GOOD, metadata={"a": "x" * 9_000} if number % 9 else {})
+        if budget.used < slack:
+            rounds.append(number)
+    assert is_bounded(engine)
+    assert len(engine.namespaces) <= LIMIT // 2 // 12_000
+
+
+def test_h55_stubs_never_make_room_and_are_refused_where_there_is_none() -> None:
+    engine = small()
+    desk = Desk(engine)
+    mapping = {"request": {"url": "/x"}, "response": {"status": 200, "body": "x" * 100_000}}
+    statuses = []
+    for _ in range(20):
+        status, answer = desk.ask("POST", "/mappings", mapping)
+        statuses.append(status)
+    added = statuses.count(201)
+    assert statuses == [201] * added + [422] * (20 - added)
+    assert 5 < added < 20
+    assert "--memory-limit" in answer["errors"][0]["detail"]
+    for number in range(100):
+        remember(engine, **ATTACKS["metadata"](number))
+    assert len(desk.get("/mappings")["mappings"]) == added + len(engine.fixtures.stubs)
+    assert is_bounded(engine)
+    desk.ask("DELETE", "/mappings")
+    assert desk.ask("POST", "/mappings", mapping)[0] == 201
+
+
+def test_h55_what_was_forgotten_is_said() -> None:
+    engine = small()
+    key = json.loads(remember(engine, **GOOD).body)["data"]["key"]
+    for number in range(50):
+        remember(engine, **ATTACKS["metadata"](number))
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = json.loads(engine.handle(build_request("GET", CREATE, headers=headers)).body)
+    assert answer["error"]["details"]["reason"] == "revoked_credential"
+    assert "--memory-limit" in json.dumps(answer)
+    status, problem = Desk(engine).ask("POST", "/requests/count", {"bodyPatterns": [{"contains": "n"}]})
+    assert status == 409
+    assert "--memory-limit" in json.dumps(problem)
 
 
 # H56

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.budget import ByteBudget
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import Unanswerable
 from mockserver.journal import journal as module
 from mockserver.journal.call import MAX_BODY_BYTES, Call, Facet, make_subject, write_body
 from mockserver.journal.filters import CallFilter
-from mockserver.journal.journal import ByteBudget, Journal
+from mockserver.journal.journal import Journal
 from mockserver.messages import Response, build_request
 from mockserver.redaction import redact, redact_bytes, redact_json
 from mockserver.request.head import ShownHead

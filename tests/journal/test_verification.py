@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.budget import ByteBudget
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import BadQuestion, Unanswerable
-from mockserver.journal.journal import ByteBudget, Journal
+from mockserver.journal.journal import Journal
 from mockserver.journal.verification import Failure, Verifier, read_target, read_verification
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT

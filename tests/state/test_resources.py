@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.json_codec import loads
 from mockserver.settings import RateLimit
 from mockserver.state import resources as module
 from mockserver.state.resources import (
     IDEMPOTENCY_MILLIS,
+    MEASURES,
     Bucket,
     Item,
     Resources,
     StoredAnswer,
+    measure_item,
     sees,
 )
 
@@ -201,6 +206,45 @@ def test_a_full_bucket_waits_for_nothing() -> None:
     assert (full.calls_left, full.wait_seconds, full.at(10**9)) == (3, 0, full._replace(millis=10**9))
 
 
+# What makes room
+
+
+def test_the_oldest_of_what_there_is_most_of_is_forgotten() -> None:
+    resources = Resources()
+    for number in range(3):
+        value: dict[str, Any] = {"id": str(number), "text": "x" * 5_000}
+        resources.issue(str(number), Item(value, "a", b"t", bytes([number])))
+        resources.keep_answer(bytes([number]), answer(), "c")
+        resources.count_request(bytes([number]), "create")
+        resources.take_token(bytes([number]), RateLimit(5, 60), 0)
+    assert resources.forget_oldest()
+    assert (list(resources.items), list(resources.credentials)) == (["1", "2"], [b"\1", b"\2"])
+    while resources.forget_oldest():
+        pass
+    assert {name: len(getattr(resources, name)) for name in MEASURES} == dict.fromkeys(MEASURES, 1)
+    assert list(resources.answers) == list(resources.in_flight) == [b"\2"], "the newest stays"
+    while resources.forget_oldest(all_of_it=True):
+        pass
+    assert not any(getattr(resources, name) for name in MEASURES)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"a": [[]] * 20_000}, {"a": list(range(20_000))}, {str(number): {} for number in range(9_000)},
+     {"a": "x" * 50_000}, {"a": [{"b": 1, "c": None}] * 3_000}],
+    ids=["lists", "numbers", "objects", "text", "members"],
+)  # fmt: skip
+def test_an_item_is_measured_by_what_it_takes_in_memory(value: dict[str, Any]) -> None:
+    fresh = json.dumps(value)
+    tracemalloc.start()
+    try:
+        read, _ = loads(fresh.encode())
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken / 3 < measure_item(Item(read, "a", None)) < taken * 4
+
+
 # Copies
 
 
@@ -211,7 +255,6 @@ def test_a_copy_is_independent_and_has_nothing_in_flight() -> None:
     resources.count_request(b"r", "create")
     resources.take_token(b"b", RateLimit(5, 60), 0)
     copy = resources.copy()
-    assert copy.size == resources.size == 5
     assert copy.find_answer(b"k", 0) is not None
     assert (copy.in_flight, resources.in_flight) == ({}, {b"k": "c"})
     copy.put_item("2", item())

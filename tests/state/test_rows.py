@@ -150,7 +150,7 @@ def test_a_row_that_is_not_there_cannot_be_taken_out() -> None:
     rows.begin()
     with pytest.raises(KeyError, match="a"):
         one.pop("a")
-    with pytest.raises(KeyError, match="the table one is empty"):
+    with pytest.raises(KeyError, match="the table is empty"):
         one.popitem()
 
 

@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from mockserver.budget import ByteBudget
 from mockserver.engine.engine import Engine
 from mockserver.journal.filters import CallFilter
-from mockserver.journal.journal import ByteBudget, Journal
+from mockserver.journal.journal import Journal
 from mockserver.serving.uvicorn_server import ServerThread
 from tests.doors import BODY, UNSENT, engine_api
 from tests.journal.calls import make_call

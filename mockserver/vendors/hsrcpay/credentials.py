@@ -128,7 +128,8 @@ def identify(
         return Caller(grants=listed.grants, account_id=listed.account_id)
     if credential.is_issued:
         text = (
-            "the sandbox issues keys of this form and does not know this one: it was reset or restarted since"
+            "the sandbox issues keys of this form and does not know this one: it was reset or restarted "
+            "since, or newer keys took its place (--memory-limit)"
         )
         return Caller(refusal="revoked_credential", refusal_text=text)
     return _stranger(credential.digest, credential.kind)

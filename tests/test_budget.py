@@ -1,0 +1,126 @@
+"""One budget of bytes for all that a server remembers: who makes room, and what that costs."""
+
+from __future__ import annotations
+
+import threading
+
+from mockserver.budget import Account, ByteBudget, LateAccount
+
+
+class Shelf:
+    """Things of some sizes, oldest first, in an account."""
+
+    def __init__(self, budget: ByteBudget, *, kind: type[Account] = Account) -> None:
+        self.budget = budget
+        self.sizes: list[int] = []
+        self.lock = threading.RLock()
+        self.account = kind(budget, self.lock, self._forget_oldest)
+
+    def put(self, *sizes: int) -> None:
+        for size in sizes:
+            self.sizes.append(size)
+            self.account.charge(size)
+            self.budget.relieve_if_used_up()
+
+    def _forget_oldest(self, all_of_it: bool) -> bool:
+        if len(self.sizes) <= (not all_of_it):
+            return False
+        self.account.charge(-self.sizes.pop(0))
+        return True
+
+
+def test_the_largest_make_room_and_the_small_keep_all() -> None:
+    budget = ByteBudget(1_600)
+    small, large = Shelf(budget), Shelf(budget)
+    small.put(100, 100)
+    large.put(*[100] * 20)
+    assert small.sizes == [100, 100]
+    assert 1_000 <= sum(large.sizes) <= 1_400
+    assert budget.used == sum(small.sizes) + sum(large.sizes) <= 1_600
+
+
+def test_where_each_has_one_thing_those_that_were_not_used_for_longest_make_room() -> None:
+    budget = ByteBudget(16_000)
+    shelves = [Shelf(budget) for _ in range(1_000)]
+    for shelf in shelves:
+        shelf.put(100)
+    kept = [bool(shelf.sizes) for shelf in shelves]
+    assert kept == sorted(kept), "the newest are kept"
+    assert 150 <= sum(kept) <= 160
+    assert budget.used == 100 * sum(kept)
+
+
+def test_room_is_made_a_sixteenth_at_once() -> None:
+    rounds = []
+
+    class Counting(ByteBudget):
+        def relieve(self) -> None:
+            rounds.append(self.used)
+            super().relieve()
+
+    budget = Counting(16_000)
+    for _ in range(1_000):
+        Shelf(budget).put(100)
+    assert 70 <= len(rounds) <= 110, "once for ten things, however many shelves there are"
+
+
+def test_what_cannot_make_room_is_not_asked_at_every_step() -> None:
+    budget = ByteBudget(1_600)
+    pinned, shelf = Shelf(budget), Shelf(budget)
+    budget.pin(1_700)
+    pinned.put(100)
+    shelf.put(10)
+    assert (pinned.sizes, shelf.sizes) == ([100], [10]), "the one that asks keeps what it asks for"
+    assert budget.slack == 300
+    budget.pin(-1_700)
+    shelf.put(*[100] * 18)
+    assert budget.slack == 0
+    assert budget.used <= 1_600
+
+
+def test_what_is_pinned_leaves_a_quarter() -> None:
+    budget = ByteBudget(1_600)
+    assert budget.can_pin(1_200)
+    assert not budget.can_pin(1_201)
+    budget.pin(1_000)
+    assert budget.can_pin(200)
+    assert not budget.can_pin(201)
+
+
+def test_one_that_somebody_uses_has_its_turn_later() -> None:
+    budget = ByteBudget(1_600)
+    busy, other = Shelf(budget), Shelf(budget)
+    busy.put(*[100] * 15)
+    with busy.lock:
+        thread = threading.Thread(target=other.put, args=(100, 100))
+        thread.start()
+        thread.join()
+    assert len(busy.sizes) == 15
+    other.put(100, 100)
+    assert len(busy.sizes) < 15
+
+
+def test_what_changes_in_transactions_only_makes_room_in_the_next() -> None:
+    budget = ByteBudget(1_600)
+    shelf = Shelf(budget, kind=LateAccount)
+    account = shelf.account
+    assert isinstance(account, LateAccount)
+    shelf.put(*[100] * 17)
+    assert len(shelf.sizes) == 17
+    account.settle()
+    assert len(shelf.sizes) == 15
+    account.settle()
+    assert len(shelf.sizes) == 15
+    account.shrink(0)
+    account.settle()
+    assert len(shelf.sizes) == 1, "the newest is what the next call asks about"
+
+
+def test_what_is_closed_counts_no_more() -> None:
+    budget = ByteBudget()
+    shelf = Shelf(budget)
+    shelf.put(100)
+    shelf.account.close()
+    assert budget.used == 0
+    shelf.put(100)
+    assert budget.used == 0
