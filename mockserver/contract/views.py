@@ -7,8 +7,9 @@ they know. A schema in which nothing of that occurs is the object of the documen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, cached_property
+from typing import Any, NamedTuple
 
 from mockserver.contract.patterns import translate
 from mockserver.contract.pointers import (
@@ -108,17 +109,30 @@ class SchemaView:
             self._references[pointer] = _list_pointers(schema)
         return schema
 
-    def view(self, schema: Schema, hidden: frozenset[str] = frozenset()) -> Schema:
-        """A schema as it is judged. `hidden` are the members that a schema around it hides."""
+    def view(
+        self, schema: Schema, hidden: frozenset[str] = frozenset(), *, is_parent: bool = False
+    ) -> Schema:
+        """A schema as it is judged. `hidden` are the members that a schema around it hides; `is_parent` says
+        that the schema around it is one of its kinds."""
         if not isinstance(schema, dict):
             return schema
+        kinds = [] if is_parent or "oneOf" in schema else self._list_kinds(schema)
+        if kinds:
+            beside = {key: item for key, item in schema.items() if key != "$ref"}
+            return {**self._view_parts(beside, hidden), "oneOf": kinds}
+        return self._view_parts(schema, hidden)
+
+    def _view_parts(self, schema: JsonObject, hidden: frozenset[str]) -> JsonObject:
         if self._hidden is not None and ("properties" in schema or "allOf" in schema):
             hidden = hidden | self._list_hidden(schema, 0)
         new: JsonObject = {}
         for key, item in schema.items():
             if key in SCHEMA_LISTS and isinstance(item, list):
                 below = hidden if key in _IN_PLACE else frozenset()
-                new[key] = [self.view(part, below) for part in item]
+                parents = self._families.parents.get(id(schema), ()) if key == "allOf" else ()
+                new[key] = [
+                    self.view(part, below, is_parent=_find_reference(part) in parents) for part in item
+                ]
             elif key in SCHEMA_PARTS:
                 new[key] = self.view(item, hidden if key in _IN_PLACE else frozenset())
             elif key == "properties" and isinstance(item, dict):
@@ -193,6 +207,48 @@ class SchemaView:
 
     # Discriminators (OpenAPI 3.1.1, section 4.8.25).
 
+    def _list_kinds(self, schema: JsonObject) -> list[Schema]:
+        """What stands for a reference to a schema that others extend by `allOf`: these, as its discriminator
+        tells them apart, and itself for any other value. Empty for any other schema."""
+        pointer = _find_reference(schema)
+        kinds = None if pointer is None else self._families.kinds.get(pointer)
+        if pointer is None or not kinds:
+            return []
+        base: Any = find_pointer(self._document, pointer)
+        member = base["discriminator"]["propertyName"]
+        mapping = base["discriminator"].get("mapping")
+        mapping = mapping if isinstance(mapping, dict) else {}
+        named: dict[str, Schema] = {}
+        for kind in kinds:
+            values = [value for value in self._list_names(kind, member, mapping) if value not in named]
+            branch = {
+                "$ref": f"#{write_fragment(kind)}",
+                "required": [member],
+                "properties": {member: {"enum": values}},
+            }
+            named |= dict.fromkeys(values, branch)
+        if not named:
+            return []
+        others = {"required": [member], "properties": {member: {"enum": list(named)}}}
+        branches = {id(branch): branch for branch in named.values()}
+        return [*branches.values(), {"$ref": schema["$ref"], "not": others}]
+
+    def _list_names(self, kind: str, member: str, mapping: JsonObject) -> list[str]:
+        """The values of a discriminator that name a schema: by the mapping, else by its own name, else the
+        one that it allows."""
+        name = kind.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        names = [value for value, target in mapping.items() if target in (name, f"#{kind}")] or [name]
+        for declared in self._find_members({"$ref": f"#{write_fragment(kind)}"}, member):
+            allowed = [declared["const"]] if "const" in declared else declared.get("enum")
+            if isinstance(allowed, list):
+                names = [value for value in names if value in allowed]
+                names = names or (allowed if len(allowed) == 1 and isinstance(allowed[0], str) else [])
+        return names
+
+    @cached_property
+    def _families(self) -> _Families:
+        return _find_families(self._document)
+
     def _discriminate(self, schema: JsonObject) -> None:
         """Let each branch of `oneOf` or `anyOf` take the values only that name it."""
         member = schema["discriminator"].get("propertyName")
@@ -219,7 +275,7 @@ class SchemaView:
             for value, target in mapping.items()
             if target in (reference, name, f"#{read_fragment(reference)}")
         ]
-        declared = self._find_member(branch, member, 0)
+        declared = next(self._find_members(branch, member), None)
         if not values:
             if declared is not None and ("const" in declared or "enum" in declared):
                 # The schema itself says by which values it is known.
@@ -230,22 +286,20 @@ class SchemaView:
             return branch
         return {**branch, "required": [member], "properties": {member: {"enum": values}}}
 
-    def _find_member(self, schema: Json, member: str, followed: int) -> JsonObject | None:
-        """The schema of a member, whichever part in place declares it."""
+    def _find_members(self, schema: Json, member: str, followed: int = 0) -> Iterator[JsonObject]:
+        """The schemas of a member, whichever parts in place declare it."""
         if not isinstance(schema, dict) or followed > _MAX_FOLLOWED:
-            return None
+            return
         properties = schema.get("properties")
         found = properties.get(member) if isinstance(properties, dict) else None
         while isinstance(found, dict) and "$ref" in found and followed <= _MAX_FOLLOWED:
             followed += 1
             found = next(self._find_referred(found), None)
         if isinstance(found, dict):
-            return found
+            yield found
         parts = schema.get("allOf")
         for part in (*(parts if isinstance(parts, list) else ()), *self._find_referred(schema)):
-            if declared := self._find_member(part, member, followed + 1):
-                return declared
-        return None
+            yield from self._find_members(part, member, followed + 1)
 
 
 def _list_named(branch: Schema, member: str) -> list[Json]:
@@ -286,6 +340,57 @@ def _write_pattern(pattern: str) -> str | None:
         return translate(pattern)
     except ValueError:
         return None
+
+
+class _Families(NamedTuple):
+    """Which schemas extend which: the pointers of the kinds of one with a discriminator, and, by the identity
+    of a schema, the pointers of those that it extends."""
+
+    kinds: Mapping[str, tuple[str, ...]]
+    parents: Mapping[int, frozenset[str]]
+
+
+def _find_families(document: Json) -> _Families:
+    components = find_pointer(document, "/components/schemas")
+    schemas = {
+        f"/components/schemas/{escape_pointer(name)}": schema
+        for name, schema in (components if isinstance(components, dict) else {}).items()
+        if isinstance(schema, dict)
+    }
+    bases = [pointer for pointer, schema in schemas.items() if _has_kinds(schema)]
+    if not bases:
+        return _Families({}, {})
+    extended = {
+        pointer: frozenset(
+            reference
+            for part in (schema["allOf"] if isinstance(schema.get("allOf"), list) else ())
+            if (reference := _find_reference(part)) is not None
+        )
+        for pointer, schema in schemas.items()
+    }
+    kinds: dict[str, tuple[str, ...]] = {}
+    for base in bases:
+        found = [base]
+        for reached in found:
+            found += [kind for kind, parents in extended.items() if reached in parents and kind not in found]
+        kinds[base] = tuple(found[1:])
+    return _Families(kinds, {id(schema): extended[pointer] for pointer, schema in schemas.items()})
+
+
+def _has_kinds(schema: JsonObject) -> bool:
+    """Whether a schema leaves it to its discriminator which of its kinds a value is."""
+    discriminator = schema.get("discriminator")
+    return (
+        isinstance(discriminator, dict)
+        and isinstance(discriminator.get("propertyName"), str)
+        and not schema.keys() & {"oneOf", "anyOf"}
+    )
+
+
+def _find_reference(schema: Json) -> str | None:
+    """The pointer of the schema that a reference names."""
+    reference = schema.get("$ref") if isinstance(schema, dict) else None
+    return read_fragment(reference) if isinstance(reference, str) else None
 
 
 def _list_pointers(schema: Schema) -> tuple[str, ...]:

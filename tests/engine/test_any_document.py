@@ -320,6 +320,59 @@ def test_a_discriminator_decides_which_branch_judges(tmp_path: Path, mapping: An
     assert made["kind"] in (cat, dog)
 
 
+ANIMAL = {"type": "object", "required": ["kind"], "properties": {"kind": {"type": "string"}}}
+
+
+def extend(name: str, **properties: Any) -> dict[str, Any]:
+    own = {"type": "object", "required": list(properties), "properties": properties}
+    return {"allOf": [{"$ref": f"#/components/schemas/{name}"}, own]}
+
+
+@pytest.mark.parametrize(
+    ("mapping", "lion", "cub"),
+    [(None, "Lion", "Cub"), ({"l": "Lion", "c": "#/components/schemas/Cub"}, "l", "c")],
+)
+def test_a_discriminator_tells_schemas_apart_that_extend_its_own(
+    tmp_path: Path, mapping: Any, lion: str, cub: str
+) -> None:
+    discriminator = {"propertyName": "kind"} | ({"mapping": mapping} if mapping else {})
+    schemas = {
+        "Animal": {**ANIMAL, "discriminator": discriminator},
+        "Lion": extend("Animal", mane={"type": "string"}),
+        "Cub": extend("Lion", age={"type": "integer"}),
+        "Snake": extend("Animal", kind={"const": "snake"}, poison={"type": "boolean"}),
+        "Zoo": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Animal"}},
+    }
+    content = {JSON: {"schema": {"$ref": "#/components/schemas/Zoo"}}}
+    operation = {"requestBody": {"content": content}, "responses": responses(content=content)}
+    ask = Asking(write(tmp_path, {"/a": {"post": operation}}, components={"schemas": schemas}))
+    for status, animal in (
+        (200, {"kind": lion, "mane": "long"}),
+        (422, {"kind": lion}),
+        (200, {"kind": cub, "mane": "short", "age": 1}),
+        (422, {"kind": cub, "mane": "short"}),
+        (422, {"kind": "snake"}),
+        (200, {"kind": "snake", "poison": True}),
+        # A kind that the document does not name is an animal all the same.
+        (200, {"kind": "bear"}),
+        (422, {}),
+    ):
+        assert ask("POST", "/a", [animal], content_type=JSON).status == status, animal
+    (first, *_) = json.loads(ask("POST", "/a", content_type=JSON).body)
+    assert (first["kind"], "mane" in first) == (lion, True)
+
+
+def test_a_discriminator_whose_values_name_no_schema_tells_nothing(tmp_path: Path) -> None:
+    kind = {"type": "string", "enum": ["x", "y"]}
+    base = {**ANIMAL, "properties": {"kind": kind}, "discriminator": {"propertyName": "kind"}}
+    schemas = {"Animal": base, "Lion": extend("Animal", mane={"type": "string"})}
+    content = {JSON: {"schema": {"$ref": "#/components/schemas/Animal"}}}
+    operation = {"requestBody": {"content": content}, "responses": responses(content=content)}
+    ask = Asking(write(tmp_path, {"/a": {"post": operation}}, components={"schemas": schemas}))
+    assert ask("POST", "/a", {"kind": "x"}, content_type=JSON).status == 200
+    assert ask("POST", "/a", {"kind": "Lion"}, content_type=JSON).status == 422
+
+
 # Answers
 
 
