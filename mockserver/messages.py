@@ -94,7 +94,8 @@ class Response:
 
     `headers` holds neither Content-Length nor Transfer-Encoding nor Connection: framing belongs to the code
     that writes it out. `closes` ends the connection behind it. `variant` is the name of the one that it is;
-    `plain` what the body was before it was compressed, None where it was not.
+    `plain` what the body was before it was compressed, None where it was not. `is_foreign`: it came from the
+    real API, and may hold secrets of which nobody here knows.
     """
 
     status: int
@@ -105,6 +106,7 @@ class Response:
     closes: bool = False
     variant: str | None = None
     plain: bytes | None = None
+    is_foreign: bool = False
 
     @property
     def sent_headers(self) -> Headers:

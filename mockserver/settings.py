@@ -233,6 +233,7 @@ def _option(
 
 
 _SERVER, _CONTRACT, _ANSWERS, _CREDENTIALS = "Server", "Contract and fixtures", "Answers", "Credentials"
+_UPSTREAM = "The real API"
 _CONTROL, _BROWSERS, _LIMITS, _LOG = "Control API", "Hosts and browsers", "Limits", "Log"
 
 
@@ -287,6 +288,17 @@ class Settings:
                                choices=("off", "on", "required"), is_own=True)  # fmt: skip
     rate_limit: str | None = _option(None, "Calls allowed in a time, such as 100/60s; off by default.",
                                      _ANSWERS, check=read_rate_limit, is_own=True)  # fmt: skip
+    upstream: str | None = _option(None, "Origin of the real API that `mockserver proxy` passes calls on to.",
+                                   _UPSTREAM)  # fmt: skip
+    upstream_timeout: int = _option(30, "Seconds that it may take to answer.", _UPSTREAM, NUMBER,
+                                    check=_at_least_one)  # fmt: skip
+    upstream_proxy: str | None = _option(
+        None, "URL of a proxy on the way there; those of the environment are not used.", _UPSTREAM,
+        is_secret=True,
+    )  # fmt: skip
+    errors: bool = _option(False, "Answer violations of the contract with 422 and 502.", _UPSTREAM, FLAG)
+    record: Path | None = _option(None, "Folder to write the calls to as stubs, for --fixtures.", _UPSTREAM,
+                                  PATH)  # fmt: skip
     allow_live: bool = _option(False, "Let live credentials in; their text is still never kept.",
                                _CREDENTIALS, FLAG)  # fmt: skip
     jwt_secret: str | None = _option(None, "HMAC secret to check JWTs with.", _CREDENTIALS, is_secret=True)

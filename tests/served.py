@@ -55,10 +55,10 @@ class Served:
 
 
 @contextmanager
-def serve(*options: str, **more: Any) -> Iterator[Served]:
-    """`mockserver serve` on a free port, ready; ended if the test did not end it."""
-    command = [*SERVE, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more) as process:
+def serve(*options: str, command: str = "serve", **more: Any) -> Iterator[Served]:
+    """`mockserver serve`, or another command, on a free port, ready; ended if the test did not end it."""
+    line = [*SERVE[:-1], command, "--port", "0", *options]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more) as process:
         try:
             yield Served(process)
         finally:

@@ -37,6 +37,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "cryptography": ("security.tokens",),
     "faker": ("synthesis.formats",),
     "httptools": ("serving.connection", "client.transports"),
+    "httpcore": ("provider",),
     "httpx": ("client.transports",),
     "joserfc": ("security.tokens",),
     "jsonpath_rfc9535": ("scripting",),

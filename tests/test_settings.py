@@ -61,6 +61,11 @@ OTHER: dict[str, tuple[Any, str]] = {
     "log_format": ("json", "json"),
     "variants": ("cycle", "cycle"),
     "tolerant_reader": (True, "true"),
+    "upstream": ("https://api.example.com", "https://api.example.com"),
+    "upstream_timeout": (5, "5"),
+    "upstream_proxy": ("http://proxy.example.com", "http://proxy.example.com"),
+    "errors": (True, "true"),
+    "record": (Path("recorded"), "recorded"),
 }
 
 

@@ -13,6 +13,7 @@ from mockserver.cli.diff import diff
 from mockserver.cli.errors import errors
 from mockserver.cli.gauntlet import gauntlet
 from mockserver.cli.init import init
+from mockserver.cli.proxy import proxy
 from mockserver.cli.serve import serve
 from mockserver.cli.state import state
 from mockserver.cli.token import token
@@ -32,5 +33,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for _command in (serve, init, check, diff, errors, gauntlet, state, token):
+for _command in (serve, proxy, init, check, diff, errors, gauntlet, state, token):
     main.add_command(_command)

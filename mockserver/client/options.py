@@ -33,6 +33,11 @@ class ServerOptions(NamespaceOptions, total=False):
     contract: str | PathLike[str]
     fixtures: str | PathLike[str]
     rules: str
+    upstream: str | None
+    upstream_timeout: int
+    upstream_proxy: str | None
+    errors: bool
+    record: str | PathLike[str] | None
     allow_live: bool
     jwt_secret: str | None
     jwks: str | PathLike[str] | None

@@ -537,6 +537,7 @@ class _Reader:
                 self._problem(f"{name!r} is no name of a header", place)
             elif header := self._object(item, place):
                 value, where = header
+                is_required = value.get("required") is True
                 content = value.get("content")
                 if isinstance(content, dict) and content:
                     media, inner = next(iter(content.items()))
@@ -544,7 +545,8 @@ class _Reader:
                     value = inner if isinstance(inner, dict) else {}
                 examples = tuple(example.value for example in self._examples(value, "json", where))
                 has_schema = "schema" in value
-                found[name.lower()] = ResponseHeader(name, examples, f"{where}/schema" if has_schema else "")
+                schema_pointer = f"{where}/schema" if has_schema else ""
+                found[name.lower()] = ResponseHeader(name, examples, schema_pointer, is_required)
         return found
 
     def _examples(self, item: JsonObject, form: str, pointer: str) -> Iterator[Example]:

@@ -75,11 +75,13 @@ class RequestBody:
 
 @dataclass(frozen=True, slots=True)
 class ResponseHeader:
-    """A header of an answer: the values that the contract gives for it, and the schema that others have."""
+    """A header of an answer: the values that the contract gives for it, the schema that others have, and
+    whether it always comes."""
 
     name: str
     examples: tuple[Json, ...]
     schema_pointer: str
+    required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ from mockserver.json_codec import escape_pointer, loads
 from mockserver.redaction import redact_pointer
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
-ViolationPlace = Literal["query", "querystring", "path", "header", "cookie", "body"]
+ViolationPlace = Literal[
+    "query", "querystring", "path", "header", "cookie", "body", "response header", "response body"
+]
 
 
 class Violation(NamedTuple):

@@ -142,7 +142,10 @@ SHAPES: Mapping[str, JsonObject] = {
     ),
     # The journal
     "Violation": _object("in pointer keyword message", pointer=_TEXT, keyword=_TEXT, message=_TEXT)
-    | {"description": "Where a request breaks the contract. `in` is query, path, header or body."},
+    | {
+        "description": "Where a call breaks the contract. `in` is query, path, header, cookie or body of the "
+        "request; of an answer that was passed on, `response header` or `response body`."
+    },
     "Call": _object(
         "id number namespace receivedAt operation request credential violations warnings reason stub fault "
         "phase response state durationMs",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from mockserver.engine.requirements import by_contract, by_soundness
+from mockserver.engine.passing import by_passing
+from mockserver.engine.requirements import (
+    by_contract,
+    by_media_type,
+    by_operation,
+    by_rate_limit,
+    by_soundness,
+    by_violations,
+)
 from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import by_preference, by_stub
 from mockserver.engine.situation import Decider, Decision, Situation
@@ -15,15 +23,29 @@ def list_deciders(rules: Rules) -> tuple[Decider, ...]:
     return (*rules.before, by_stub, by_soundness, by_preference, *rules.requirements, by_contract)
 
 
+def list_passing_deciders(rules: Rules, *, refuses: bool) -> tuple[Decider, ...]:
+    """The deciders where calls are passed on: those before all else, what was scripted, and with `refuses`
+    whether the request keeps the contract; then the real API decides."""
+    checks: tuple[Decider, ...] = (by_rate_limit,)
+    if refuses:
+        checks += (by_operation, by_media_type, by_violations)
+    return (*rules.before, by_stub, *(each for each in rules.requirements if each in checks), by_passing)
+
+
 def decide(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
     """The answer of the first decider that has one. It may be varied then."""
-    decision = _ask(situation, deciders)
+    return vary_where_asked(situation, choose(situation, deciders))
+
+
+def vary_where_asked(situation: Situation, decision: Decision) -> Decision:
+    """The same decision, or a variant of it."""
     if situation.namespace.is_varied or situation.head.preferences is not None:
         return vary(situation, decision)
     return decision
 
 
-def _ask(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
+def choose(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
+    """The answer of the first decider that has one."""
     for decider in deciders:
         decision = decider(situation)
         if decision is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from mockserver.clocks import real_millis
 from mockserver.contract import Contract
-from mockserver.engine.deciders import decide, list_deciders
+from mockserver.engine.deciders import choose, decide, list_deciders, list_passing_deciders, vary_where_asked
+from mockserver.engine.passing import Passage, Passed, PassesOn, PassingRules
 from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.rules import Rules
@@ -52,7 +53,7 @@ class Exchange:
     """A call whose answer is made and not yet delivered. The door that delivers it calls `finish`.
 
     `waiting` is how the rest of the world ends the waits of an answer that does not go at once and whole;
-    None for all others.
+    None for all others. `rest` are the bytes that come behind the body of the response, as they come.
     """
 
     __slots__ = (
@@ -65,6 +66,7 @@ class Exchange:
         "log",
         "namespace",
         "response",
+        "rest",
         "waiting",
     )
 
@@ -76,8 +78,10 @@ class Exchange:
         waiting: Waiting | None,
         key: bytes | None,
         send: SendWebhooks,
+        rest: Iterator[bytes] | None = None,
     ) -> None:
         self.call = call
+        self.rest = rest
         self.response = response
         self.namespace = namespace
         self.waiting = waiting
@@ -195,12 +199,21 @@ class Engine:
         )
         self.renderer = Renderer(contract, rules)
         self._deciders = list_deciders(rules)
+        # What a call meets on its way: where somebody passes calls on, the real API keeps its own rules.
+        self._kept_rules = rules
+        self.passes_on: PassesOn | None = None
         self.variants = VariantBook(contract)
 
     def renew(self, contract: Contract, rules: Rules, fixtures: Fixtures, facets: FacetReading) -> None:
         """Go on by sources that were read anew, between two calls. State stays."""
         self._take(contract, rules, fixtures, facets)
         self.namespaces.renew(fixtures, self._read_stub)
+
+    def pass_on(self, passes_on: PassesOn) -> None:
+        """Have what no stub answers passed on to the real API from now on."""
+        self.passes_on = passes_on
+        self._deciders = list_passing_deciders(self.rules, refuses=passes_on.refuses)
+        self._kept_rules = cast(Rules, PassingRules(self.rules))
 
     def _read_stub(self, document: JsonObject) -> Stub:
         """A stub as it was kept, with the id that it had."""
@@ -234,20 +247,47 @@ class Engine:
     def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
         """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.
 
-        `client` is the peer's address. Raises StoreUnavailable, and nothing has happened then.
+        `client` is the peer's address. Raises StoreUnavailable, and nothing has happened then. Where calls
+        are passed on, it waits for the real API.
         """
+        found = self.admit(head, body, client)
+        while isinstance(found, Passage):
+            assert self.passes_on is not None, "somebody passes on"
+            found = self.complete(found, self.passes_on.pass_on(found))
+        return found
+
+    def admit(self, head: Head, body: bytes, client: str | None) -> Exchange | Passage:
+        """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it."""
         while True:
             try:
                 return self._answer(head, body, client)
             except Superseded:
                 continue
 
-    def _answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
-        started = time.perf_counter()
-        inspection = self._inspector.inspect(head, body, client)
+    def complete(self, passage: Passage, passed: Passed) -> Exchange:
+        """Record and answer a call that was passed on. Raises StoreUnavailable."""
+        inspection = passage.inspection
+        while True:
+            try:
+                found = self._answer(inspection.head, inspection.data, passage.client, passage, passed)
+            except Superseded:
+                continue
+            assert isinstance(found, Exchange), "a call is passed on once"
+            return found
+
+    def _answer(
+        self,
+        head: Head,
+        body: bytes,
+        client: str | None,
+        passage: Passage | None = None,
+        passed: Passed | None = None,
+    ) -> Exchange | Passage:
+        started = time.perf_counter() if passage is None else passage.started
+        inspection = self._inspector.inspect(head, body, client) if passage is None else passage.inspection
         namespace = self.namespaces.get(head.namespace)
         with namespace.transaction(reads_first=False):
-            received_millis = real_millis()
+            received_millis = real_millis() if passage is None else passage.received_millis
             now_millis = namespace.clock.at(received_millis)
             operation = head.operation
             situation = Situation(
@@ -258,18 +298,25 @@ class Engine:
                 now_millis,
                 self.rules.behaviours.get(operation.id) if operation is not None else None,
                 self.variants,
-                self.rules,
+                self._kept_rules,
             )
+            decision: Decision | None = None
+            if self.passes_on is not None:
+                decision = choose(situation, self._deciders) if passed is None else passed.decision
+                if passed is None and decision.commits:
+                    if decision.stub is not None:
+                        namespace.stubs.use(decision.stub)
+                    return Passage(inspection, decision, client, started, received_millis)
+                decision = vary_where_asked(situation, decision)
             number, call_id = namespace.next_call()
             key: bytes | None = None
             kept: StoredAnswer | None = None
             reason = "mock_failure"
-            decision: Decision | None = None
             outcome: Outcome | None = None
             webhooks: tuple[Webhook, ...] = ()
             try:
-                decision = decide(situation, self._deciders)
-                if decision.stub is not None:
+                decision = decision or decide(situation, self._deciders)
+                if decision.stub is not None and passed is None:
                     namespace.stubs.use(decision.stub)
                 if situation.principal.item_id is not None:
                     _note_use(situation, decision)
@@ -284,6 +331,8 @@ class Engine:
                             namespace.resources.land_answer(key, call_id)
                 told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
                 response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
+                if passed is not None:
+                    response = replace(response, is_foreign=True)
                 reason = told
                 if decision.stub is not None and decision.stub.webhooks:
                     webhooks = write_webhooks(situation, decision.stub, call_id)
@@ -310,8 +359,8 @@ class Engine:
                 head.shown,
                 inspection.reading.shown_body,
                 client,
-                inspection.violations,
-                inspection.warnings,
+                inspection.violations if passed is None else [*inspection.violations, *passed.violations],
+                inspection.warnings if passed is None else [*inspection.warnings, *passed.warnings],
                 reason,
                 received_millis,
                 started,
@@ -325,7 +374,11 @@ class Engine:
             )
             call.webhooks = webhooks
             waiting = None
-            if delivery is not PROMPT and not delivery.is_prompt:
+            rest = None if passed is None else passed.rest
+            if rest is not None:
+                waiting = Waiting(delivery.held_by)
+                namespace.add_waiting(waiting, number)
+            elif delivery is not PROMPT and not delivery.is_prompt:
                 # Before anybody can know of the call: who releases it then must not be too early.
                 waiting = Waiting(delivery.held_by)
                 namespace.add_waiting(waiting, number)
@@ -338,7 +391,7 @@ class Engine:
         _warn(head, call)
         if call.webhooks:
             namespace.note_webhooks(call.webhooks)
-        return Exchange(call, response, namespace, waiting, key, self.send_webhooks)
+        return Exchange(call, response, namespace, waiting, key, self.send_webhooks, rest)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided.

@@ -14,6 +14,7 @@ from mockserver.engine.situation import (
     CarryOut,
     Decision,
     Example,
+    Foreign,
     Literal,
     Outcome,
     Refusal,
@@ -159,6 +160,8 @@ class Renderer:
                 decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
             )
             return content.body, (HTML_TYPE,) if is_page else ()
+        if isinstance(content, Foreign):
+            return content.body, ()
         if isinstance(content, StoredAnswer):
             return content.body, content.headers
         return self._example(content, decision.status, operation, situation)

@@ -163,6 +163,15 @@ class Literal(NamedTuple):
         return f"<Literal {len(self.body)} bytes>"
 
 
+class Foreign(NamedTuple):
+    """Answer with these bytes, which the real API has given; unlike those of a script they can be varied."""
+
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"<Foreign {len(self.body)} bytes>"
+
+
 class CarryOut(NamedTuple):
     """Answer with what carrying the operation out gives."""
 
@@ -170,7 +179,7 @@ class CarryOut(NamedTuple):
 CARRY_OUT = CarryOut()
 
 
-Content = Refusal | Example | Literal | CarryOut | StoredAnswer
+Content = Refusal | Example | Literal | Foreign | CarryOut | StoredAnswer
 
 
 @dataclass(slots=True)

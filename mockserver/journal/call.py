@@ -154,8 +154,8 @@ class Call:
         self.status = response.status
         self.variant = response.variant
         headers = response.headers
-        if self.stub is not None:
-            # Only a script can bring a secret there.
+        if self.stub is not None or response.is_foreign:
+            # Of ours, only a script can bring a secret there.
             headers = tuple(
                 (redact_bytes(name), redact_header(name.lower(), value)) for name, value in headers
             )

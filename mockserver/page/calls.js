@@ -136,13 +136,22 @@ export function onKey(event) {
   return true;
 }
 
+/** Whether it is the answer that breaks the contract: of a call that was passed on. */
+function isOfAnswer(violation) {
+  return violation.in.startsWith("response");
+}
+
 /** Why the call was answered so, in a sentence. */
 function explain(call) {
   const said = call.response?.body;
   const text = typeof said === "object" && said !== null ? (said.message ?? said.detail ?? said.title ?? said.error?.message) : null;
   const parts = [];
   if (call.stub) parts.push(h("p", {}, "The stub ", h("a", { href: `#stubs/${call.stub.id}` }, call.stub.name ?? call.stub.id), call.fault ? ` did the damage ${call.fault}` : " answered", call.phase === "after_commit" ? ", after the operation was carried out." : "."));
-  if (call.violations.length) parts.push(h("p", {}, `The request breaks the contract in ${call.violations.length} place${call.violations.length === 1 ? "" : "s"}.`));
+  const ofAnswer = call.violations.filter(isOfAnswer).length;
+  for (const [who, count] of [["request", call.violations.length - ofAnswer], ["answer of the real API", ofAnswer]]) {
+    if (count) parts.push(h("p", {}, `The ${who} breaks the contract in ${count} place${count === 1 ? "" : "s"}.`));
+  }
+  if (call.reason === "proxied") parts.push(h("p", {}, "The real API answered."));
   if (!call.operation && !call.stub) parts.push(h("p", {}, "Neither an operation of the contract nor a stub fits the request."));
   if (call.state === "disconnected") parts.push(h("p", {}, "The client left before the answer was complete."));
   if (call.retry) parts.push(h("p", { class: call.retry.respected ? "" : "warn" }, `An earlier answer asked to wait ${call.retry.askedSeconds} s; this call came after ${call.retry.waitedSeconds} s.`));
@@ -166,8 +175,8 @@ function timeline(call) {
 
 function drawDetail(call) {
   detail.dataset.state = call.state;
-  const inBody = call.violations.filter((item) => item.in === "body").map((item) => ({ pointer: item.pointer, text: item.message }));
-  const elsewhere = call.violations.filter((item) => item.in !== "body");
+  const marksIn = (place) => call.violations.filter((item) => item.in === place).map((item) => ({ pointer: item.pointer, text: item.message }));
+  const elsewhere = call.violations.filter((item) => !item.in.endsWith("body"));
   const near = h("div", { class: "near" });
   const nearest = h("section", {}, h("h3", {}, "Nearest stubs"), near);
   const exported = h("div", { class: "exported", id: "exported" });
@@ -187,12 +196,12 @@ function drawDetail(call) {
     exported,
     h("section", { class: `why s${classOf(call)}` }, h("h3", {}, "Why"), explain(call)),
     !call.stub && !call.operation && nearest,
-    elsewhere.length > 0 && h("section", {}, h("h3", {}, "Violations outside the body"),
+    elsewhere.length > 0 && h("section", {}, h("h3", {}, "Violations outside the bodies"),
       h("ul", { class: "violations" }, elsewhere.map((item) => h("li", {}, pill(item.in, "4"), " ", h("code", {}, item.pointer || "/"), " ", item.message, " ", h("small", {}, item.keyword))))),
     call.warnings.length > 0 && h("section", {}, h("h3", {}, "Warnings"), h("ul", { class: "warnings" }, call.warnings.map((item) => h("li", {}, h("code", {}, item.code), " ", item.message)))),
     h("div", { class: "pair" },
-      h("section", {}, h("h3", {}, "Request"), h("h4", {}, "Headers"), headerTable(call.request.headers), h("h4", {}, "Body"), body(call.request.body, inBody), call.request.bodyTruncated && h("p", { class: "warn" }, "The body was cut where it was kept.")),
-      h("section", {}, h("h3", {}, "Answer"), call.response ? [h("h4", {}, "Headers"), headerTable(call.response.headers), h("h4", {}, "Body"), body(call.response.body)] : h("p", { class: "quiet" }, "None."))),
+      h("section", {}, h("h3", {}, "Request"), h("h4", {}, "Headers"), headerTable(call.request.headers), h("h4", {}, "Body"), body(call.request.body, marksIn("body")), call.request.bodyTruncated && h("p", { class: "warn" }, "The body was cut where it was kept.")),
+      h("section", {}, h("h3", {}, "Answer"), call.response ? [h("h4", {}, "Headers"), headerTable(call.response.headers), h("h4", {}, "Body"), body(call.response.body, marksIn("response body"))] : h("p", { class: "quiet" }, "None."))),
     own.length > 1 && h("section", {}, h("h3", {}, "What this client did"), story(own, call, (other) => (location.hash = `calls/${other}`))),
     !call.stub && call.operation && nearest,
   );

@@ -291,35 +291,25 @@ class _Comparison:
         for name in dict.fromkeys((*before.headers, *after.headers)):
             old, new = before.headers.get(name), after.headers.get(name)
             title = f"the header {name!r}"
-            own, was_required = self._find_header(self._old, was, before, name)
+            own = _find_header(was, before, name)
             if new is None:
                 yield self._change(was, own, "answer", "removed", f"{title} is gone", item)
                 continue
-            place, is_required = self._find_header(self._new, now, after, name)
+            place = _find_header(now, after, name)
             effect: Effect
             if old is None:
-                effect = "narrowed" if is_required else "none"
+                effect = "narrowed" if new.required else "none"
                 yield self._change(was, place, "answer", effect, f"{title} is new", item)
                 continue
-            if is_required != was_required:
-                effect = "narrowed" if is_required else "widened"
-                text = f"{title} {'always comes now' if is_required else 'may now be missing'}"
+            if old.required != new.required:
+                effect = "narrowed" if new.required else "widened"
+                text = f"{title} {'always comes now' if new.required else 'may now be missing'}"
                 yield self._change(was, f"{place}/required", "answer", effect, text, item)
             schemas = self._at(old.schema_pointer, new.schema_pointer)
             for pointer, effect, what, _ in self._schemas["answer"].compare(*schemas):
                 yield self._change(
                     was, f"{place}/schema{pointer}", "answer", effect, f"{title}: {what}", item
                 )
-
-    @staticmethod
-    def _find_header(
-        contract: Contract, operation: Operation, envelope: Envelope, name: str
-    ) -> tuple[str, bool]:
-        """Where a header is described, and whether it always comes."""
-        header = envelope.headers.get(name)
-        written = name if header is None else header.name
-        place = f"{_place(operation)}/responses/{envelope.status}/headers/{escape_pointer(written)}"
-        return place, _read(contract.document, f"{place}/required") is True
 
     def _at(self, old_pointer: str, new_pointer: str) -> tuple[Schema, Schema]:
         return (
@@ -423,6 +413,13 @@ def _find_envelope(operation: Operation, status: str) -> Envelope | None:
     """The envelope for a status as another contract writes it: the same, its range's, the default one."""
     envelopes = operation.envelopes
     return envelopes.get(status) or envelopes.get(f"{status[0]}XX") or envelopes.get("default")
+
+
+def _find_header(operation: Operation, envelope: Envelope, name: str) -> str:
+    """Where an operation describes a header of an answer."""
+    header = envelope.headers.get(name)
+    written = name if header is None else header.name
+    return f"{_place(operation)}/responses/{envelope.status}/headers/{escape_pointer(written)}"
 
 
 def _is_error(status: str) -> bool:

@@ -15,6 +15,7 @@ from mockserver.control import Control
 from mockserver.control.door import ControlDoor
 from mockserver.control.routing import PAGES, ROOT_DOCUMENTS, split_path
 from mockserver.engine.engine import Engine, Exchange, fail
+from mockserver.engine.passing import Passage, Passed
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.messages import Response
@@ -25,6 +26,7 @@ from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
 from mockserver.serving.guard import Guard, Refused, too_large
 from mockserver.serving.logs import Visit
+from mockserver.serving.passing import in_thread
 from mockserver.serving.webhooks import WebhookSender
 from mockserver.stores.turns import Turns
 from mockserver.types import Headers
@@ -67,6 +69,8 @@ class App:
         for namespace in self.engine.namespaces.loaded:
             namespace.end_waits()
         self._webhooks.stop()
+        if self.engine.passes_on is not None:
+            self.engine.passes_on.close()
         self._door.end_waits()
 
     def find_control(self, method: str, path: str) -> tuple[str, str] | None:
@@ -102,8 +106,11 @@ class App:
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
     ) -> None:
         """Answer a call that the guard has let in, once its store has time for it."""
-        work = partial(self.answer, head, body, client)
-        await send_answer(await self.turns.run(head.namespace, work), cycle)
+        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client))
+        if isinstance(found, Passage):
+            passed = await in_thread(partial(self._pass_on, found))
+            found = await self.turns.run(head.namespace, partial(self._complete, found, passed))
+        await send_answer(found, cycle)
 
     def begin(
         self,
@@ -138,8 +145,26 @@ class App:
         self.engine.heads.remember(head)
         return head
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether an answer may have to be waited for: for a store, or for the real API."""
+        return self.turns.is_remote or self.engine.passes_on is not None
+
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
-        """Answer a call that the guard has let in. A Response is an answer that belongs to no call."""
+        """Answer a call that the guard has let in. A Response is an answer that belongs to no call.
+
+        Where calls are passed on, it waits for the real API.
+        """
+        found = self._begin(head, body, client)
+        return self._complete(found, self._pass_on(found)) if isinstance(found, Passage) else found
+
+    def _pass_on(self, passage: Passage) -> Passed:
+        assert self.engine.passes_on is not None, "somebody passes on"
+        return self.engine.passes_on.pass_on(passage)
+
+    def _begin(
+        self, head: Head, body: bytes, client: tuple[str, int] | None
+    ) -> Exchange | Passage | Response:
         origin = head.facts.origin
         if origin is not None:
             preflight = self.guard.preflight(head.method, head.headers, origin)
@@ -147,13 +172,26 @@ class App:
                 return preflight
         try:
             body = self.guard.inflate(head, body)
-            exchange = self.engine.answer(head, body, None if client is None else client[0])
+            found = self.engine.admit(head, body, None if client is None else client[0])
         except Refused as refusal:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:
             return write_unavailable(error)
         except Exception as error:
             return fail(error)
+        return found if isinstance(found, Passage) else self._hand_out(found, origin)
+
+    def _complete(self, passage: Passage, passed: Passed) -> Exchange | Response:
+        """Record and answer a call that was passed on."""
+        try:
+            exchange = self.engine.complete(passage, passed)
+        except StoreUnavailable as error:
+            return write_unavailable(error)
+        except Exception as error:
+            return fail(error)
+        return self._hand_out(exchange, passage.inspection.head.facts.origin)
+
+    def _hand_out(self, exchange: Exchange, origin: bytes | None) -> Exchange:
         if self.turns.is_remote:
             exchange.defer = self.turns.defer
         if origin is not None:

@@ -16,6 +16,9 @@ from mockserver.engine.engine import Engine
 from mockserver.engine.plain import PlainRules
 from mockserver.engine.rules import Rules, RulesMaker
 from mockserver.exceptions import ContractError, FixtureError, InvalidInput, Problem, SettingsError
+from mockserver.provider.proxy import Proxy
+from mockserver.provider.recording import Recorder
+from mockserver.provider.upstream import Upstream
 from mockserver.redaction import fingerprints_by, hide_keys_of
 from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.settings import Settings
@@ -130,13 +133,26 @@ def build_engine(settings: Settings) -> Engine:
     with fingerprints_by(settings.seed):
         sources = load_sources(settings)
         sources.log_warnings()
-        return assemble(sources.contract, sources.rules, sources.fixtures, settings)
+        engine = assemble(sources.contract, sources.rules, sources.fixtures, settings)
+    if settings.upstream is not None:
+        engine.pass_on(_make_proxy(engine, settings, settings.upstream))
+    return engine
+
+
+def _make_proxy(engine: Engine, settings: Settings, origin: str) -> Proxy:
+    """Raises SettingsError."""
+    upstream = Upstream(origin, timeout_seconds=settings.upstream_timeout, proxy=settings.upstream_proxy)
+    recorder = None if settings.record is None else Recorder(settings.record)
+    return Proxy(engine.contract, upstream, refuses=settings.errors, recorder=recorder)
 
 
 def renew(engine: Engine, sources: Sources) -> None:
     """Have an engine go on by sources that were read anew, between two calls. Its state stays."""
-    contract, rules = sources.contract, sources.rules
+    contract, rules, passes_on = sources.contract, sources.rules, engine.passes_on
     engine.renew(contract, rules, sources.fixtures, FacetReader(contract, rules.credential_kinds))
+    if isinstance(passes_on, Proxy):
+        passes_on.contract = contract
+        engine.pass_on(passes_on)
 
 
 def assemble(

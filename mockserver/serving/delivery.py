@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from mockserver.engine.engine import Exchange
+from mockserver.exceptions import MockServerError
 from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import State
 from mockserver.messages import SMALL_BYTES, Response
+from mockserver.redaction import redact
 from mockserver.serving.cycle import Cycle
+from mockserver.serving.passing import in_thread
 from mockserver.serving.writing import has_body, write_damaged, write_head
 from mockserver.state.waiting import Waiting
+
+logger = logging.getLogger("mockserver")
 
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
@@ -115,6 +121,8 @@ async def _send(exchange: Exchange, cycle: Cycle) -> None:
         exchange.finish(state)
         _damage(cycle, response, delivery.fault, exchange.call.id)
         await _drain(cycle)
+    elif exchange.rest is not None and cycle.method != "HEAD":
+        await _pass_rest(exchange, exchange.rest, cycle)
     elif delivery.dribble is not None and has_body(response, cycle.method):
         await _dribble(exchange, delivery.dribble, cycle)
     else:
@@ -130,6 +138,29 @@ async def _write(exchange: Exchange, data: bytes, state: State, cycle: Cycle) ->
     cycle.transport.write(data)
     if await _drain(cycle):
         exchange.finish(state)
+
+
+async def _pass_rest(exchange: Exchange, rest: Iterator[bytes], cycle: Cycle) -> None:
+    """Send an answer of the real API as it comes. One that breaks off there breaks off here."""
+    response = exchange.response
+    cycle.is_started = True
+    framing = b"transfer-encoding: chunked\r\n"
+    cycle.transport.write(write_head(response, framing, keep_alive=cycle.keep_alive))
+    piece: bytes | None = response.body
+    try:
+        while piece is not None:
+            if piece:
+                cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            if not await _drain(cycle):
+                return
+            piece = await in_thread(lambda: next(rest, None))
+    except MockServerError as error:
+        logger.warning("the answer to call %s broke off: %s", exchange.call.id, redact(str(error)))
+        exchange.finish("faulted", "upstream_broken")
+        return
+    state: State = "faulted" if response.delivery.fault else "answered"
+    await _write(exchange, b"0\r\n\r\n", state, cycle)
+    cycle.complete()
 
 
 async def _dribble(exchange: Exchange, dribble: Dribble, cycle: Cycle) -> None:

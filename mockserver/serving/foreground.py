@@ -117,6 +117,8 @@ def welcome(
         f"Base URL     {origin}{contract.prefix}",
         f"Control API  {origin}/__admin/calls  (what came in, and why it was answered so)",
     ]
+    if engine.settings.upstream is not None:
+        lines.append(f"Passes on    {engine.settings.upstream}  (what no stub answers)")
     if made_token is not None:
         lines.append(
             f"Admin token  {made_token}  (Authorization: Bearer; made now, as the host is not loopback)"
@@ -145,6 +147,8 @@ def welcome_machine(
 ) -> str:
     """The same for a program: one JSON line."""
     line = {"event": "listening", "origin": origin, "control": f"{origin}/__admin"}
+    if engine.settings.upstream is not None:
+        line["upstream"] = engine.settings.upstream
     if made_token is not None:
         line["adminToken"] = made_token
     if ca_file is not None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mockserver import MockServer
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.doors import BODY, CREATE, KEY, UNSENT, Api, socket_api
@@ -19,6 +20,7 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.select import Select
 
 from tests.page.screen import Screen
+from tests.provider.upstreams import answer_wrongly, send
 
 VIEWS = ["calls", "operations", "failures", "stubs", "sandbox", "contract"]
 
@@ -408,3 +410,20 @@ def test_any_contract_is_tried_with_its_credentials_and_its_kinds_of_body(
             ("json", "answered"),
         ]
         assert screen.complaints() == []
+
+
+def test_a_call_that_was_passed_on_and_violates_the_contract_is_shown_as_it_happens(browser: Any) -> None:
+    with MockServer() as real, MockServer(upstream=real.origin) as proxy:
+        screen = Screen(browser, f"{proxy.origin}/__admin/")
+        screen.open()
+        screen.shows("No call yet", ".detail")
+        data = {"message": "success", "success": True, "data": {"object": 1}}
+        headers = {"Content-Type": "application/json"}
+        answer_wrongly(real, {"status": 201, "jsonBody": data, "headers": headers})
+        send(proxy)
+        row = screen.one(".row", "proxied")
+        assert screen.one(".row .mark.bad", "✕")
+        row.click()
+        screen.shows("The answer of the real API breaks the contract", ".why")
+        # Each at its place in the answer.
+        screen.one(".detail .line.bad", "object")

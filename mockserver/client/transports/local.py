@@ -11,11 +11,13 @@ import math
 import os
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
 import httptools
 
 from mockserver.client.wires import Wire
 from mockserver.engine.engine import Exchange
+from mockserver.exceptions import MockServerError
 from mockserver.faults import Fault
 from mockserver.journal.call import State
 from mockserver.messages import Response
@@ -123,6 +125,10 @@ class LocalWire(Wire):
                 raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
             return
         state: State = "faulted" if delivery.fault else "answered"
+        if exchange.rest is not None and method != "HEAD":
+            yield from _write_rest(exchange, exchange.rest)
+            exchange.finish(state)
+            return
         if delivery.dribble is None or not has_body(response, method):
             exchange.finish(state)
             yield write_message(response, keep_alive=True, is_head=method == "HEAD")
@@ -152,3 +158,16 @@ class LocalWire(Wire):
         # A thread that waits on behalf of a coroutine waits no longer.
         self._released.set()
         self._ended.set()
+
+
+def _write_rest(exchange: Exchange, rest: Iterator[bytes]) -> Iterator[bytes]:
+    """An answer of the real API as it comes. One that breaks off there breaks off here."""
+    yield write_head(exchange.response, b"transfer-encoding: chunked\r\n", keep_alive=True)
+    try:
+        for piece in chain((exchange.response.body,), rest):
+            if piece:
+                yield b"%x\r\n%b\r\n" % (len(piece), piece)
+    except MockServerError:
+        exchange.finish("faulted", "upstream_broken")
+        return
+    yield b"0\r\n\r\n"

@@ -1,0 +1,71 @@
+"""Real APIs to pass calls on to: a server of ours, and one that says on a socket whatever a test wants."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from mockserver import MockServer, Sandbox
+
+BODY: dict[str, Any] = {"name": "n", "permissions": {}, "expires_at": "2030-01-01T00:00:00Z"}
+KEY = "sk_test_abcdefghijklmnop"
+HEADERS = {"Authorization": f"Bearer {KEY}"}
+PATIENCE = 20
+
+
+@contextmanager
+def pair(**options: Any) -> Iterator[tuple[MockServer, MockServer]]:
+    """A real API, and a proxy in front of it. Nothing of the proxy is scripted."""
+    with MockServer(seed="upstream") as real, MockServer(upstream=real.origin, **options) as proxy:
+        yield real, proxy
+
+
+def send(
+    sandbox: Sandbox, method: str = "POST", path: str = "/api-keys/?account_id=acct_1", **how: Any
+) -> httpx.Response:
+    """One call over a socket, with a test key; a POST creates an API key."""
+    how.setdefault("headers", HEADERS)
+    if method == "POST":
+        how.setdefault("json", BODY)
+    return httpx.request(method, sandbox.base_url + path, trust_env=False, timeout=PATIENCE, **how)
+
+
+def answer_wrongly(real: Sandbox, response: dict[str, Any], *, times: int = 1) -> None:
+    """Let the real API answer its next calls so, whatever its contract says."""
+    own = {"offContract": True, "times": times}
+    real.stub({"request": {"method": "ANY"}, "response": response, "metadata": {"mockserver": own}})
+
+
+@contextmanager
+def raw_server(respond: Callable[[socket.socket, bytes], object]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that reads one request a connection, and then does as it is told. Gives its origin, and the
+    heads of the requests that came."""
+    heads: list[bytes] = []
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def work() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            with client:
+                data = b""
+                while b"\r\n\r\n" not in data:
+                    data += client.recv(65536)
+                heads.append(data)
+                respond(client, data)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", heads
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(PATIENCE)
