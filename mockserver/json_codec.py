@@ -18,6 +18,8 @@ import math
 import re
 from decimal import Decimal, InvalidOperation
 from functools import partial
+from itertools import accumulate
+from operator import ne
 from typing import Any, TypeAlias
 
 import orjson
@@ -37,7 +39,10 @@ LONGEST_NUMBER = 100_000
 MAX_REPORTED = 10_000
 
 # Possessive, and with the closing quote left open, so that a text without an end is looked at once.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+_ONE_KIND_OF_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_STEPS = {ord("["): 1, ord("]"): -1}
 _INT64 = range(-(2**63), 2**64)
 # orjson reads an integer beyond 64 bits as a float. It has at least so many digits.
 _DIGITS_ALIKE = bytes(48 if 48 <= byte <= 57 else 32 for byte in range(256))
@@ -119,20 +124,21 @@ def loads(
     `MAX_REPORTED` characters of them.
     Raises MalformedJson with the reason in words.
     """
-    if len(data) < 2 * max_depth or data.count(b"[") + data.count(b"{") <= max_depth:
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError:
-            return _loads_strictly(data, max_depth, max_number_length)
-        # A member that was given twice is in the value once, and so is its colon. One that is written as an
-        # escape, or so many digits that some may be lost, is left to the strict reading.
-        if (
-            data.count(b":") == orjson.dumps(value).count(b":")
-            and data.find(b"\\u003") < 0
-            and data.translate(_DIGITS_ALIKE).find(_LONG_NUMBER) < 0
-            and not _loses_digits(data)
-        ):
-            return value, ()
+    try:
+        value = orjson.loads(data)
+        is_flat = len(data) < 2 * max_depth or data.count(b"[") + data.count(b"{") <= max_depth
+        text = orjson.dumps(value if is_flat else _wrap(value, _ORJSON_DEPTH - max_depth))
+    except (orjson.JSONDecodeError, TypeError):
+        return _loads_strictly(data, max_depth, max_number_length)
+    # A member that was given twice is in the value once, and so is its colon. One that is written as an
+    # escape, or so many digits that some may be lost, is left to the strict reading.
+    if (
+        data.count(b":") == text.count(b":")
+        and data.find(b"\\u003") < 0
+        and data.translate(_DIGITS_ALIKE).find(_LONG_NUMBER) < 0
+        and not _loses_digits(data)
+    ):
+        return value, ()
     return _loads_strictly(data, max_depth, max_number_length)
 
 
@@ -140,11 +146,31 @@ def _loses_digits(data: bytes) -> bool:
     """Whether a number in a JSON text would be written otherwise than it is."""
     if data.translate(_FRACTIONS_ALIKE).find(b"0.0") < 0:
         return False
-    for match in _STRING_OR_FRACTION.finditer(data):
-        token = match.group()
-        if not token.startswith(b'"') and repr(float(token)).encode("ascii") != token:
-            return True
-    return False
+    numbers = [token for token in _STRING_OR_FRACTION.findall(data) if token[0] != ord('"')]
+    # Without a step in Python for each, which takes half as long.
+    return any(map(ne, map(repr, map(float, numbers)), map(bytes.decode, numbers)))
+
+
+def _wrap(value: Json, levels: int) -> Json:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def _find_orjson_depth() -> int:
+    """How many levels orjson writes. A value in so many lists that these are full is measured in C."""
+    levels = 0
+    value: Json = []
+    try:
+        while levels < 10_000:
+            orjson.dumps(value)
+            levels, value = levels + 1, [value]
+    except TypeError:
+        pass
+    return levels
+
+
+_ORJSON_DEPTH = _find_orjson_depth()
 
 
 def loads_kept(data: bytes, *, around: int = 0) -> Json:
@@ -222,16 +248,18 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
         raise MalformedJson("the body is empty")
     if data.startswith(b"\xef\xbb\xbf"):
         raise MalformedJson("the text starts with a byte order mark")
-    _check_depth(data, max_depth)
+    if _is_too_deep(data, max_depth):
+        raise MalformedJson(f"nested deeper than {max_depth} levels")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise MalformedJson(f"byte {error.start} is not UTF-8") from None
+    repeated: list[bool] = []
     try:
-        # Objects arrive as _Pairs, so that a repeated name is still visible.
+        # Objects with a repeated name arrive as _Pairs, so that it is still visible.
         tree = json.loads(
             text,
-            object_pairs_hook=_Pairs,
+            object_pairs_hook=partial(_read_object, repeated),
             parse_int=partial(_read_int, max_number_length),
             parse_float=partial(_read_float, max_number_length),
             parse_constant=_refuse_constant,
@@ -239,7 +267,7 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
     except json.JSONDecodeError as error:
         raise _describe(error) from None
     duplicates = _Duplicates()
-    value = _plain(tree, None, duplicates)
+    value = _plain(tree, None, duplicates) if repeated else tree
     try:
         orjson.dumps(value, default=_default)
     except TypeError:
@@ -279,6 +307,18 @@ class _Pairs(list[tuple[str, Any]]):
     """The members of one JSON object as read, repeated names included."""
 
 
+def _read_object(repeated: list[bool], pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Pairs:
+    """The members of one object; `repeated` gets an entry where a name is."""
+    members = dict(pairs)
+    if len(members) == len(pairs):
+        return members
+    repeated.append(True)
+    return _Pairs(pairs)
+
+
+_CONTAINERS = (dict, list, _Pairs)
+
+
 # The way to a value from the root, the last step first; its pointer is made only if it is needed.
 Way: TypeAlias = "tuple[Way, str | int] | None"
 
@@ -298,18 +338,20 @@ class _Duplicates:
 
 
 def _plain(tree: Any, way: Way, duplicates: _Duplicates) -> Json:
-    if isinstance(tree, _Pairs):
-        members: dict[str, Any] = {}
-        repeated: set[str] = set()
-        for name, item in tree:
-            if name in members and name not in repeated:
-                repeated.add(name)
-                duplicates.add((way, name))
-            members[name] = _plain(item, (way, name), duplicates)
-        return members
-    if isinstance(tree, list):
-        return [_plain(item, (way, index), duplicates) for index, item in enumerate(tree)]
-    return tree
+    """A value without _Pairs, whose members that were given more than once are noted in order."""
+    if isinstance(tree, list) and not isinstance(tree, _Pairs):
+        return [
+            _plain(item, (way, index), duplicates) if type(item) in _CONTAINERS else item
+            for index, item in enumerate(tree)
+        ]
+    members: dict[str, Any] = {}
+    repeated: set[str] = set()
+    for name, item in tree if isinstance(tree, _Pairs) else tree.items():
+        if name in members and name not in repeated:
+            repeated.add(name)
+            duplicates.add((way, name))
+        members[name] = _plain(item, (way, name), duplicates) if type(item) in _CONTAINERS else item
+    return members
 
 
 def write_pointer(way: Way) -> str:
@@ -331,16 +373,14 @@ def escape_pointer(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
-def _check_depth(data: bytes, max_depth: int) -> None:
-    depth = 0
-    for match in _STRING_OR_BRACKET.finditer(data):
-        token = match.group()
-        if token in b"[{":
-            depth += 1
-            if depth > max_depth:
-                raise MalformedJson(f"nested deeper than {max_depth} levels")
-        elif token in b"]}":
-            depth -= 1
+def _is_too_deep(data: bytes, max_depth: int) -> bool:
+    """Whether brackets are nested deeper than this, in a text that need not be JSON."""
+    if data.count(b"[") + data.count(b"{") <= max_depth:
+        return False
+    # Without an escape, what stands between two quotes is a string.
+    plain = _STRING.sub(b"", data) if b"\\" in data else b"".join(data.split(b'"')[::2])
+    brackets = plain.translate(_ONE_KIND_OF_BRACKETS, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > max_depth
 
 
 def _read_int(max_length: int, text: str) -> int | Decimal:
