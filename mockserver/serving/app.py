@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from functools import partial
+from typing import Any
 
 from mockserver.clocks import real_millis
 from mockserver.control import Control
@@ -95,8 +96,17 @@ class App:
         """Answer a call that `admit_control` has let in."""
         scope["mockserver.control"] = *found, body
         started = time.perf_counter()
+        origin = dict(scope["headers"]).get(b"origin")
+        is_document = scope["raw_path"].decode("latin-1") in self.root_documents
+        more = self.guard.cors_headers(origin) if is_document else ()
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            if more and message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *more]
+            await cycle.send(message)
+
         try:
-            await self._door(scope, cycle.receive, cycle.send)
+            await self._door(scope, cycle.receive, send)
         finally:
             if self.log is not None:
                 duration = (time.perf_counter() - started) * 1000
