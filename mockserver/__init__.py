@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mockserver.client.doors import connect
+    from mockserver.client.drift import drift
     from mockserver.client.local import MockServer
     from mockserver.client.records import DocumentedError, NamedVariant, RecordedCall, RecordedResponse
     from mockserver.client.sandbox import Sandbox, SandboxClock
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "client.doors": ("connect",),
+    "client.drift": ("drift",),
     "client.local": ("MockServer",),
     "client.records": ("DocumentedError", "NamedVariant", "RecordedCall", "RecordedResponse"),
     "client.sandbox": ("Sandbox", "SandboxClock"),
@@ -80,6 +82,7 @@ __all__ = [
     "UnknownItem",
     "VerificationError",
     "connect",
+    "drift",
 ]
 
 

@@ -10,6 +10,7 @@ import click
 
 from mockserver.cli.check import check
 from mockserver.cli.diff import diff
+from mockserver.cli.drift import drift
 from mockserver.cli.errors import errors
 from mockserver.cli.gauntlet import gauntlet
 from mockserver.cli.init import init
@@ -33,5 +34,5 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-for _command in (serve, proxy, init, check, diff, errors, gauntlet, state, token):
+for _command in (serve, proxy, init, check, diff, drift, errors, gauntlet, state, token):
     main.add_command(_command)

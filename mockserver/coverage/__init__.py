@@ -6,6 +6,8 @@
 
 from mockserver.coverage.documents import (
     DIMENSIONS,
+    follow,
+    is_near,
     measure,
     merge_coverage,
     note_test,
@@ -16,6 +18,6 @@ from mockserver.coverage.facets import FacetReader
 from mockserver.coverage.writing import write_html, write_markdown, write_text
 
 __all__ = [
-    "DIMENSIONS", "FacetReader", "measure", "merge_coverage", "note_test", "report_assumptions",
-    "report_coverage", "write_html", "write_markdown", "write_text",
+    "DIMENSIONS", "FacetReader", "follow", "is_near", "measure", "merge_coverage", "note_test",
+    "report_assumptions", "report_coverage", "write_html", "write_markdown", "write_text",
 ]  # fmt: skip

@@ -210,7 +210,7 @@ def report_assumptions(
     untold = 0
     for assumption in contract.assumptions:
         if assumption.what not in rules:
-            is_touched = any(_is_near(assumption.what, use) for use in uses)
+            is_touched = any(is_near(assumption.what, use) for use in uses)
         else:
             named = rules[assumption.what]
             untold += named is None
@@ -220,7 +220,7 @@ def report_assumptions(
     return found, untold
 
 
-def _is_near(pointer: str, use: str) -> bool:
+def is_near(pointer: str, use: str) -> bool:
     """Whether a place is the used one, inside of it or around it."""
     return pointer == use or pointer.startswith(f"{use}/") or use.startswith(f"{pointer}/")
 
@@ -235,24 +235,24 @@ def _list_uses(
     for status in statuses & operation.envelopes.keys():
         response = f"{place}/responses/{status}"
         yield response
-        yield from _follow(document, response)
+        yield from follow(document, response)
     members = {facet.name for facet in touched if facet.operation == operation.id and facet.kind == "member"}
     for index, parameter in enumerate(find_pointer(document, f"{place}/parameters") or ()):
         # Whatever refers elsewhere is used there.
         parameter = find_pointer(document, str(parameter.get("$ref", ""))[1:]) or parameter
         if f"{parameter.get('in')} {parameter.get('name')}" in members:
             yield f"{place}/parameters/{index}"
-            yield from _follow(document, f"{place}/parameters/{index}")
+            yield from follow(document, f"{place}/parameters/{index}")
     if operation.body is not None and operation.body.schema_pointer:
         body = operation.body.schema_pointer
-        for schema in (body, *_follow(document, body)):
+        for schema in (body, *follow(document, body)):
             for member in members:
                 kind, _, name = member.partition(" ")
                 if kind == "body":
                     yield f"{schema}/properties/{escape_pointer(name)}"
 
 
-def _follow(document: JsonObject, pointer: str) -> set[str]:
+def follow(document: JsonObject, pointer: str) -> set[str]:
     """The places that a place refers to, directly or not."""
     found: set[str] = set()
     waiting = [pointer]

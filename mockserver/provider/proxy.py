@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -87,7 +86,6 @@ class Proxy:
 
         Raises UpstreamError.
         """
-        deadline = time.monotonic() + self._upstream.timeout_seconds
         headers = dict(answer.headers)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         length = headers.get(b"content-length", b"")
@@ -95,17 +93,8 @@ class Proxy:
         is_text = find_form(content_type) in _TEXTS and not content_type.startswith("text/event-stream")
         if head.method != "HEAD" and answer.status not in BODILESS and not is_small and not is_text:
             return b"", answer.chunks
-        parts: list[bytes] = []
-        size = 0
-        for chunk in answer.chunks:
-            parts.append(chunk)
-            size += len(chunk)
-            if size > MAX_JUDGED_BYTES:
-                return b"".join(parts), answer.chunks
-            if time.monotonic() > deadline:
-                text = f"{self._upstream.origin} was not done in {self._upstream.timeout_seconds:g} s"
-                raise UpstreamError(text, is_late=True)
-        return b"".join(parts), None
+        body = self._upstream.read(answer, MAX_JUDGED_BYTES)
+        return body, answer.chunks if len(body) > MAX_JUDGED_BYTES else None
 
     def _judge(self, passage: Passage, answer: UpstreamAnswer, body: bytes | None) -> Judgement:
         head = passage.inspection.head

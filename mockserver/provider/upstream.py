@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,10 +38,12 @@ MAX_CONNECTIONS = 256
 
 
 class UpstreamError(MockServerError):
-    """The real API gave no whole answer. `is_late`: not in time, else not at all."""
+    """The real API gave no whole answer. `is_late`: not in time, else not at all; `is_unreached`: nothing was
+    sent to it."""
 
-    def __init__(self, text: str, *, is_late: bool) -> None:
+    def __init__(self, text: str, *, is_late: bool, is_unreached: bool = False) -> None:
         self.is_late = is_late
+        self.is_unreached = is_unreached
         super().__init__(text)
 
     @property
@@ -124,6 +127,22 @@ class Upstream:
         lower = [(name.lower(), value) for name, value in response.headers]
         return UpstreamAnswer(response.status, drop_hop_by_hop(lower), self._read(response))
 
+    def read(self, answer: UpstreamAnswer, most: int) -> bytes:
+        """The body of an answer, or more than `most` bytes of it. Raises UpstreamError, also where it takes
+        longer than an answer may."""
+        deadline = time.monotonic() + self.timeout_seconds
+        parts: list[bytes] = []
+        size = 0
+        for chunk in answer.chunks:
+            parts.append(chunk)
+            size += len(chunk)
+            if size > most:
+                break
+            if time.monotonic() > deadline:
+                text = f"{self.origin} was not done in {self.timeout_seconds:g} s"
+                raise UpstreamError(text, is_late=True)
+        return b"".join(parts)
+
     def _read(self, response: Any) -> Iterator[bytes]:
         import httpcore
 
@@ -139,11 +158,12 @@ class Upstream:
         import httpcore
 
         if isinstance(error, _Forbidden):
-            return UpstreamError(str(error), is_late=False)
+            return UpstreamError(str(error), is_late=False, is_unreached=True)
         if isinstance(error, httpcore.TimeoutException):
             return UpstreamError(f"{self.origin} gave no answer in {self.timeout_seconds:g} s", is_late=True)
         if isinstance(error, httpcore.ConnectError):
-            return UpstreamError(f"{self.origin} cannot be reached: {error}", is_late=False)
+            text = f"{self.origin} cannot be reached: {error}"
+            return UpstreamError(text, is_late=False, is_unreached=True)
         text = str(error) or type(error).__name__
         return UpstreamError(f"{self.origin} gave no whole answer: {text}", is_late=False)
 

@@ -489,7 +489,18 @@ def test_help_lists_the_commands(flag: str) -> None:
     result = run(flag)
     assert (result.exit_code, result.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]+)  ", result.stdout, re.MULTILINE)
-    assert commands == ["check", "diff", "errors", "gauntlet", "init", "proxy", "serve", "state", "token"]
+    assert commands == [
+        "check",
+        "diff",
+        "drift",
+        "errors",
+        "gauntlet",
+        "init",
+        "proxy",
+        "serve",
+        "state",
+        "token",
+    ]
     for command in commands:
         assert run(command, flag).stdout.startswith(f"Usage: main {command} ")
 

@@ -6,6 +6,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx
@@ -68,4 +70,68 @@ def raw_server(respond: Callable[[socket.socket, bytes], object]) -> Iterator[tu
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
+        thread.join(PATIENCE)
+
+
+@dataclass
+class Relayed:
+    """An answer on its way through a relay, which may change it."""
+
+    method: str
+    path: str
+    request: bytes
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    def replace(self, old: str, new: str) -> None:
+        """Write one text in place of another in the body."""
+        self.body = self.body.replace(old.encode(), new.encode())
+
+
+class Lost(Exception):
+    """The answer does not arrive."""
+
+
+@contextmanager
+def relay(real: Sandbox, change: Callable[[Relayed], object]) -> Iterator[str]:
+    """The origin of a server that answers as a real API does, but for what `change` changes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            sent = self.rfile.read(int(self.headers.get("content-length", 0)))
+            headers = {name: value for name, value in self.headers.items() if name.lower() != "host"}
+            answer = httpx.request(
+                self.command, real.origin + self.path, headers=headers, content=sent, trust_env=False
+            )
+            kept = {name: value for name, value in answer.headers.items() if name != "content-length"}
+            found = Relayed(self.command, self.path, sent, answer.status_code, kept, answer.content)
+            try:
+                change(found)
+            except Lost:
+                self.close_connection = True
+                return
+            self.send_response(found.status)
+            for name, value in found.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(found.body)))
+            self.end_headers()
+            self.wfile.write(found.body)
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing of it is shown."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
         thread.join(PATIENCE)

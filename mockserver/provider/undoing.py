@@ -1,0 +1,100 @@
+"""Undoing: what probes created on a real API is deleted, also where an answer was lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mockserver.contract import Contract, Operation
+from mockserver.messages import Request
+from mockserver.provider.answers import Answer
+from mockserver.provider.probes import MARKER, ProbeWriter, Side, collection_of
+from mockserver.provider.upstream import UpstreamError
+
+_MAX_PAGES = 20
+_ATTEMPTS = 3
+
+
+class Undoing:
+    """Keeps account of what was created. `fetch` sends a request, and raises UpstreamError.
+
+    `left` names what could not be undone.
+    """
+
+    def __init__(
+        self, contract: Contract, writer: ProbeWriter, side: Side, fetch: Callable[[Request], Answer]
+    ) -> None:
+        self._contract = contract
+        self._writer = writer
+        self._side = side
+        self._fetch = fetch
+        self._created: dict[tuple[str, str], None] = {}
+        self._lost: dict[str, None] = {}
+        self.left: list[str] = []
+
+    @property
+    def count(self) -> int:
+        """How many items were created, as far as that is known."""
+        return len(self._created)
+
+    def note_created(self, operation: Operation, answer: Answer | None) -> None:
+        """A request to create was sent; the answer is None where it was lost."""
+        id = None if answer is None else answer.find_id()
+        if id is None:
+            self._lost[collection_of(operation)] = None
+        else:
+            self._created[collection_of(operation), id] = None
+
+    def undo(self) -> None:
+        """Delete everything that was created. Never raises for what the API does."""
+        for collection in self._lost:
+            for id in self._find_marked(collection):
+                self._created[collection, id] = None
+        for collection, id in self._created:
+            if not self._delete(collection, id):
+                self.left.append(f"{collection}/{id}")
+
+    def _delete(self, collection: str, id: str) -> bool:
+        operation = self._find("DELETE", collection, 1)
+        if operation is None:
+            return False
+        request = self._writer.write_plain(operation, Side(self._side.credentials, {collection: id}))
+        for _ in range(_ATTEMPTS if request is not None else 0):
+            assert request is not None
+            try:
+                status = self._fetch(request).status
+            except UpstreamError:
+                continue
+            # One that is gone was deleted by a probe, or by an attempt whose answer was lost.
+            return status < 300 or status in (404, 410)
+        return False
+
+    def _find_marked(self, collection: str) -> list[str]:
+        """The ids of items with our mark in a collection."""
+        operation = self._find("GET", collection, 0)
+        request = None if operation is None else self._writer.write_plain(operation, self._side)
+        if operation is None or request is None:
+            self.left.append(f"{collection} (an answer was lost, and nothing lists what is there)")
+            return []
+        has_pages = any(each.name == "page" for each in operation.parameters)
+        found: list[str] = []
+        for page in range(1, _MAX_PAGES + 1 if has_pages else 2):
+            query = "&".join(filter(None, (request.query, f"page={page}" if has_pages else "")))
+            try:
+                answer = self._fetch(Request(request.method, request.path, query, request.headers, b""))
+            except UpstreamError:
+                self.left.append(f"{collection} (an answer was lost, and what is there cannot be listed)")
+                break
+            items = [item for item in answer.find_items()[1] if isinstance(item, dict)]
+            found += [str(item["id"]) for item in items if "id" in item and MARKER in item.values()]
+            if not items:
+                break
+        return found
+
+    def _find(self, method: str, collection: str, parameters: int) -> Operation | None:
+        """The operation of a method on a collection, or on one item of it."""
+        for operation in self._contract.operations.values():
+            if operation.method == method and collection_of(operation) == collection:
+                rest = operation.path.removeprefix(collection).strip("/")
+                if ("/" not in rest) and rest.count("{") == parameters and bool(rest) == bool(parameters):
+                    return operation
+        return None
