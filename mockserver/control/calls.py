@@ -143,23 +143,27 @@ def verify(call: ControlCall) -> ControlAnswer | Listing | Question:
     seconds = _read_seconds(call)
     verifier = Verifier(verification, call.namespace.journal)
 
-    def ask() -> ControlAnswer | None:
-        failures = verifier.ask()
-        return None if failures is None else _report(failures)
+    def report(failures: list[Failure]) -> Listing:
+        return Listing(
+            call.namespace,
+            failures,
+            Failure.to_json,
+            lambda shown: ControlAnswer(200, {"ok": not failures, "failures": shown}),
+            at_once=4,
+        )
 
-    def conclude() -> ControlAnswer:
-        return _report(verifier.conclude())
+    def ask() -> Listing | None:
+        failures = verifier.ask()
+        return None if failures is None else report(failures)
+
+    def conclude() -> Listing:
+        return report(verifier.conclude())
 
     if verifier.work > AT_ONCE:
         return Question(
             call.namespace, ask, _give_up(conclude), seconds, lambda: verifier.prepare(TURN_SECONDS)
         )
     return _wait(call, ask, conclude, seconds)
-
-
-def _report(failures: list[Failure]) -> ControlAnswer:
-    value = {"ok": not failures, "failures": [failure.to_json() for failure in failures]}
-    return ControlAnswer(200, value)
 
 
 def wait_for_count(call: ControlCall) -> ControlAnswer | Listing | Question:

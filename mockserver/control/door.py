@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import cast
+from typing import TypeVar, cast
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
@@ -28,9 +28,13 @@ from mockserver.control.routing import (
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
-from mockserver.json_codec import dumps, dumps_pretty, prewrite
+from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.state.ledger import repeat
+from mockserver.state.namespace import Namespace
 from mockserver.stores.turns import Turns
-from mockserver.types import UNSET, Json
+from mockserver.types import UNSET
+
+Result = TypeVar("Result")
 
 EVENTS_AT_ONCE = 100
 # A reader of events that is so many calls behind is cut off.
@@ -83,7 +87,7 @@ class ControlDoor:
             if isinstance(answer, Question):
                 answer = await self._wait(answer, request.receive)
             if isinstance(answer, Listing):
-                answer = await self._list(answer, is_pretty=is_pretty)
+                return await self._list(answer, is_pretty=is_pretty)
         except StoreUnavailable as error:
             answer = refuse_unavailable(error)
         if isinstance(answer, Stream):
@@ -97,16 +101,29 @@ class ControlDoor:
             return stream
         return _respond(answer, is_pretty=is_pretty)
 
-    async def _list(self, listing: Listing, *, is_pretty: bool) -> ControlAnswer:
+    async def _list(self, listing: Listing, *, is_pretty: bool) -> HttpResponse:
         """Write a listing, with turns for others in between."""
-        written: list[Json] = []
-        while len(written) < len(listing.items):
-            start = len(written)
-            stop = start + (listing.at_once or _LISTED_AT_ONCE)
-            some = await self._turns.run(listing.namespace.name, partial(listing.write_some, start, stop))
-            written += some if is_pretty else map(prewrite, some)
+        if not listing.items:
+            return _respond(listing.gather([]), is_pretty=is_pretty)
+        frame = _respond(listing.gather([_ITEMS]), is_pretty=is_pretty)
+        before, _, after = bytes(frame.body).partition(dumps(_ITEMS))
+        # The items of a pretty list stand as far to the right as the first of them.
+        margin = b"\n" + before[before.rfind(b"\n") + 1 :]
+        comma = b"," + margin if is_pretty else b","
+        pieces = [before]
+        step = listing.at_once or _LISTED_AT_ONCE
+        for start in range(0, len(listing.items), step):
+            some = await self._turns.run(
+                listing.namespace.name, partial(listing.write_some, start, start + step)
+            )
+            if is_pretty:
+                texts = [dumps_pretty(item).replace(b"\n", margin) for item in some]
+            else:
+                texts = list(map(dumps, some))
+            pieces += (comma.join(texts), comma)
             await asyncio.sleep(0)
-        return listing.gather(written)
+        pieces[-1] = after
+        return _Pieces(frame, pieces)
 
     async def _wait(self, question: Question, receive: Receive) -> ControlAnswer | Listing:
         """Wait, woken by the calls themselves, until the question has an answer, its time is up or its client
@@ -114,16 +131,13 @@ class ControlDoor:
         namespace = question.namespace
 
         def ask() -> ControlAnswer | Listing | None:
-            with namespace.transaction():
-                return question.ask()
+            return repeat(partial(_do, namespace, question.ask))
 
         def give_up() -> ControlAnswer | Listing:
-            with namespace.transaction():
-                return question.give_up()
+            return repeat(partial(_do, namespace, question.give_up))
 
         def prepare() -> bool:
-            with namespace.transaction():
-                return question.prepare()
+            return repeat(partial(_do, namespace, question.prepare))
 
         while not await self._turns.run(namespace.name, prepare):
             await asyncio.sleep(0)
@@ -198,6 +212,34 @@ class ControlDoor:
         finally:
             journal.listeners.discard(bell.ring)
             self._bells.discard(bell)
+
+
+def _do(namespace: Namespace, work: Callable[[], Result]) -> Result:
+    with namespace.transaction():
+        return work()
+
+
+# Where the items of a listing are going to stand.
+_ITEMS = "mockserver:items"
+
+
+class _Pieces(HttpResponse):
+    """A long answer: it goes out in pieces, and others have their turn in between."""
+
+    def __init__(self, frame: HttpResponse, pieces: list[bytes]) -> None:
+        super().__init__(status_code=frame.status_code)
+        length = str(sum(map(len, pieces))).encode("ascii")
+        self.raw_headers = [
+            (name, length if name == b"content-length" else value) for name, value in frame.raw_headers
+        ]
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b""})
 
 
 class _Bell:

@@ -207,13 +207,19 @@ def find_requests(call: ControlCall) -> ControlAnswer | Listing | Question:
 
 
 def _select(
-    call: ControlCall, target: Target, tell: Callable[[list[Call]], ControlAnswer | Listing]
+    call: ControlCall,
+    target: Target,
+    tell: Callable[[list[Call]], ControlAnswer | Listing],
+    *,
+    needs_all: bool = True,
 ) -> ControlAnswer | Listing | Question:
-    """What `tell` makes of the calls that are meant; where there are many, they are looked at in turns."""
+    """What `tell` makes of the calls that are meant; where there are many, they are looked at in turns. With
+    `needs_all` it raises Unanswerable if evicted calls could be among them."""
     journal = call.namespace.journal
 
     def require_kept() -> None:
-        journal.require_kept(lambda key: target.fits_operation(key[0]))
+        if needs_all:
+            journal.require_kept(lambda key: target.fits_operation(key[0]))
 
     require_kept()
     if len(journal) <= AT_ONCE:
@@ -265,13 +271,12 @@ def remove_request(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {})
 
 
-def remove_requests(call: ControlCall) -> ControlAnswer:
+def remove_requests(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /requests/remove`: those that fit a request pattern."""
-    target = _read_pattern(call)
-    return _remove(call, target.select(call.namespace.journal))
+    return _select(call, _read_pattern(call), lambda calls: _remove(call, calls), needs_all=False)
 
 
-def remove_by_metadata(call: ControlCall) -> ControlAnswer:
+def remove_by_metadata(call: ControlCall) -> Listing:
     """`POST /requests/remove-by-metadata`: those answered by stubs whose metadata fits a content pattern."""
     reading = Reading(redact)
     pattern = read_content_pattern(drop_nulls(call.object()), "", reading)
@@ -286,9 +291,14 @@ def remove_by_metadata(call: ControlCall) -> ControlAnswer:
     return _remove(call, [item for item in call.namespace.journal if fits(item)])
 
 
-def _remove(call: ControlCall, calls: list[Call]) -> ControlAnswer:
+def _remove(call: ControlCall, calls: list[Call]) -> Listing:
     call.namespace.journal.remove(calls)
-    return ControlAnswer(200, {"serveEvents": [describe_event(item, call.origin) for item in calls]})
+    return Listing(
+        call.namespace,
+        calls,
+        lambda item: describe_event(item, call.origin),
+        lambda events: ControlAnswer(200, {"serveEvents": events}),
+    )
 
 
 # Near misses

@@ -6,39 +6,51 @@ A request that is refused changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from mockserver.control.routing import ControlAnswer, ControlCall, Route, refuse
+from mockserver.control.routing import (
+    TURN_SECONDS,
+    ControlAnswer,
+    ControlCall,
+    Listing,
+    Question,
+    Route,
+    refuse,
+    refuse_all,
+)
 from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
 from mockserver.json_codec import escape_pointer
 from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import (
+    StubsReader,
     read_queue,
     read_settings,
     read_stub,
-    read_stubs,
     write_stub,
 )
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import STARTED, find_states
-from mockserver.scripting.stubs import Stub
+from mockserver.scripting.stubs import MAX_STUBS, Stub, StubBook
 from mockserver.scripting.subjects import JsonContent, View
 from mockserver.types import UNSET, Json, JsonObject
 
 _DONE = ControlAnswer(200, {})
+# So many stubs of an import are read without turns for others.
+_READ_AT_ONCE = 20
 
 
 # Mappings
 
 
-def list_stubs(call: ControlCall) -> ControlAnswer:
+def list_stubs(call: ControlCall) -> Listing:
     """`GET /mappings?limit=&offset=`: newest first; `meta.total` counts all of them."""
     stubs = list(call.namespace.stubs)
     first, limit = call.integer("offset") or 0, call.integer("limit")
     page = stubs[first:] if limit is None else stubs[first : first + limit]
-    return ControlAnswer(200, _write_list(page, total=len(stubs)))
+    return _list(call, page, total=len(stubs))
 
 
 def add_stub(call: ControlCall) -> ControlAnswer:
@@ -111,7 +123,7 @@ def save_stubs(call: ControlCall) -> ControlAnswer:
     return refuse(422, text)
 
 
-def import_stubs(call: ControlCall) -> ControlAnswer:
+def import_stubs(call: ControlCall) -> ControlAnswer | Question:
     """`POST /mappings/import`: all or none of the stubs that `GET /mappings` gave, in the same order.
 
     {"mappings": [stub…], "importOptions": {"duplicatePolicy": "OVERWRITE", "deleteAllNotInImport": false}}
@@ -123,14 +135,33 @@ def import_stubs(call: ControlCall) -> ControlAnswer:
         raise BadQuestion([Problem(f"'mappings' must be an array of stubs, not {kind}", "/mappings")])
     items = [item for item in document["mappings"] if isinstance(item, dict)]
     given = {item[name] for item in items for name in _IDS if isinstance(item.get(name), str)}
-    new = read_stubs(
+    if len(items) > MAX_STUBS:
+        # Looked at before they are read.
+        text = f"{len(items)} stubs would be more than {MAX_STUBS} in one namespace"
+        raise StubError([Problem(text, "/mappings")])
+    reader = StubsReader(
         {name: value for name, value in document.items() if name != "importOptions"},
         call.engine.contract,
         new_id=lambda: _skip(given, call.namespace.next_stub_id),
         files=call.namespace.fixtures.files,
     )
+
+    def finish() -> ControlAnswer:
+        try:
+            _import(call.namespace.stubs, reader.finish(), options)
+        except StubError as error:
+            return refuse_all(422, list(error.problems))
+        return _DONE
+
+    if len(items) <= _READ_AT_ONCE:
+        return finish()
+    return Question(call.namespace, finish, finish, 0.0, partial(reader.go_on, TURN_SECONDS))
+
+
+def _import(stubs: StubBook, new: list[Stub], options: _ImportOptions) -> None:
+    """Take in stubs that were read. Raises StubError, and nothing has changed then."""
     # Changed apart, so that what is refused leaves the book as it was.
-    book = call.namespace.stubs.copy()
+    book = stubs.copy()
     if options.deletes:
         kept = {stub.id for stub in new}
         book.delete([stub.id for stub in book if stub.id not in kept])
@@ -141,8 +172,8 @@ def import_stubs(call: ControlCall) -> ControlAnswer:
         for stub in new:
             if stub.id in known:
                 book.replace(stub)
-    call.namespace.stubs.take_over(book)
-    return _DONE
+    stubs.admit(new)
+    stubs.take_over(book)
 
 
 class _ImportOptions(NamedTuple):
@@ -173,17 +204,18 @@ def _read_import_options(document: Json) -> _ImportOptions:
     return _ImportOptions(policy == "OVERWRITE", deletes)
 
 
-def _skip(taken: Container[str], next_id: Callable[[], str]) -> str:
-    """The next id that is not taken."""
+def _skip(taken: set[str], next_id: Callable[[], str]) -> str:
+    """The next id that is not taken; it is taken then."""
     while (id := next_id()) in taken:
         pass
+    taken.add(id)
     return id
 
 
-def find_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
+def find_stubs_by_metadata(call: ControlCall) -> Listing:
     """`POST /mappings/find-by-metadata`: the stubs whose metadata fits a content pattern."""
     fits = read_metadata_pattern(call.object())
-    return ControlAnswer(200, _write_list([stub for stub in call.namespace.stubs if fits(stub.document)]))
+    return _list(call, [stub for stub in call.namespace.stubs if fits(stub.document)])
 
 
 def delete_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
@@ -211,9 +243,9 @@ def read_metadata_pattern(document: JsonObject) -> Callable[[JsonObject], bool]:
     return fits
 
 
-def list_unmatched_stubs(call: ControlCall) -> ControlAnswer:
+def list_unmatched_stubs(call: ControlCall) -> Listing:
     """`GET /mappings/unmatched`: the stubs that answered no call of the journal."""
-    return ControlAnswer(200, _write_list(_find_unmatched(call)))
+    return _list(call, _find_unmatched(call))
 
 
 def delete_unmatched_stubs(call: ControlCall) -> ControlAnswer:
@@ -251,12 +283,15 @@ def _replace(call: ControlCall, old: Stub) -> Stub:
 _IDS = ("id", "uuid")
 
 
-def _write_list(stubs: list[Stub], *, total: int | None = None) -> JsonObject:
+def _list(call: ControlCall, stubs: list[Stub], *, total: int | None = None) -> Listing:
     """WireMock's `ListStubMappingsResult`."""
-    return {
-        "mappings": [write_stub(stub) for stub in stubs],
-        "meta": {"total": len(stubs) if total is None else total},
-    }
+    meta = {"total": len(stubs) if total is None else total}
+    return Listing(
+        call.namespace,
+        stubs,
+        write_stub,
+        lambda mappings: ControlAnswer(200, {"mappings": mappings, "meta": meta}),
+    )
 
 
 # What is used up or waited for

@@ -9,9 +9,11 @@ some languages send each member that they know.
 
 from __future__ import annotations
 
+import math
 import re
+import time
 from base64 import b64decode
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, TypeVar
@@ -82,26 +84,71 @@ def read_stubs(
 
     Raises StubError with every problem of every stub.
     """
-    document = _copy(document, pointer, file)
-    reading = Reading(redact)
-    if not isinstance(document, dict) or "mappings" not in document:
-        return _finish(reading, file, [_read_stub(document, contract, pointer, new_id, reading, files)])
-    mappings = Members(document, pointer, reading, "a list of stubs", ("mappings", "meta")).values
-    items = mappings.get("mappings")
-    place = f"{pointer}/mappings"
-    if not isinstance(items, list):
-        reading.refuse(place, f"'mappings' must be an array of stubs, not {name_kind(items)}")
-        items = []
-    stubs: list[Stub | None] = []
-    first: dict[str, int] = {}
-    for index, item in enumerate(items):
-        if item is None:
-            continue
-        stub = _read_stub(item, contract, f"{place}/{index}", new_id, reading, files)
-        stubs.append(stub)
-        if stub is not None and first.setdefault(stub.id, index) != index:
-            reading.refuse(f"{place}/{index}/id", f"{stub.id!r} is the id of stub {first[stub.id]} as well")
-    return _finish(reading, file, stubs)
+    return StubsReader(document, contract, new_id=new_id, pointer=pointer, file=file, files=files).finish()
+
+
+class StubsReader:
+    """Reads stubs as `read_stubs` does, some at a time."""
+
+    def __init__(
+        self,
+        document: Json,
+        contract: Contract,
+        *,
+        new_id: Callable[[], str],
+        pointer: str = "",
+        file: str | None = None,
+        files: Files = NO_FILES,
+    ) -> None:
+        self._contract = contract
+        self._new_id = new_id
+        self._file = file
+        self._files = files
+        self._reading = Reading(redact)
+        self._stubs: list[Stub | None] = []
+        self._first: dict[str, int] = {}
+        self._place = pointer
+        # With the index of each in the list; None for a stub that stands in no list.
+        self._items: Iterator[tuple[int | None, Json]] = iter([(None, document)])
+        if isinstance(document, dict) and "mappings" in document:
+            copied = _copy(document | {"mappings": []}, pointer, file)
+            Members(copied, pointer, self._reading, "a list of stubs", ("mappings", "meta"))
+            self._place = f"{pointer}/mappings"
+            items = document["mappings"]
+            if not isinstance(items, list | tuple):
+                kind = name_kind(items)
+                self._reading.refuse(self._place, f"'mappings' must be an array of stubs, not {kind}")
+                items = []
+            self._items = iter(enumerate(items))
+
+    def go_on(self, seconds: float = math.inf) -> bool:
+        """Read on for so long; whether all are read. Raises StubError for what is no JSON."""
+        until = time.perf_counter() + seconds
+        for index, item in self._items:
+            if index is None:
+                item = _copy(item, self._place, self._file)
+                self._stubs.append(self._read(item, self._place))
+            elif item is not None:
+                self._read_listed(index, item)
+            if time.perf_counter() > until:
+                return False
+        return True
+
+    def _read_listed(self, index: int, item: Json) -> None:
+        place = f"{self._place}/{index}"
+        stub = self._read(_copy(item, place, self._file), place)
+        self._stubs.append(stub)
+        if stub is not None and self._first.setdefault(stub.id, index) != index:
+            text = f"{stub.id!r} is the id of stub {self._first[stub.id]} as well"
+            self._reading.refuse(f"{place}/id", text)
+
+    def _read(self, item: Json, place: str) -> Stub | None:
+        return _read_stub(item, self._contract, place, self._new_id, self._reading, self._files)
+
+    def finish(self) -> list[Stub]:
+        """All of them. Raises StubError with every problem."""
+        self.go_on()
+        return _finish(self._reading, self._file, self._stubs)
 
 
 def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str]) -> list[Stub]:

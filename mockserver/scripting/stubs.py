@@ -106,7 +106,7 @@ class StubBook:
         *,
         is_given: bool = False,
     ) -> None:
-        self._admit = admit
+        self.admit = admit
         self._is_given = is_given
         self._entries: OrderedDict[str, StubEntry] = table("stubs")
         self._uses: OrderedDict[str, int] = table("uses")
@@ -144,7 +144,7 @@ class StubBook:
         Raises StubError when there would be more than 10,000, or more bytes than there is room for.
         """
         new = list(stubs)
-        self._admit(new)
+        self.admit(new)
         count = len(self._entries) + len({stub.id for stub in new if stub.id not in self._entries})
         if count > MAX_STUBS:
             text = f"{count} stubs would be more than {MAX_STUBS} in one namespace"
@@ -167,7 +167,7 @@ class StubBook:
     def replace(self, stub: Stub) -> None:
         """A new version of a stub, in the place of the old one in the order. Raises StubError where there is
         no room for it."""
-        self._admit([stub])
+        self.admit([stub])
         self._replace(stub)
 
     def _replace(self, stub: Stub) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mockserver.client.local import wait_for_answer
-from mockserver.control import ControlAnswer, Question, Stream
+from mockserver.control import ControlAnswer, Listing, Question, Stream
 from mockserver.engine.engine import Engine
 from mockserver.json_codec import loads_kept
 from tests.desk import Desk
@@ -218,7 +218,7 @@ def test_a_question_is_answered_by_the_call_that_it_waits_for(desk: Desk) -> Non
     assert question.ask() is None
     desk.api.send()
     answer = question.ask()
-    assert isinstance(answer, ControlAnswer) and answer.value == {"ok": True, "failures": []}
+    assert isinstance(answer, Listing) and answer.finish().value == {"ok": True, "failures": []}
 
 
 def test_a_wait_for_calls_ends_with_the_call_itself(desk: Desk) -> None:

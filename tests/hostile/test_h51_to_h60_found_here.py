@@ -19,11 +19,12 @@ import pytest
 
 from mockserver import MockServer
 from mockserver.engine.engine import Engine
+from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Response, build_request
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.desk import Desk
-from tests.doors import make_jwt
+from tests.doors import Answer, make_jwt
 from tests.escapes import escape_all, percent_all
 from tests.hostile.wire import (
     BODY,
@@ -96,6 +97,66 @@ def test_h51_a_full_disk_stops_nothing() -> None:
             assert served.end() == 0
     finally:
         os.close(full)
+
+
+# H52
+
+
+@pytest.mark.parametrize("path", ["/calls", "/requests", "/har", "/mappings", "/requests/unmatched"])
+def test_h52_a_listing_in_pieces_is_one_document(target: Target, path: str) -> None:
+    for number in range(120):
+        url = f"{CREATE}&n={number}" if number % 2 else "/v1/x"
+        target.engine.handle(build_request("POST", url, json=GOOD))
+
+    def get(*headers: str) -> Answer:
+        client = target.connect()
+        client.sendall(http("GET", f"/__admin{path}", *headers, key=None))
+        return read_answer(client).answer
+
+    plain, pretty = get(), get("User-Agent: curl/8")
+    assert plain.status == 200
+    assert pretty.json == plain.json
+    assert plain.body == dumps(plain.json)
+    assert pretty.body == dumps_pretty(plain.json) + b"\n"
+
+
+def test_h52_stubs_of_an_import_are_counted_before_they_are_read(target: Target) -> None:
+    answer = target.control("POST", "/mappings/import", {"mappings": [{}] * 10_001})
+    assert answer.status == 422
+    assert [error["source"]["pointer"] for error in answer.json["errors"]] == ["/mappings"]
+
+
+def test_h52_an_import_in_turns_is_all_or_nothing(target: Target) -> None:
+    good: list[dict[str, Any]] = [
+        {"request": {"url": f"/x{number}"}, "response": {"status": 200}} for number in range(300)
+    ]
+    before = target.control("GET", "/mappings").json["meta"]["total"]
+    answer = target.control("POST", "/mappings/import", {"mappings": [*good, {"response": 5}]})
+    assert answer.status == 422
+    assert answer.json["errors"][0]["source"]["pointer"].startswith("/mappings/300")
+    assert target.control("GET", "/mappings").json["meta"]["total"] == before
+    assert target.control("POST", "/mappings/import", {"mappings": good}).status == 200
+    listed = target.control("GET", "/mappings").json["mappings"]
+    assert [stub["request"]["url"] for stub in listed[:300]] == [stub["request"]["url"] for stub in good]
+    assert len({stub["id"] for stub in listed}) == before + 300
+
+
+def test_h52_others_are_answered_while_many_expectations_are_judged(target: Target) -> None:
+    for number in range(600):
+        target.engine.handle(build_request("POST", CREATE, json=GOOD | {"name": f"n{number}"}))
+    patterns = [{"bodyPatterns": [{"contains": f"z{number}"}]} for number in range(60)]
+    question = {"expected": [{"request": pattern, "exactly": 1} for pattern in patterns]}
+    asking = target.connect()
+    asking.sendall(http("POST", "/__admin/verify", body=json.dumps(question).encode(), key=None))
+    target.wait_until(
+        lambda: any(not (item.is_reading_head or item.is_receiving) for item in target.connections)
+    )
+    assert target.ask(http()).status == 201
+    asking.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        asking.recv(1)
+    asking.setblocking(True)
+    assert len(read_answer(asking).answer.json["failures"]) == 60
 
 
 # H55
