@@ -1,4 +1,4 @@
-"""The tables of the manual that are made from the code, or from what was measured, and their places in it.
+"""What is made from the code, or from what was measured: the tables of the manual, and a schema for editors.
 
 Run as a program (`python -m scripts.tables`) it writes them; `tests/test_docs.py` compares them.
 """
@@ -13,11 +13,13 @@ from pathlib import Path
 from benchmarks.figures import Table
 from benchmarks.report import read_results, write_table
 from mockserver.control import ROUTES
+from mockserver.control.shapes import describe_stub_file
 from mockserver.engine.catalogue import FAULTS, Catalogue
 from mockserver.serving.building import load_sources
 from mockserver.settings import ENVIRONMENT_PREFIX, OPTIONS, Settings
 from mockserver.vendors.hsrcpay.catalogue import CAUSES_IN_WORDS
 
+STUBS = "schemas/editors/stubs.json"
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 
@@ -109,6 +111,12 @@ def with_tables(text: str) -> str:
     return text
 
 
+def stub_schema() -> str:
+    """The text of the JSON Schema for files of stubs, which is that of the control API."""
+    return json.dumps(describe_stub_file(), indent=2) + "\n"
+
+
 if __name__ == "__main__":
+    (ROOT / STUBS).write_text(stub_schema(), "utf-8")
     for page in sorted(DOCS.rglob("*.md")):
         page.write_text(with_tables(page.read_text("utf-8")), "utf-8")

@@ -188,6 +188,8 @@ def test_every_extension_of_a_contract_is_named() -> None:
 def test_the_fixtures_that_it_shows_are_sound(tmp_path: Path) -> None:
     for kind, text in blocks_of(DOCS / "reference" / "fixtures.md"):
         assert kind == "json"
+        if "mappings" in json.loads(text):
+            continue
         (name,) = json.loads(text)
         (tmp_path / f"{name}.json").write_text(text, "utf-8")
     knowledge = load_knowledge(tmp_path)

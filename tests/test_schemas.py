@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -12,6 +13,10 @@ from uuid import UUID
 import pytest
 from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
+
+from mockserver.contract.spelling import EXTENSIONS
+from mockserver.scripting import documents
+from scripts.tables import STUBS, stub_schema
 
 ROOT = Path(__file__).parents[1]
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -28,6 +33,7 @@ OPENAPI: dict[str, Any] = read("schemas/openapi.json")
 SCHEMAS = {path.name: read(f"schemas/{path.name}") for path in sorted((ROOT / "schemas").glob("*.json"))}
 del SCHEMAS["openapi.json"]
 ERRORS = read("fixtures/errors.json")
+del ERRORS["$schema"]
 # Files refer to each other by name alone, so a file's name is its address.
 REGISTRY: Registry[Any] = Registry().with_resources(
     (name, Resource.from_contents(schema)) for name, schema in SCHEMAS.items()
@@ -346,3 +352,77 @@ def test_an_example_of_a_request_has_the_same_name_at_every_parameter_that_it_ne
             for parameter in operation["parameters"]:
                 if parameter.get("required"):
                     assert names <= parameter["examples"].keys(), operation["operationId"]
+
+
+# The schemas for editors.
+
+EDITORS = {path.name: read(f"schemas/editors/{path.name}") for path in (ROOT / "schemas/editors").iterdir()}
+
+
+@pytest.mark.parametrize("name", sorted(EDITORS))
+def test_a_schema_for_editors_is_a_sound_schema(name: str) -> None:
+    Draft202012Validator.check_schema(EDITORS[name])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "fixtures").rglob("*.json")), ids=lambda path: path.name)
+def test_each_packaged_fixture_names_its_schema_and_keeps_it(path: Path) -> None:
+    value = json.loads(path.read_text("utf-8"))
+    schema = (path.parent / value["$schema"]).resolve()
+    assert schema.parent == ROOT / "schemas" / "editors"
+    assert not list(Draft202012Validator(EDITORS[schema.name]).iter_errors(value))
+
+
+def test_the_schema_of_stubs_is_that_of_the_control_api() -> None:
+    assert (ROOT / STUBS).read_text("utf-8") == stub_schema()
+
+
+def test_the_schema_of_stubs_has_every_member_that_is_read() -> None:
+    stub = EDITORS["stubs.json"]["$defs"]["NewStub"]["properties"]
+    response, metadata = (
+        next(part for part in stub[name]["anyOf"] if "properties" in part)["properties"]
+        for name in ("response", "metadata")
+    )
+    own = next(part for part in metadata["mockserver"]["anyOf"] if "properties" in part)["properties"]
+    assert set(stub) == set(documents._STUB_MEMBERS)
+    assert set(response) == set(documents._RESPONSE_MEMBERS)
+    assert set(own) == set(documents._OWN_MEMBERS)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"respons": {}},
+        {"response": {"statuss": 1}},
+        {"response": {"status": "429"}},
+        {"mappings": [{"priority": "high"}]},
+        {"mappings": [], "mapings": []},
+        {"metadata": {"mockserver": {"tims": 2}}},
+    ],
+)
+def test_an_editor_sees_what_is_wrong_with_a_stub(wrong: Any) -> None:
+    assert list(Draft202012Validator(EDITORS["stubs.json"]).iter_errors(wrong))
+
+
+def test_notes_for_people_are_no_mistake() -> None:
+    note = {"name": "n", "metadata": {"ticket": 7}, "request": {"url": "/"}, "response": {"status": 200}}
+    assert not list(Draft202012Validator(EDITORS["stubs.json"]).iter_errors(note))
+
+
+def test_the_extensions_of_the_contract_keep_their_schema() -> None:
+    validator = Draft202012Validator(EDITORS["extensions.json"])
+    assert not list(validator.iter_errors(OPENAPI))
+    assert set(re.findall(r'"(x-[a-z]+)"', json.dumps(EDITORS["extensions.json"]))) == EXTENSIONS
+    wrong = {
+        "x-mockserver": {"rule": "plain"},
+        "paths": {"/a": {"get": {"x-permission": 1, "parameters": [{"x-account": "yes"}]}}},
+        "info": {"x-provenance": "guessed"},
+        "x-rules": [{}],
+    }
+    found = {"/".join(map(str, error.absolute_path)) for error in validator.iter_errors(wrong)}
+    assert found == {
+        "x-mockserver",
+        "paths//a/get/x-permission",
+        "paths//a/get/parameters/0/x-account",
+        "info/x-provenance",
+        "x-rules/0",
+    }

@@ -68,7 +68,9 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
         ("summary", "description", "value", "externalValue", "dataValue", "serializedValue"), ""
     ),
 }  # fmt: skip
-EXTENSIONS = frozenset({"x-account", "x-mockserver", "x-permission", "x-provenance", "x-rules", "x-source"})
+EXTENSIONS = frozenset(
+    {"x-account", "x-mockserver", "x-permission", "x-provenance", "x-reasons", "x-rules", "x-source"}
+)
 
 
 def find_misspellings(document: JsonObject) -> Iterator[tuple[str, str]]:

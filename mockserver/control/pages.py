@@ -10,6 +10,10 @@ from pathlib import Path
 from mockserver.control.description import describe
 from mockserver.control.routing import ControlAnswer, ControlCall, Route
 from mockserver.exceptions import UnknownItem
+from mockserver.json_codec import loads
+from mockserver.settings import packaged_folder
+from mockserver.suggestions import suggest
+from mockserver.types import Json
 from mockserver.version import VERSION
 
 _FOLDER = Path(__file__).resolve().parents[1] / "page"
@@ -82,6 +86,23 @@ def get_description(call: ControlCall) -> ControlAnswer:
     )
 
 
+def get_schema(call: ControlCall) -> ControlAnswer:
+    """`GET /schemas/{file}`: the JSON Schema of a kind of fixture file, or of what a contract may say to this
+    server beyond OpenAPI."""
+    files = read_schemas()
+    name = call.parameters["file"]
+    if name not in files:
+        raise UnknownItem(f"there is no schema {name!r}; {suggest(name, files, lists_all=True)}")
+    return ControlAnswer(200, files[name])
+
+
+@cache
+def read_schemas() -> dict[str, Json]:
+    """The schemas that editors need, by the name of the file."""
+    paths = sorted((packaged_folder("schemas") / "editors").iterdir())
+    return {path.name: loads(path.read_bytes())[0] for path in paths}
+
+
 def _routes() -> Iterator[Route]:
     page = {200: ("Index", "text/html")}
     yield Route("GET", "/", get_index, "Shows the page to a browser, and an index of the routes to others.",
@@ -90,6 +111,8 @@ def _routes() -> Iterator[Route]:
                 answers={200: tuple(_MEDIA_TYPES.values())}, is_locked=False, is_public=True)  # fmt: skip
     yield Route("GET", "/openapi.json", get_description, "Describes the control API as an OpenAPI document.",
                 answers={200: "OpenAPI"}, is_locked=False, is_public=True)  # fmt: skip
+    yield Route("GET", "/schemas/{file}", get_schema, "Gives the JSON Schema of a kind of fixture file.",
+                answers={200: "Schema"}, is_locked=False, is_public=True)  # fmt: skip
     yield Route("GET", "/docs", get_docs, "Shows the description of the control API, to read and to try.",
                 answers={200: "text/html"}, is_locked=False, is_public=True)  # fmt: skip
     yield Route("GET", "/contract/docs", get_contract_docs,

@@ -7,8 +7,10 @@ described as far as this server writes and reads them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 from mockserver.faults import Fault
+from mockserver.json_codec import dumps, loads
 from mockserver.types import Json, JsonObject
 
 
@@ -92,16 +94,30 @@ _STUB_DOCUMENT: JsonObject = _lenient(
             body=_TEXT,
             jsonBody={},
             base64Body=_TEXT,
+            bodyFileName=_TEXT,
+            statusMessage=_TEXT,
             fault=_FAULT,
             fixedDelayMilliseconds=_COUNT,
+            delayDistribution=_DISTRIBUTION,
+            chunkedDribbleDelay=_object(
+                "numberOfChunks totalDuration", numberOfChunks={"type": "integer"}, totalDuration=_COUNT
+            ),
+            transformers=_list({"const": "response-template"}),
+            transformerParameters=_object(),
+            fromConfiguredStub=_FLAG,
         ),
         priority={"type": "integer"},
         scenarioName=_TEXT,
         requiredScenarioState=_TEXT,
         newScenarioState=_TEXT,
+        persistent=_FLAG,
+        insertionIndex={"type": "integer"},
+        serveEventListeners=_list(_object()),
+        postServeActions=_list(_object()),
         metadata=_object(
             mockserver=_object(
                 operation=_TEXT,
+                reason=_TEXT,
                 times={"type": "integer", "minimum": 1},
                 phase=_PHASE,
                 offContract=_FLAG,
@@ -110,6 +126,9 @@ _STUB_DOCUMENT: JsonObject = _lenient(
         ),
     )
 )
+
+# What of a file of stubs is no stub: the schema that it names, for editors.
+_EDITORS: JsonObject = {"type": "string", "description": "This schema, for editors."}
 
 _URLS = ("url", "urlPath", "urlPattern", "urlPathPattern", "urlPathTemplate")
 _MAPS = ("headers", "queryParameters", "cookies", "formParameters", "pathParameters")
@@ -486,6 +505,7 @@ SHAPES: Mapping[str, JsonObject] = {
         store=_object("kind ok", kind=_TEXT, ok=_FLAG, problem=_TEXT),
     ),
     "Version": _object("version", version=_TEXT),
+    "Schema": {"type": "object", "description": "A JSON Schema (2020-12)."},
     "OpenAPI": _object("openapi info paths", openapi=_TEXT, info=_object(), paths=_object()),
     "Problems": _object(
         "problems",
@@ -575,6 +595,40 @@ SHAPES: Mapping[str, JsonObject] = {
 }
 
 # A body that the route takes, by shape; each is tried against the route.
+
+
+def _close(shape: JsonObject) -> JsonObject:
+    """The same, in which an object has the members that it names and no others, so that a typo is seen."""
+    closed = {name: _close(part) if isinstance(part, dict) else part for name, part in shape.items()}
+    if "anyOf" in shape:
+        closed["anyOf"] = [_close(part) for part in shape["anyOf"]]
+    # Metadata are for people as well.
+    if shape.get("properties") and "mockserver" not in shape["properties"]:
+        closed["additionalProperties"] = False
+    return closed
+
+
+def describe_stub_file() -> JsonObject:
+    """The JSON Schema of a file of stubs: one stub, or a list under `mappings`."""
+    shapes = {name: SHAPES[name] for name in ("NewStub", "RequestPattern", "ContentPattern")}
+    shapes["NewStub"] = stub = _close(shapes["NewStub"])
+    alone = stub | {"properties": {"$schema": _EDITORS, **stub["properties"]}}
+    stubs = _object(
+        "mappings", closed=True, **{"$schema": _EDITORS}, mappings=_list(_or_null(ref("NewStub"))), meta={}
+    )
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stubs",
+        "description": "One stub in WireMock's JSON, or a list of them under `mappings`.",
+        "if": {"required": ["mappings"]},
+        "then": stubs,
+        "else": alone,
+        "$defs": shapes,
+    }
+    document, _ = loads(dumps(schema).replace(b"#/components/schemas/", b"#/$defs/"))
+    return cast(JsonObject, document)
+
+
 EXAMPLES: Mapping[str, Json] = {
     "Verification": {"expected": [{"operation": "createApiKey", "atMost": 3}], "timeoutMillis": 0},
     "WaitForCount": {"pattern": {"operation": "createApiKey"}, "count": 0, "timeoutMillis": 0},

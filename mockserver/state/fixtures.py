@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mockserver.contract import Contract
 from mockserver.contract.documents import read_document
@@ -15,9 +16,13 @@ from mockserver.scripting.bodies import NO_FILES, Files
 from mockserver.scripting.documents import read_stubs
 from mockserver.scripting.stubs import Stub, StubBook
 from mockserver.seeds import Seed
+from mockserver.settings import packaged_folder
 from mockserver.state.resources import Item
 from mockserver.synthesis.ids import UuidSeries
-from mockserver.types import Json
+from mockserver.types import Json, JsonObject
+
+# The member of a file that names its schema, for editors.
+EDITORS_MEMBER = "$schema"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +46,27 @@ class Fixtures:
         return any(stub is other for other in self.stubs)
 
 
-def schema_of(**properties: Json) -> Callable[[], CompiledSchema]:
-    """The schema of a file that is an object of these members; one with `optional` may be left out."""
-    required = [name for name, rule in properties.items() if not rule.pop("optional", False)]
-    schema = {
-        "type": "object",
-        "required": required,
-        "properties": properties,
-        "additionalProperties": False,
-    }
-    return lambda: compile_schema(schema)
+def read_fixture(path: Path) -> Any:
+    """A fixture file, checked by the schema of its name in `schemas/editors`; None where it is not there.
 
-
-def schema_of_list(name: str, **properties: Json) -> Callable[[], CompiledSchema]:
-    """The schema of a file that is an object with one list of objects of these members."""
-    required = [key for key, rule in properties.items() if not rule.pop("optional", False)]
-    item = {"type": "object", "required": required, "properties": properties, "additionalProperties": False}
-    return schema_of(**{name: {"type": "array", "items": item}})
-
-
-def read_fixture(path: Path, schema: Callable[[], CompiledSchema]) -> Any:
-    """A checked fixture file; None where it is not there. Raises FixtureError with every problem."""
+    Raises FixtureError with every problem.
+    """
     if not path.exists():
         return None
     value = read_document(path, error=FixtureError)
-    violations = schema().violations(value)
+    violations = _read_schema(path.name).violations(value)
     if violations:
         raise FixtureError(
             Problem(violation.message, violation.pointer, str(path)) for violation in violations
         )
+    value.pop(EDITORS_MEMBER, None)
     return value
+
+
+@cache
+def _read_schema(name: str) -> CompiledSchema:
+    schema = read_document(packaged_folder("schemas") / "editors" / name, error=FixtureError)
+    return compile_schema(cast(JsonObject, schema))
 
 
 def load_stubs(
@@ -95,6 +91,8 @@ def load_stubs(
         try:
             document = read_document(path, error=FixtureError)
             new_id = lambda series=series, count=count: series.number(next(count))  # noqa: E731
+            if isinstance(document, dict):
+                document = {name: value for name, value in document.items() if name != EDITORS_MEMBER}
             if is_lenient:
                 document = _without_problems(document, contract, path, files, left_out)
             read = read_stubs(document, contract, new_id=new_id, file=str(path), files=files)

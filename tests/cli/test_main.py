@@ -128,11 +128,13 @@ def test_it_says_where_it_listens_answers_and_logs_a_line_per_call() -> None:
     assert f"Base URL     {server.origin}/v1" in output
     assert f"{server.origin}/__admin" in text
     assert f"curl -X POST '{server.origin}/v1/api-keys/?account_id=" in text
-    first, second = output[-2:]
+    first, second, third = output[-3:]
     assert re.match(
-        r"\d\d:\d\d:\d\d\.\d{3}  201  created  POST /v1/api-keys/  createApiKey  sk_test_\[", first
+        r"\d\d:\d\d:\d\d\.\d{3}Z  201  created  POST /v1/api-keys/\?\S+  createApiKey  sk_test_\[", first
     )
-    assert re.match(r"\S+  401  missing_credential  GET /v1/api-keys/  listApiKeys  no credential\b", second)
+    told = r"\S+  401  missing_credential  GET /v1/api-keys/\?\S+  listApiKeys  no credential\b"
+    assert re.match(told, second)
+    assert re.match(r"\S+  200  control  GET /__admin/calls  ", third)
     assert errors == ""
 
 

@@ -55,7 +55,7 @@ def prepare(desk: Desk, route: Route) -> tuple[str, Any]:
     desk.post_any("/mappings", STUB)
     desk.post_any("/mappings", SCENARIO)
     ids = {"/mappings": STUB["id"], "/calls": desk.last_call.id, "/requests": desk.last_call.id}
-    names = {"/scenarios": "story", "/namespaces": "other", "/page": "style.css"}
+    names = {"/scenarios": "story", "/namespaces": "other", "/page": "style.css", "/schemas": "stubs.json"}
     prefix = "/" + route.path.split("/")[1]
     if prefix == "/snapshots" or route.body == "FromSnapshot":
         ids["/snapshots"] = desk.ask("POST", "/snapshots")[1]["id"]

@@ -125,3 +125,13 @@ def test_head_is_answered_as_get_without_a_body(socket: Api, path: str) -> None:
     assert (head.status, head.body) == (200, b"")
     if path != "/events":
         assert get(socket, f"/__admin{path}").header("content-type") == head.header("content-type")
+
+
+def test_the_schemas_for_editors_are_served(socket: Api) -> None:
+    assert get(socket, "/__admin/schemas/stubs.json").json["title"] == "Stubs"
+    wrong = get(socket, "/__admin/schemas/stub.json")
+    assert wrong.status == 404
+    assert (
+        "did you mean 'stubs.json'? known: accounts.json, credentials.json"
+        in wrong.json["errors"][0]["title"]
+    )

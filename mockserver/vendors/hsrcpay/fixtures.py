@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from mockserver.contract.schema_registry import CompiledSchema, compile_schema
 from mockserver.exceptions import FixtureError, InvalidInput, Problem
 from mockserver.settings import packaged_folder
-from mockserver.state.fixtures import read_fixture, schema_of, schema_of_list
+from mockserver.state.fixtures import read_fixture
 from mockserver.types import JsonObject
 from mockserver.vendors.hsrcpay.credentials import KnownCredential, read_token
 from mockserver.vendors.hsrcpay.permissions import read_permission_map
@@ -57,31 +56,10 @@ def load_knowledge(folder: Path) -> Knowledge:
     return knowledge
 
 
-_PERMISSIONS = {
-    "type": "object",
-    "additionalProperties": {"type": "array", "items": {"type": "string"}},
-}
-_CREDENTIALS = schema_of_list(
-    "credentials",
-    key={"type": "string", "minLength": 1},
-    permissions=dict(_PERMISSIONS),
-    account_id={"type": ["string", "null"], "optional": True},
-    expired={"type": "boolean", "optional": True},
-    revoked={"type": "boolean", "optional": True},
-    description={"type": "string", "optional": True},
-)
-_ACCOUNTS = schema_of_list(
-    "accounts",
-    id={"type": "string", "minLength": 1},
-    mode={"enum": ["test", "live"]},
-    description={"type": "string", "optional": True},
-)
-
-
 def _read_credentials(path: Path) -> dict[bytes, KnownCredential]:
     known: dict[bytes, KnownCredential] = {}
     problems: list[Problem] = []
-    for index, item in enumerate((read_fixture(path, _CREDENTIALS) or {}).get("credentials", ())):
+    for index, item in enumerate((read_fixture(path) or {}).get("credentials", ())):
         credential = read_token(item["key"])
         pointer = f"/credentials/{index}/key"
         if credential.kind not in ("secret", "publishable"):
@@ -105,7 +83,7 @@ def _read_credentials(path: Path) -> dict[bytes, KnownCredential]:
 def _read_accounts(path: Path) -> dict[str, str]:
     accounts: dict[str, str] = {}
     problems: list[Problem] = []
-    for index, item in enumerate((read_fixture(path, _ACCOUNTS) or {}).get("accounts", ())):
+    for index, item in enumerate((read_fixture(path) or {}).get("accounts", ())):
         if item["id"] in accounts:
             problems.append(Problem("is listed twice", f"/accounts/{index}/id", str(path)))
         accounts[item["id"]] = item["mode"]
@@ -133,37 +111,13 @@ _KEY: JsonObject = {
     "created_at": None,
     "updated_at": None,
 }
-_KEYS = schema_of(
-    keys={
-        "type": "array",
-        "items": {
-            "type": "object",
-            "required": ["id", "account_id", "name", "permissions"],
-            "properties": {
-                "object": {"const": "api_key"},
-                "id": {"type": "string", "minLength": 1},
-                "account_id": {"type": "string", "minLength": 1},
-                "name": {"type": "string"},
-                "type": {"enum": ["SECRET", "PUBLISHABLE"]},
-                "key": {"const": None},
-                "last_used_ip": {"type": ["string", "null"]},
-                "metadata": {"type": "object"},
-                "permissions": dict(_PERMISSIONS),
-                "status": {"enum": ["ACTIVE", "INACTIVE", "REVOKED", "EXPIRED"]},
-                "expires_at": {"type": ["string", "null"], "format": "date-time"},
-                "managed": {"type": "boolean"},
-                "deleted": {"type": "boolean"},
-            },
-        },
-    }
-)
 
 
 def _read_keys(path: Path) -> tuple[JsonObject, ...]:
     """The keys of the file, complete, each once. Their secrets are unknown until they are regenerated."""
     keys: dict[str, JsonObject] = {}
     problems: list[Problem] = []
-    for index, key in enumerate((read_fixture(path, _KEYS) or {}).get("keys", ())):
+    for index, key in enumerate((read_fixture(path) or {}).get("keys", ())):
         if key["id"] in keys:
             problems.append(Problem("is listed twice", f"/keys/{index}/id", str(path)))
         keys[key["id"]] = _KEY | key
@@ -172,12 +126,5 @@ def _read_keys(path: Path) -> tuple[JsonObject, ...]:
     return tuple(keys.values())
 
 
-def _errors_schema() -> CompiledSchema:
-    texts = {"type": "object", "minProperties": 1, "additionalProperties": {"type": "string"}}
-    return compile_schema(
-        {"type": "object", "patternProperties": {"^[1-5][0-9][0-9]$": texts}, "additionalProperties": False}
-    )
-
-
 def _read_errors(path: Path) -> dict[int, dict[str, str]]:
-    return {int(status): texts for status, texts in (read_fixture(path, _errors_schema) or {}).items()}
+    return {int(status): texts for status, texts in (read_fixture(path) or {}).items()}
