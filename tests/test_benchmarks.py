@@ -19,7 +19,7 @@ import jsonschema_rs
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import answers, costs, runs, throughput
+from benchmarks import answers, costs, documents, runs, throughput
 from benchmarks.figures import Quartiles, Table, Unmeasurable, interleave, quartiles, read_table, show
 from benchmarks.load import KeepAlive, read_load
 from benchmarks.material import stubs_that_do_not_fit, write_contract, write_fixtures
@@ -432,3 +432,52 @@ def test_twenty_thousand_different_calls_leave_no_object_behind_but_what_is_boun
     before = count_objects(range(2_000))
     # A cache that is emptied when it is full swings by some hundred; an object per call would be 20,000.
     assert count_objects(range(2_000, 22_000)) - before < 2_000
+
+
+# Documents
+
+
+def test_the_table_of_documents_says_what_became_of_each_operation(tmp_path: Path) -> None:
+    """With parameters, a body and a credential: what an example request brings."""
+    never = {"type": "object", "required": ["a"], "properties": {"a": False}}
+    parameters = [
+        {"name": "id", "in": "path", "required": True, "schema": {"type": "integer"}},
+        {"name": "X-A", "in": "header", "required": True, "schema": {"enum": ["x"]}},
+    ]
+    body = {"required": True, "content": {"multipart/form-data": {"schema": {"const": {"a": "b"}}}}}
+    keyed = {"key": {"type": "apiKey", "in": "header", "name": "X-Key"}}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "t", "version": "1"},
+        "security": [{"key": []}],
+        "components": {"securitySchemes": keyed},
+        "paths": {
+            "/a/{id}": {
+                "post": {
+                    "parameters": parameters,
+                    "requestBody": body,
+                    "responses": {"204": {"description": ""}},
+                },
+                "get": {
+                    "parameters": parameters,
+                    "responses": {
+                        "200": {"description": "", "content": {"application/json": {"schema": never}}}
+                    },
+                },
+            }
+        },
+    }
+    path = tmp_path / "openapi.json"
+    path.write_text(json.dumps(document), "utf-8")
+    line = documents.measure(path)
+    assert line.startswith("| openapi.json | 2 | 0 | ")
+    assert line.endswith(" | 1 501 broken_contract, 1 documented |")
+    assert line.count("|") == len(documents.COLUMNS) + 1
+
+
+def test_every_operation_of_the_packaged_contract_answers_its_example_request() -> None:
+    engine = build_engine(Settings())
+    # A deleted key is gone for those that come after it.
+    last_is_deleted = sorted(engine.contract.operations.values(), key=lambda item: item.method == "DELETE")
+    found = [documents.judge(item, documents.call(engine, item)[0]) for item in last_is_deleted]
+    assert found == ["documented"] * len(found)

@@ -249,8 +249,10 @@ class _Bundler:
         problems = check_schema(copy, pointer)
         for problem in find_bad_patterns(copy, pointer):
             self._warnings.add(problem.message, problem.pointer, file)
-        broken = [self._problems.add(problem.message, problem.pointer, file) for problem in problems]
-        return broken[0] if broken and not _find_broken(copy) else copy
+        # What only describes is left out, and the schema judges without it.
+        kept = [problem for problem in problems if not _leave_out(copy, problem.pointer[len(pointer) :])]
+        broken = {problem: self._problems.add(problem.message, problem.pointer, file) for problem in problems}
+        return broken[kept[0]] if kept and not _find_broken(copy) else copy
 
     def _schema_part(
         self, value: Json, file: str, pointer: str, bindings: _Bindings, *, is_older: bool
@@ -438,6 +440,19 @@ class _Bundler:
             else:
                 self._addresses.add(name, self._files[name], has_addresses=self._folder.has_addresses(name))
         return name in self._files
+
+
+_ANNOTATIONS = frozenset({"$comment", "deprecated", "description", "examples", "title"})
+
+
+def _leave_out(schema: Json, pointer: str) -> bool:
+    """Whether a pointer leads to a keyword that only describes, which is then taken out of the schema."""
+    owner, _, keyword = pointer.rpartition("/")
+    found = find_pointer(schema, owner)
+    if keyword not in _ANNOTATIONS or owner.rpartition("/")[2] in SCHEMA_MAPS or not isinstance(found, dict):
+        return False
+    del found[keyword]
+    return True
 
 
 def _find_broken(value: Json) -> bool:

@@ -156,6 +156,9 @@ def _read_multipart(media: MediaType, data: bytes, content_type: str, limits: tu
             raise MalformedBody("a part has no name; give it Content-Disposition: form-data; name=…")
         shape = media.shape.member(part.name)
         parts.setdefault(part.name, []).append(_read_part(part, shape, media, limits))
+    if media.shape.types == {"string"}:
+        # The schema speaks of the body as it was written.
+        return data.decode("latin-1")
     texts = {
         name: values if "array" in media.shape.member(name).types or len(values) > 1 else values[0]
         for name, values in parts.items()

@@ -6,10 +6,11 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Operation, Parameter
-from mockserver.contract.media_types import BOUNDARY, MediaType, usual_name
+from mockserver.contract.media_types import BOUNDARY, MediaType, announce, usual_name
 from mockserver.contract.parameters import read_value
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import ContractError, Problem
@@ -22,6 +23,7 @@ from mockserver.synthesis.values import make_value
 from mockserver.synthesis.writing import make_media_value, write_body
 from mockserver.types import UNSET, Json, UnsetType
 
+_CLIENTS_OWN = frozenset({"connection", "content-length", "host", "transfer-encoding"})
 # What no value is told of.
 _ANY_TEXT = "string"
 
@@ -47,7 +49,9 @@ def _body_value(contract: Contract, operation: Operation, media: MediaType) -> J
             return make_media_value(media, media.name, schemas, seed)
         return UNSET
     has_members = media.form in ("form", "multipart")
-    return _make(schemas, media.schema_pointer, seed, is_seen=_shows_all if has_members else None)
+    value = _make(schemas, media.schema_pointer, seed, is_seen=_shows_all if has_members else None)
+    # Parts have names, whatever the schema says.
+    return {} if media.form == "multipart" and not isinstance(value, dict) else value
 
 
 def _make(
@@ -166,8 +170,8 @@ def example_headers(contract: Contract, operation: Operation, place: str) -> dic
         parameter.name: write_styled(parameter, _example_value(contract, parameter))
         for parameter in _required(operation, place)
     }
-    # Nothing that could end a header.
-    return {name: text for name, text in texts.items() if text.isprintable()}
+    # Nothing that could end a header, nor what a client writes itself.
+    return {name: text for name, text in texts.items() if text.isprintable() and name not in _CLIENTS_OWN}
 
 
 def _required(operation: Operation, *places: str) -> Iterator[Parameter]:
@@ -201,22 +205,44 @@ def _fits(schema: CompiledSchema, value: Json) -> bool:
     return False
 
 
-def curl_line(
+class ExampleRequest(NamedTuple):
+    """A request that succeeds. `url` is path and query; `body` is None where there is none."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+
+def example_request(
     contract: Contract,
     operation: Operation,
-    origin: str,
     arguments: Mapping[str, str],
-    *,
     credentials: Iterable[Shown] = (),
-    headers: Sequence[str] = (),
-    body: str | None = None,
-) -> str:
-    """A line for a shell that makes a request which succeeds, but for what is given otherwise."""
-    credentials = list(credentials)
+) -> ExampleRequest:
+    """The same as `curl_line` writes, as values."""
+    url, headers = _write_head(contract, operation, arguments, list(credentials), ())
+    media = None if operation.body is None or operation.problem is not None else operation.body.media
+    value = UNSET if media is None else _body_value(contract, operation, media)
+    if media is None or value is UNSET:
+        return ExampleRequest(operation.method, url, tuple(headers.items()), None)
+    ((_, content_type),) = announce(media.name)
+    headers["Content-Type"] = content_type.decode("latin-1")
+    return ExampleRequest(operation.method, url, tuple(headers.items()), write_body(media, value))
+
+
+def _write_head(
+    contract: Contract,
+    operation: Operation,
+    arguments: Mapping[str, str],
+    credentials: Sequence[Shown],
+    others: Sequence[str],
+) -> tuple[str, dict[str, str]]:
+    """The URL and the headers of an example request. `others` are headers that are given beside it."""
     # A credential can be declared once more, as a parameter.
     declared = {parameter.name for parameter in _required(operation, "query")}
     named = {shown.name: shown.value for shown in credentials if shown.place == "query"}
-    url = f"{origin}{example_url(contract, operation, {**arguments, **named})}"
+    url = example_url(contract, operation, {**arguments, **named})
     cookies = example_headers(contract, operation, "cookie")
     sent: dict[str, str] = {}
     for shown in credentials:
@@ -228,16 +254,31 @@ def curl_line(
         else:
             # Two schemes can share a header.
             sent.setdefault(shown.name, shown.value)
-    taken = {name.lower() for name in sent} | {header.partition(":")[0].lower() for header in headers}
+    taken = {name.lower() for name in sent} | {header.partition(":")[0].lower() for header in others}
     for name, value in example_headers(contract, operation, "header").items():
         if name not in taken:
             sent[name] = value
     if cookies:
         sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return url, sent
+
+
+def curl_line(
+    contract: Contract,
+    operation: Operation,
+    origin: str,
+    arguments: Mapping[str, str],
+    *,
+    credentials: Iterable[Shown] = (),
+    headers: Sequence[str] = (),
+    body: str | None = None,
+) -> str:
+    """A line for a shell that makes a request which succeeds, but for what is given otherwise."""
+    url, sent = _write_head(contract, operation, arguments, list(credentials), headers)
     # curl takes a header without a value away, unless a semicolon ends its name.
     lines = [*(f"{name}: {value}" if value else f"{name};" for name, value in sent.items()), *headers]
     parts = [part for line in lines for part in ("-H", line)]
     if operation.body is not None and operation.problem is None:
         parts += _body_options(contract, operation, operation.body.media, body)
     method = ["--head"] if operation.method == "HEAD" else ["-X", operation.method]
-    return " ".join(shlex.quote(part) for part in ("curl", *method, url, *parts))
+    return " ".join(shlex.quote(part) for part in ("curl", *method, origin + url, *parts))

@@ -258,6 +258,11 @@ def test_a_form_whose_schema_is_text_is_judged_as_it_was_written(tmp_path: Path)
     ask = Asking(write(tmp_path, paths))
     assert ask("POST", "/a", b"a=1", content_type=FORM).status == 200
     assert ask("POST", "/a", b"a=1&b=2", content_type=FORM).status == 422
+    parts = "multipart/form-data; boundary=b"
+    multipart = {"multipart/form-data": {"schema": {"type": "string", "format": "binary"}}}
+    paths = {"/a": {"post": {"requestBody": {"content": multipart}, "responses": responses()}}}
+    part = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nx\r\n--b--\r\n'
+    assert Asking(write(tmp_path, paths))("POST", "/a", part, content_type=parts).status == 200
 
 
 def test_a_body_of_which_the_contract_says_nothing_is_not_judged(tmp_path: Path) -> None:
@@ -644,3 +649,26 @@ def test_paths_whose_query_cannot_tell_them_apart_are_a_problem(tmp_path: Path) 
     (problem,) = ask.engine.contract.problems
     assert problem.message.endswith("has the same shape as another path with the method POST")
     assert ask("POST", "/").status == 200
+
+
+def test_a_schema_whose_description_is_wrong_still_judges(tmp_path: Path) -> None:
+    """`check` names it, and the operation is served."""
+    schema = {
+        "type": "object",
+        "examples": {"one": {"value": {}}},
+        "properties": {
+            "a": {"type": "integer", "description": ["no", "text"]},
+            "examples": {"type": "string"},
+        },
+    }
+    content = {JSON: {"schema": schema}}
+    operation = {"requestBody": {"content": content}, "responses": responses(content=content)}
+    ask = Asking(write(tmp_path, {"/a": {"post": operation}}))
+    messages = sorted({problem.message for problem in ask.engine.contract.problems})
+    assert messages == ["must be array, is object", "must be string, is array"]
+    assert ask("POST", "/a", {"a": 1}, content_type=JSON).status == 200
+    assert ask("POST", "/a", {"a": "x"}, content_type=JSON).status == 422
+    wrong = {"type": "object", "properties": {"title": 5}}
+    broken = {"responses": responses(content={JSON: {"schema": wrong}})}
+    ask = Asking(write(tmp_path, {"/a": {"get": broken}, "/b": {"get": {"responses": responses()}}}))
+    assert (ask("GET", "/a").status, ask("GET", "/b").status) == (501, 200)

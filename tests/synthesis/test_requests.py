@@ -10,7 +10,14 @@ import pytest
 
 from mockserver.contract import Contract, load_contract
 from mockserver.security.schemes import Shown
-from mockserver.synthesis.requests import curl_line, example_body, example_url, find_unmakeable
+from mockserver.synthesis.requests import (
+    ExampleRequest,
+    curl_line,
+    example_body,
+    example_request,
+    example_url,
+    find_unmakeable,
+)
 
 
 def contract_of(folder: Path, operation: Any, *, path: str = "/a", method: str = "post") -> Contract:
@@ -228,3 +235,21 @@ def test_an_answer_of_which_no_value_can_be_made_is_found_with_its_place(tmp_pat
     (problem,) = find_unmakeable(contract)
     assert problem.message.startswith("a cannot answer 200, as no value can be made: ")
     assert problem.pointer == "/paths/~1a/post/responses/200/content/application~1json/schema"
+
+
+def test_the_request_itself_has_what_the_line_says(tmp_path: Path) -> None:
+    parameters = [
+        {"name": "sid", "in": "cookie", "required": True, "schema": {"const": "1"}},
+        {"name": "Content-Length", "in": "header", "required": True, "schema": {"const": 5}},
+    ]
+    given = {"parameters": parameters, **body("multipart/form-data", schema={"const": {"a": ["x", "y"]}})}
+    contract = contract_of(tmp_path, given)
+    found = example_request(contract, contract.operations["a"], {}, [Shown("query", "key", "k")])
+    assert (found.method, found.url) == ("POST", "/a?key=k")
+    assert found.headers == (
+        ("Cookie", "sid=1"),
+        ("Content-Type", "multipart/form-data; boundary=mockserver-boundary"),
+    )
+    assert found.body is not None and found.body.count(b'name="a"') == 2
+    plain = contract_of(tmp_path, {})
+    assert example_request(plain, plain.operations["a"], {}) == ExampleRequest("POST", "/a", (), None)
