@@ -368,6 +368,12 @@ def read_pointer(pointer: str) -> list[str]:
     return [token.replace("~1", "/").replace("~0", "~") for token in pointer.split("/")[1:]]
 
 
+def read_index(token: str) -> int | None:
+    """The place in a list that a reference token names; None for one that names none."""
+    # It may be of any length, and Python reads no more than 4,300 digits.
+    return int(token) if len(token) <= 15 and token.isascii() and token.isdecimal() else None
+
+
 def escape_pointer(name: str) -> str:
     """One reference token of a JSON pointer (RFC 6901, section 3)."""
     return name.replace("~", "~0").replace("/", "~1")

@@ -101,13 +101,18 @@ class LocalDoor:
 
 def wait_for_answer(question: Question) -> ControlAnswer:
     """Block this thread, woken by the calls themselves, until there is an answer or its time is up."""
-    came = threading.Event()
+    came, over = threading.Event(), threading.Event()
 
     def listen(call: Call) -> None:
         came.set()
 
-    listeners = question.namespace.journal.listeners
-    listeners.add(listen)
+    def end() -> None:
+        over.set()
+        came.set()
+
+    journal = question.namespace.journal
+    journal.listeners.add(listen)
+    journal.endings.add(end)
     try:
         deadline = time.monotonic() + question.seconds
         while True:
@@ -118,11 +123,12 @@ def wait_for_answer(question: Question) -> ControlAnswer:
                 answer = question.ask()
             if answer is not None:
                 return _finish(answer)
-            if not came.wait(max(0.0, deadline - time.monotonic())):
+            if not came.wait(max(0.0, deadline - time.monotonic())) or over.is_set():
                 with question.namespace.transaction():
                     return _finish(question.give_up())
     finally:
-        listeners.discard(listen)
+        journal.listeners.discard(listen)
+        journal.endings.discard(end)
 
 
 def _finish(answer: ControlAnswer | Listing) -> ControlAnswer:

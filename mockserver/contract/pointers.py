@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
+from mockserver.json_codec import read_index
 from mockserver.types import Json
 
 # Keywords whose members are named by the author of the schema, each with a schema.
@@ -29,8 +30,8 @@ def find_pointer(document: Json, pointer: str) -> Json:
         name = token.replace("~1", "/").replace("~0", "~")
         if isinstance(found, Mapping):
             found = found.get(name)
-        elif isinstance(found, list) and name.isdecimal() and int(name) < len(found):
-            found = found[int(name)]
+        elif isinstance(found, list) and (index := read_index(name)) is not None and index < len(found):
+            found = found[index]
         else:
             return None
     return found

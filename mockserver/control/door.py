@@ -207,10 +207,12 @@ class ControlDoor:
         bell = _Bell()
         self._bells.add(bell)
         journal.listeners.add(bell.ring)
+        journal.endings.add(bell.end)
         try:
             yield bell
         finally:
             journal.listeners.discard(bell.ring)
+            journal.endings.discard(bell.end)
             self._bells.discard(bell)
 
 
@@ -261,7 +263,7 @@ class _Bell:
     def end(self) -> None:
         """Nothing shall be waited for any more."""
         self.is_over = True
-        self._rung.set()
+        self._loop.call_soon_threadsafe(self._rung.set)
 
     async def wait(self, seconds: float) -> bool:
         """Wait for calls since the last wait. False once the time is up, or nothing shall be waited for."""

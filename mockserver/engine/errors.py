@@ -8,7 +8,7 @@ from typing import Any
 
 from mockserver.contract import Envelope
 from mockserver.engine.situation import Content, Example, Literal, Refusal, Situation
-from mockserver.json_codec import read_pointer
+from mockserver.json_codec import read_index, read_pointer
 from mockserver.types import Headers, Json, JsonObject
 
 
@@ -90,7 +90,10 @@ def _proposals(value: JsonObject, refusal: Refusal, text: str) -> Iterator[tuple
 
 
 def _as_fastapi(violation: Mapping[str, Any]) -> JsonObject:
-    way: list[Json] = [int(part) if part.isdecimal() else part for part in read_pointer(violation["pointer"])]
+    way: list[Json] = []
+    for token in read_pointer(violation["pointer"]):
+        index = read_index(token)
+        way.append(token if index is None else index)
     return {"loc": [violation["in"], *way], "msg": violation["message"], "type": violation["keyword"]}
 
 

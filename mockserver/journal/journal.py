@@ -51,8 +51,8 @@ class Journal:
     `limit` is how many are kept; `option` the setting that raises it. `evicted` calls are gone, the last of
     them had the number `last_evicted`; their counts remain. `revision` changes when calls are taken out or
     forgotten: what somebody counted before holds no longer; `era` only when all are forgotten and numbers
-    start again. `listeners` are told of each call. `touched` counts facets as `counts` counts calls; `past`
-    takes both in when they are forgotten.
+    start again. `listeners` are told of each call, `endings` that nobody shall wait for more of them.
+    `touched` counts facets as `counts` counts calls; `past` takes both in when they are forgotten.
     """
 
     option = "--journal-limit"
@@ -85,6 +85,7 @@ class Journal:
         self._evicted_warned = 0
         self._last_evicted_millis = 0
         self.listeners: set[Callable[[Call], None]] = set()
+        self.endings: set[Callable[[], None]] = set()
         budget.join(self)
 
     def __len__(self) -> int:
@@ -266,6 +267,11 @@ class Journal:
         self._evicted_warned = self._last_evicted_millis = 0
         self.era += 1
         self.revision += 1
+
+    def end_waits(self) -> None:
+        """The namespace is deleted: those who listen are told, in whatever thread this is."""
+        for end in tuple(self.endings):
+            end()
 
     def close(self, *, is_forgotten: bool = True) -> None:
         """The namespace is forgotten, or without `is_forgotten` only put away: calls that come too late count

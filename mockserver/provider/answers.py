@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mockserver.exceptions import MalformedJson
-from mockserver.json_codec import escape_pointer, loads_kept, read_pointer
+from mockserver.json_codec import escape_pointer, loads_kept, read_index, read_pointer
 from mockserver.redaction import redact, redact_json
 from mockserver.types import Headers, Json
 
@@ -67,8 +67,8 @@ class Answer:
         for token in read_pointer(pointer):
             if isinstance(value, dict) and token in value:
                 value = value[token]
-            elif isinstance(value, list) and token.isdecimal() and int(token) < len(value):
-                value = value[int(token)]
+            elif isinstance(value, list) and (index := read_index(token)) is not None and index < len(value):
+                value = value[index]
             else:
                 return "missing"
         shown = redact_json(value)

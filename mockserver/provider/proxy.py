@@ -10,6 +10,7 @@ from mockserver.contract.media_types import find_form
 from mockserver.contract.validation import CallWarning, Violation
 from mockserver.engine.passing import Passage, Passed
 from mockserver.engine.situation import CarryOut, Decision, Foreign, Literal, Refusal
+from mockserver.http_fields import read_length
 from mockserver.messages import BODILESS
 from mockserver.provider.judging import Judgement, judge_answer
 from mockserver.provider.recording import Recorder
@@ -89,7 +90,7 @@ class Proxy:
         headers = dict(answer.headers)
         content_type = headers.get(b"content-type", b"").decode("latin-1")
         length = headers.get(b"content-length", b"")
-        is_small = length.isdigit() and int(length) <= MAX_JUDGED_BYTES
+        is_small = length.isdigit() and read_length(length) <= MAX_JUDGED_BYTES
         is_text = find_form(content_type) in _TEXTS and not content_type.startswith("text/event-stream")
         if head.method != "HEAD" and answer.status not in BODILESS and not is_small and not is_text:
             return b"", answer.chunks

@@ -18,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from mockserver.exceptions import MalformedJson
-from mockserver.json_codec import dumps, loads_kept
+from mockserver.json_codec import dumps, loads_kept, read_index
 from mockserver.scripting.dates import DateFormat, Offset, read_offset, to_moment
 from mockserver.scripting.subjects import Subject
 from mockserver.seeds import BASE62, Seed
@@ -34,6 +34,7 @@ MAX_OUTPUT_LENGTH = 1_048_576
 MAX_STEPS = 20_000
 MAX_DEPTH = 32
 _MAX_RANDOM = 1_000
+_MAX_DIGITS = 100
 
 
 class Context(NamedTuple):
@@ -306,6 +307,8 @@ class _Parser:
         if kind == "text":
             return _Literal(re.sub(r"\\(.)", r"\1", text[1:-1])), rest
         if kind == "number":
+            if len(text) > _MAX_DIGITS:
+                raise TemplateError(f"a number at character {place} has more than {_MAX_DIGITS} characters")
             return _Literal(float(text) if "." in text else int(text)), rest
         if (kind, text) == ("mark", "("):
             inner, rest = self._call(rest, place, depth + 1)
@@ -450,7 +453,7 @@ def _follow(value: Json, steps: Sequence[str]) -> Json:
         elif isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list):
-            value = value[int(step)] if step.isdecimal() and int(step) < len(value) else None
+            value = _pick(value, step)
         else:
             return None
     return value
@@ -460,7 +463,12 @@ class _Several(list[Json]):
     """The values of one name. Written, it is the first of them; `.[1]` and `.1` are the others."""
 
     def step(self, step: str) -> Json:
-        return self[int(step)] if step.isdecimal() and int(step) < len(self) else None
+        return _pick(self, step)
+
+
+def _pick(values: list[Json], step: str) -> Json:
+    index = read_index(step)
+    return values[index] if index is not None and index < len(values) else None
 
 
 def _to_text(value: Json) -> str:

@@ -119,8 +119,8 @@ class Namespaces:
             namespace = self._known.get(name)
             if namespace is None:
                 raise UnknownItem(f"there is no namespace {name!r}")
-            # One that somebody listens to is only reset: the next call would make it anew, unheard.
-            if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
+            if name != DEFAULT_NAMESPACE:
+                namespace.journal.end_waits()
                 self._forget(name)
         # Not inside: the holder of a namespace's lock may be waiting for the one above.
         with namespace.lock:

@@ -526,7 +526,8 @@ class StoredNamespaces(Namespaces):
         namespace = self.get(name)
         # This lets go what waits in it, in every process.
         repeat(lambda: _reset(namespace))
-        if name != DEFAULT_NAMESPACE and not namespace.journal.listeners:
+        if name != DEFAULT_NAMESPACE:
+            namespace.journal.end_waits()
             self._store.remove(name)
             self._take_in_forgotten(namespace)
             with self._lock:

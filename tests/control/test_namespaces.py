@@ -39,15 +39,13 @@ def test_the_default_namespace_is_reset_instead(desk: Desk) -> None:
     assert described(desk)["default"]["calls"] == 0
 
 
-def test_a_namespace_that_is_watched_is_reset_instead(desk: Desk) -> None:
+def test_those_who_wait_in_a_namespace_that_is_forgotten_are_told(desk: Desk) -> None:
     desk.api.send("POST", f"/~t1{CREATE}")
-    watched = desk.engine.namespaces.get("t1")
-    heard: list[object] = []
-    watched.journal.listeners.add(heard.append)
+    told: list[str] = []
+    desk.engine.namespaces.get("t1").journal.endings.add(lambda: told.append("t1"))
     assert desk.ask("DELETE", "/namespaces/t1") == (200, {})
-    assert described(desk)["t1"]["calls"] == 0
-    desk.api.send("POST", f"/~t1{CREATE}")
-    assert len(heard) == 1
+    assert told == ["t1"]
+    assert "t1" not in described(desk)
 
 
 def test_an_unknown_namespace_is_not_found(desk: Desk) -> None:

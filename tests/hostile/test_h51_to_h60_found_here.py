@@ -159,6 +159,43 @@ def test_h52_others_are_answered_while_many_expectations_are_judged(target: Targ
     assert len(read_answer(asking).answer.json["failures"]) == 60
 
 
+# H54
+
+WAITS = {
+    "wait": (
+        "/requests/wait-for-count",
+        {"pattern": {"url": "/x"}, "count": 9, "timeoutMillis": 60_000},
+        408,
+    ),
+    "verify": ("/verify", {"expected": [{"request": {"url": "/x"}}], "timeoutMillis": 60_000}, 200),
+}
+
+
+@pytest.mark.parametrize("path, question, status", WAITS.values(), ids=WAITS)
+def test_h54_deleting_a_namespace_ends_its_waits(
+    target: Target, path: str, question: dict[str, Any], status: int
+) -> None:
+    asking = target.connect()
+    body = json.dumps(question).encode()
+    asking.sendall(http("POST", f"/~gone/__admin{path}", body=body, key=None))
+    target.wait_until(lambda: bool(target.engine.namespaces.get("gone").journal.listeners))
+    assert target.control("DELETE", "/namespaces/gone").status == 200
+    assert read_answer(asking).answer.status == status
+    target.wait_until(lambda: not target.engine.namespaces.get("gone").journal.listeners)
+
+
+def test_h54_deleting_a_namespace_ends_its_streams(target: Target) -> None:
+    listening = target.connect()
+    listening.sendall(http("GET", "/~gone/__admin/events", key=None))
+    target.wait_until(lambda: bool(target.engine.namespaces.get("gone").journal.listeners))
+    assert target.control("DELETE", "/namespaces/gone").status == 200
+    received = b""
+    while not received.endswith(b"0\r\n\r\n"):
+        chunk = listening.recv(65_536)
+        assert chunk
+        received += chunk
+
+
 # H55
 
 LIMIT = 4_000_000
@@ -363,6 +400,24 @@ def test_h57_a_body_is_asked_for_where_the_version_knows_of_it(
         target.wait_until(lambda: any(not item.is_reading_head for item in target.connections))
     client.sendall(data[end:])
     assert read_answer(client).answer.status == 201
+
+
+def test_h57_names_that_are_long_numbers_are_names(target: Target) -> None:
+    name = "9" * 5_000
+    body = json.dumps({"name": "n", "permissions": {name: [1]}}).encode()
+    assert target.ask(http(body=body)).reason == "invalid_request"
+
+
+def test_h57_numbers_of_thousands_of_digits_are_refused_or_read(target: Target) -> None:
+    digits = "9" * 5_000
+    for path in (f"/calls?limit={digits}", f"/calls?status={digits}", f"/mappings?offset={digits}"):
+        assert target.control("GET", path).status in (400, 422), path
+    assert target.ask(http("GET", f"{CREATE}&page={digits}&limit=1")).status < 500
+    assert target.ask(http("GET", f"{CREATE}&page=1e99999&limit=1e9")).status < 500
+    assert target.ask(http("POST", CREATE, f"Prefer: code={digits}", body=BODY)).status < 500
+    answer = target.control("POST", "/requests/wait-for-count", {"pattern": {}, "count": int("9" * 4_000)})
+    assert answer.status in (408, 422)
+    assert target.control("GET", "/events", None, f"Last-Event-ID: {digits}").status == 400
 
 
 def test_h57_two_blanks_in_the_request_line_are_answered(target: Target) -> None:
