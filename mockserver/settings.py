@@ -263,6 +263,7 @@ class Settings:
         None, "Folder with stubs, and with what the API's rules read.", _CONTRACT, PATH,
         shown_default="that of the rules",
     )  # fmt: skip
+    pact: Path | None = _option(None, "Pact file whose interactions are answered first.", _CONTRACT, PATH)
     rules: str | None = _option(None, "Rules of the API as module:name.", _CONTRACT, check=_read_import,
                                 shown_default="those that the contract names")  # fmt: skip
     watch: bool = _option(False, "Read contract and fixtures anew when they change (extra `watch`).",

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 VERBS = [
     "assumptions", "base_url", "ca_file", "calls", "clock", "configure", "coverage", "credential",
     "curl", "duplicates", "errors", "fail_next", "find_calls", "forget", "jwt", "last_call", "namespace",
-    "namespaces", "origin", "publishable_key", "queue", "release", "remove_stub", "report",
+    "namespaces", "origin", "pact", "publishable_key", "queue", "release", "remove_stub", "report",
     "requests_adapter", "reset", "restore", "secret_key", "snapshot",
     "stub", "stubs", "transport", "url", "url_for", "variant",
     "variants", "verify", "verify_async", "verify_in_order", "verify_no_duplicates",

@@ -61,6 +61,7 @@ OTHER: dict[str, tuple[Any, str]] = {
     "log_format": ("json", "json"),
     "variants": ("cycle", "cycle"),
     "tolerant_reader": (True, "true"),
+    "pact": (Path("a.json"), "a.json"),
     "upstream": ("https://api.example.com", "https://api.example.com"),
     "upstream_timeout": (5, "5"),
     "upstream_proxy": ("http://proxy.example.com", "http://proxy.example.com"),

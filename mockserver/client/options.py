@@ -32,7 +32,9 @@ class ServerOptions(NamespaceOptions, total=False):
     store: str
     contract: str | PathLike[str]
     fixtures: str | PathLike[str]
+    pact: str | PathLike[str] | None
     rules: str
+    watch: bool
     upstream: str | None
     upstream_timeout: int
     upstream_proxy: str | None

@@ -534,6 +534,20 @@ class Sandbox:
         __tracebackhide__ = True
         return await run_in_thread(lambda: self.wait_for(what, times, timeout))
 
+    def pact(self, consumer: str, provider: str, operation: str | None = None) -> JsonObject:
+        """The calls, of all operations or of one, as a pact (version 4) between two sides.
+
+        One interaction for each call that got a whole answer, with a credential that this server lets in, and
+        with the contract's rules of type and pattern. Raises BadQuestion for an operation that the contract
+        lacks.
+
+            Path("checkout-hsrcpay.json").write_text(json.dumps(sandbox.pact("checkout", "hsrcpay")))
+        """
+        names = {"consumer": consumer, "provider": provider}
+        query = urlencode(names | ({} if operation is None else {"operation": operation}))
+        pact: JsonObject = self._ask("GET", f"/pact?{query}")
+        return pact
+
     def report(self) -> str:
         """The newest calls, what was decided on each and why, what was wrong with it, and a curl line.
 

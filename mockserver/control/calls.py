@@ -23,6 +23,7 @@ from mockserver.control.routing import (
 from mockserver.engine.rules import Rules
 from mockserver.exceptions import BadQuestion, Problem, Unanswerable
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
+from mockserver.exports.pact import can_be_agreed, write_interaction, write_pact
 from mockserver.journal.call import Call
 from mockserver.journal.filters import FILTERS, CallFilter, read_filter
 from mockserver.journal.near_misses import find_nearest_stubs
@@ -56,11 +57,11 @@ def list_calls(call: ControlCall) -> Listing:
     return Listing(call.namespace, _select(call, question, limit), Call.to_json, gather)
 
 
-def _read_filter(call: ControlCall) -> tuple[CallFilter, int | None]:
+def _read_filter(call: ControlCall, without: tuple[str, ...] = ()) -> tuple[CallFilter, int | None]:
     """Which calls a query asks for, and how many of them. Raises BadRequest."""
     limit = call.integer("limit")
     call.operation()
-    texts = {name: values[-1] for name, values in call.query.items() if name != "limit"}
+    texts = {name: values[-1] for name, values in call.query.items() if name not in ("limit", *without)}
     try:
         return read_filter(texts), limit
     except ValueError as error:
@@ -102,7 +103,7 @@ def describe_server(contract: Contract, rules: Rules, origin: str) -> Server:
             credential.is_issued,
         )
 
-    return Server(origin, contract.prefix, show_credential, is_usual)
+    return Server(origin, contract.prefix, show_credential, is_usual, rules.show_credential)
 
 
 def get_near_misses(call: ControlCall) -> ControlAnswer:
@@ -130,6 +131,23 @@ def get_har(call: ControlCall) -> Listing:
         return ControlAnswer(200, wrap_har(entries))
 
     return Listing(call.namespace, _select(call, question, limit), write, gather)
+
+
+def get_pact(call: ControlCall) -> Listing:
+    """`GET /pact`: the calls as a pact of version 4; takes the filters of `GET /calls`."""
+    consumer, provider = call.option("consumer") or "consumer", call.option("provider") or "provider"
+    question, limit = _read_filter(call, without=("consumer", "provider"))
+    contract = call.engine.contract
+    server = describe_server(contract, call.engine.rules, call.origin)
+    calls = [each for each in _select(call, question, limit) if can_be_agreed(each)]
+
+    def write(item: Call) -> Json:
+        return write_interaction(item, contract, server)
+
+    def gather(interactions: list[Json]) -> ControlAnswer:
+        return ControlAnswer(200, write_pact(interactions, consumer, provider))
+
+    return Listing(call.namespace, calls, write, gather)
 
 
 def get_events(call: ControlCall) -> Stream:
@@ -258,6 +276,8 @@ ROUTES: tuple[Route, ...] = (
           "Lists the stubs nearest to a call, with every difference that kept them from answering it.",
           answers={200: "NearStubs"}),
     Route("GET", "/har", get_har, "Gives the calls as HAR 1.2.", query=_FILTERS, answers={200: "Har"}),
+    Route("GET", "/pact", get_pact, "Gives the calls as a pact of version 4, by the names of its two sides.",
+          query=("consumer", "provider", *_FILTERS), answers={200: "Pact"}),
     Route("GET", "/events", get_events,
           "Sends each call from now on as a server-sent event; `Last-Event-ID` asks for those since.",
           answers={200: "text/event-stream"}),

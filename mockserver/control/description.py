@@ -19,6 +19,7 @@ _FLAG: JsonObject = {"type": "boolean"}
 # The query parameters, by name: schema and what the parameter does.
 PARAMETERS: Mapping[str, tuple[JsonObject, str]] = {
     "all": (_FLAG, "Count the calls of all namespaces since the server started."),
+    "consumer": ({"type": "string"}, "The name of the side that calls."),
     "diff": (_FLAG, "Add how each differs from the plain answer, line by line."),
     "limit": (_WHOLE, "At most so many, the newest."),
     "matchingStub": ({"type": "string"}, "Only those that this stub answered, by its id."),
@@ -26,6 +27,7 @@ PARAMETERS: Mapping[str, tuple[JsonObject, str]] = {
     "offset": (_WHOLE, "Skip so many, the newest."),
     "operation": ({"type": "string"}, "Only those of this operation."),
     "pairs": (_FLAG, "List any two legal ones at once instead."),
+    "provider": ({"type": "string"}, "The name of the side that answers."),
     "reason": ({"type": "string"}, "Only those that were answered for this reason."),
     "run": (_FLAG, "Only what the calls touched."),
     "scheme": ({"type": "string"}, "A security scheme of the contract; else the first."),
@@ -170,7 +172,7 @@ def _describe_answers(route: Route) -> dict[int, JsonObject]:
     return answers
 
 
-_ABOUT_CALLS = ("/calls", "/har", "/requests", "/near-misses", "/audits", "/mappings/unmatched")
+_ABOUT_CALLS = ("/calls", "/har", "/pact", "/requests", "/near-misses", "/audits", "/mappings/unmatched")
 
 
 def _describe_content(names: Iterable[str]) -> JsonObject:

@@ -211,6 +211,13 @@ SHAPES: Mapping[str, JsonObject] = {
     "Har": _object(
         "log", log=_object("version creator entries", version={"const": "1.2"}, creator={}, entries=_list({}))
     ),
+    "Pact": _object(
+        "consumer provider interactions metadata",
+        consumer=_object("name", name=_TEXT),
+        provider=_object("name", name=_TEXT),
+        interactions=_list({}),
+        metadata={},
+    ),
     "Difference": _object(
         "in pointer operator expected actual", pointer=_TEXT, operator=_TEXT, expected={}, actual={}
     ),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
+from mockserver.contract import Operation
 from mockserver.journal.call import Call
 from mockserver.security.schemes import VARIABLE, Shown
 from mockserver.settings import DEFAULT_NAMESPACE
@@ -28,13 +29,14 @@ class Server(NamedTuple):
     """Where a call can be made again: scheme, host and port, and the path of the contract's server URL.
 
     `show_credential` gives the stand-in for a call's credential in a namespace; `is_usual` says whether the
-    credential is of the kind that a sandbox hands out itself.
+    credential is of the kind that a sandbox hands out itself, `show_usual` gives such a one.
     """
 
     origin: str
     prefix: str
     show_credential: Callable[[Call, str], tuple[Shown, ...]]
     is_usual: Callable[[Call], bool]
+    show_usual: Callable[[Operation | None, str], tuple[Shown, ...]]
 
 
 def write_url(call: Call, origin: str, credentials: Iterable[Shown] = ()) -> str:

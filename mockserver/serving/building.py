@@ -21,6 +21,7 @@ from mockserver.provider.recording import Recorder
 from mockserver.provider.upstream import Upstream
 from mockserver.redaction import fingerprints_by, hide_keys_of
 from mockserver.scripting.bodies import NO_FILES, Files
+from mockserver.scripting.pacts import load_pact
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures, load_stubs
 from mockserver.stores import Store, make_store
@@ -89,6 +90,9 @@ def load_sources(settings: Settings, *, is_thorough: bool = False) -> Sources:
         is_lenient = settings.fixtures is None
         loaded = collect(lambda: load_stubs(folder, contract, files, is_lenient=is_lenient))
     stubs, left_out = loaded or ((), ())
+    pact = settings.pact
+    if pact is not None:
+        stubs = (*stubs, *(collect(lambda: load_pact(pact, contract)) or ()))
     if problems or rules is None:
         raise FixtureError([*found[0], *problems])
     is_small = len(contract.operations) <= EAGER_OPERATIONS
