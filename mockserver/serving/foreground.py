@@ -128,7 +128,9 @@ def welcome(
     if temporary is not None:
         lines.append(f"State        {temporary}  (shared by the workers, and deleted at the end)")
     lines.append("")
-    for operation in islice(contract.operations.values(), _SHOWN):
+    # In this order each line finds what it speaks of: nothing is deleted before the others have used it.
+    shown = sorted(islice(contract.operations.values(), _SHOWN), key=lambda item: item.method == "DELETE")
+    for operation in shown:
         lines.append(f"# {operation.id}: {operation.summary}")
         lines.append(example_line(contract, engine.rules, operation, origin))
     if len(contract.operations) > _SHOWN:

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -136,6 +137,21 @@ def test_it_says_where_it_listens_answers_and_logs_a_line_per_call() -> None:
     assert re.match(told, second)
     assert re.match(r"\S+  200  control  GET /__admin/calls  ", third)
     assert errors == ""
+
+
+def test_the_lines_to_try_work_in_the_order_in_which_they_stand() -> None:
+    with serving("--port", "0") as server:
+        assert server.process.stdout is not None
+        # An empty line stands before them, and one behind.
+        about, to_try = (list(iter(server.process.stdout.readline, "\n")) for _ in range(2))
+        assert about
+        lines = [line for line in to_try if line.startswith("curl ")]
+        assert [line.split()[2] for line in lines] == ["GET", "POST", "POST", "DELETE"]
+        for line in lines:
+            command = [*shlex.split(line), "--silent", "--output", os.devnull, "--write-out", "%{http_code}"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+            assert done.stdout in ("200", "201"), line
+        server.end()
 
 
 def test_one_json_line_per_call() -> None:
