@@ -332,7 +332,10 @@ class Engine:
                 told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
                 response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
                 if passed is not None:
-                    response = replace(response, is_foreign=True)
+                    delivery = response.delivery
+                    if passed.head_length is not None:
+                        delivery = replace(delivery, head_length=passed.head_length)
+                    response = replace(response, is_foreign=True, delivery=delivery)
                 reason = told
                 if decision.stub is not None and decision.stub.webhooks:
                     webhooks = write_webhooks(situation, decision.stub, call_id)

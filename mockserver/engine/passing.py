@@ -29,13 +29,15 @@ class Passage:
 class Passed:
     """What became of it: the decision to answer so, and what is wrong with request and answer.
 
-    `rest` are the bytes behind those of the decision, as they come; None where those are all.
+    `rest` are the bytes behind those of the decision, as they come; None where those are all. `head_length`
+    is how long the body would be, for an answer to HEAD.
     """
 
     decision: Decision
     violations: list[Violation] = field(default_factory=list)
     warnings: list[CallWarning] = field(default_factory=list)
     rest: Iterator[bytes] | None = None
+    head_length: int | None = None
 
 
 class PassesOn(Protocol):

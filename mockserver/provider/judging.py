@@ -10,6 +10,7 @@ from mockserver.contract.media_types import MediaType, find_media_type
 from mockserver.contract.parameters import Shape, choose_value
 from mockserver.contract.validation import CallWarning, Violation
 from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, escape_pointer
+from mockserver.messages import BODILESS
 from mockserver.redaction import redact
 from mockserver.request.body import MalformedBody, parse_body
 from mockserver.types import Headers, Json, JsonObject, Schema
@@ -38,7 +39,7 @@ def judge_answer(
         judgement.violations.append(Violation("response header", "/:status", "enum", text))
         return judgement
     judgement.violations.extend(_judge_headers(contract, envelope, headers))
-    if body is not None and envelope.content:
+    if body is not None and envelope.content and status not in BODILESS:
         _judge_body(contract, envelope, headers, body, judgement)
     return judgement
 
@@ -99,12 +100,13 @@ def find_unnamed(contract: Contract, media: MediaType, value: Json) -> list[str]
         layers = expand(applying, schemas.resolve)
         if isinstance(value, dict):
             named = list_named(layers)
+            required = {each for layer in layers for each in layer.get("required", ())}
             for name, item in value.items():
                 place = f"{pointer}/{escape_pointer(name)}"
                 below = [layer["properties"][name] for layer in layers if name in layer.get("properties", {})]
                 if below:
                     walk(below, item, place)
-                elif named and not any(_describes_any(layer) for layer in layers):
+                elif named and name not in required and not any(_describes_any(layer) for layer in layers):
                     found.append(place)
         elif isinstance(value, list):
             below = [layer["items"] for layer in layers if "items" in layer]

@@ -67,10 +67,12 @@ class Proxy:
             if rest is not None:
                 rest.close()  # type: ignore[attr-defined]
                 rest = None
-        if isinstance(passage.decision.content, CarryOut) or rest is None:
-            return Passed(decision, violations, judgement.warnings, rest)
-        rest.close()  # type: ignore[attr-defined]
-        return Passed(decision, violations, judgement.warnings)
+        if rest is not None and not isinstance(passage.decision.content, CarryOut):
+            rest.close()  # type: ignore[attr-defined]
+            rest = None
+        length = dict(answer.headers).get(b"content-length", b"")
+        head_length = int(length) if head.method == "HEAD" and length.isdigit() else None
+        return Passed(decision, violations, judgement.warnings, rest, head_length)
 
     def _judge_request(self, passage: Passage) -> list[Violation]:
         """What is wrong with the request beside the violations that are known of it."""

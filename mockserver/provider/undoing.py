@@ -38,11 +38,13 @@ class Undoing:
 
     def note_created(self, operation: Operation, answer: Answer | None) -> None:
         """A request to create was sent; the answer is None where it was lost."""
+        collection = collection_of(operation)
         id = None if answer is None else answer.find_id()
-        if id is None:
-            self._lost[collection_of(operation)] = None
-        else:
-            self._created[collection_of(operation), id] = None
+        if id is not None:
+            self._created[collection, id] = None
+        elif answer is None or self._find("DELETE", collection, 1) is not None:
+            # An answer without an id, where nothing can be deleted either, tells of no item.
+            self._lost[collection] = None
 
     def undo(self) -> None:
         """Delete everything that was created. Never raises for what the API does."""

@@ -138,6 +138,8 @@ def build_engine(settings: Settings) -> Engine:
         sources = load_sources(settings)
         sources.log_warnings()
         engine = assemble(sources.contract, sources.rules, sources.fixtures, settings)
+    if settings.upstream is None and settings.record is not None:
+        raise SettingsError([Problem("needs --upstream: what is passed on is recorded", "/record")])
     if settings.upstream is not None:
         engine.pass_on(_make_proxy(engine, settings, settings.upstream))
     return engine

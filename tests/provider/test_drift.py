@@ -343,3 +343,19 @@ def test_an_open_contract_needs_no_credential(tmp_path: Path) -> None:
     contract = write_contract(tmp_path / "c.json", change("/security", []))
     with MockServer(contract=contract) as real:
         assert drift(real.origin, contract=contract, environment={}).entries == []
+
+
+def test_an_answer_without_an_id_where_nothing_can_be_deleted_tells_of_no_item(tmp_path: Path) -> None:
+    document = change("/paths/~1orders~1{id}")
+    document = change("/components/schemas/Order", {"type": "object"}, document)
+    contract = write_contract(tmp_path / "c.json", document)
+    with MockServer(contract=contract) as real:
+        report = find(real.origin, contract=contract)
+        assert (report.created, report.left) == (0, [])
+        with relay(real, on("POST", 201, _lose)) as origin:
+            report = find(origin, contract=contract)
+        assert report.left == []
+
+
+def _lose(answer: Relayed) -> None:
+    raise Lost

@@ -38,6 +38,20 @@ def test_members_that_no_schema_names_are_told_wherever_they_stand(tmp_path: Pat
     assert [text.split()[-4] for text in warnings] == ["/extra", "/buyer/age"]
 
 
+def test_a_member_that_is_only_required_is_named(tmp_path: Path) -> None:
+    document = change("/components/schemas/Order/required", ["id", "memo"])
+    assert judge(tmp_path, {"id": "1", "memo": 1}, document) == ([], [])
+
+
+def test_an_answer_that_has_no_body_is_not_asked_for_its_type(tmp_path: Path) -> None:
+    media = {"application/json": {"schema": {"type": "object"}}}
+    place = "/paths/~1orders~1{id}/delete/responses/204"
+    document = change(place, {"description": "gone", "content": media})
+    contract = load_contract(write_contract(tmp_path / "c.json", document))
+    found = judge_answer(contract, contract.operations["deleteOrder"], 204, (), b"")
+    assert (found.violations, found.warnings) == ([], [])
+
+
 def test_a_map_and_an_open_object_name_none(tmp_path: Path) -> None:
     schema = {"type": "object", "properties": {
         "map": {"type": "object", "additionalProperties": {"type": "integer"}},

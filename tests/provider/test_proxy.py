@@ -349,7 +349,7 @@ def test_an_answer_to_head_has_no_body() -> None:
 
     with raw_server(respond) as (origin, _), MockServer(upstream=origin) as proxy:
         answer = send(proxy, "HEAD", "/x")
-        assert (answer.status_code, answer.content) == (200, b"")
+        assert (answer.status_code, answer.content, answer.headers["content-length"]) == (200, b"", "9")
 
 
 def test_a_live_key_stays_here_and_with_allow_live_it_goes_on_and_rests_nowhere() -> None:

@@ -131,6 +131,11 @@ def test_a_credential_is_told_by_its_header_alone(tmp_path: Path) -> None:
     assert '"k"' not in json.dumps(read_stubs(tmp_path / "r"))
 
 
+def test_recording_needs_somebody_to_record(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="needs --upstream"):
+        MockServer(record=tmp_path)
+
+
 def test_a_folder_that_cannot_be_made_is_told_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="cannot be made: Not a directory"):
