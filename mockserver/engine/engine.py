@@ -26,7 +26,7 @@ from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
 from mockserver.redaction import redact
 from mockserver.request.head import Head, HeadReader
-from mockserver.request.inspection import Inspection, Inspector
+from mockserver.request.inspection import Inspection, Inspector, Reading
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.webhooks import Webhook
@@ -256,11 +256,23 @@ class Engine:
             found = self.complete(found, self.passes_on.pass_on(found))
         return found
 
-    def admit(self, head: Head, body: bytes, client: str | None) -> Exchange | Passage:
-        """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it."""
+    def read_long(self, head: Head, body: bytes) -> Reading:
+        """What a request with a long body tells, for `admit`. Pure: others may have their turn meanwhile."""
+        reading = self._inspector.read(head, body)
+        # What deciding asks for.
+        reading.digest  # noqa: B018
+        return reading
+
+    def admit(
+        self, head: Head, body: bytes, client: str | None, reading: Reading | None = None
+    ) -> Exchange | Passage:
+        """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it.
+
+        `reading` is what the request tells, where somebody has read it already.
+        """
         while True:
             try:
-                return self._answer(head, body, client)
+                return self._answer(head, body, client, reading=reading)
             except Superseded:
                 continue
 
@@ -282,9 +294,15 @@ class Engine:
         client: str | None,
         passage: Passage | None = None,
         passed: Passed | None = None,
+        reading: Reading | None = None,
     ) -> Exchange | Passage:
         started = time.perf_counter() if passage is None else passage.started
-        inspection = self._inspector.inspect(head, body, client) if passage is None else passage.inspection
+        if passage is not None:
+            inspection = passage.inspection
+        elif reading is not None:
+            inspection = Inspection(reading, body, client)
+        else:
+            inspection = self._inspector.inspect(head, body, client)
         namespace = self.namespaces.get(head.namespace)
         with namespace.transaction(reads_first=False):
             received_millis = real_millis() if passage is None else passage.received_millis

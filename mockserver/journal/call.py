@@ -258,7 +258,7 @@ def _hide(secret: tuple[bytes, bytes], body: bytes) -> bytes:
     """A redacted body, with the secret that it is known to hold hidden first: finding that costs more."""
     text, shown = secret
     # What of it is cut off at the end looks like a secret still.
-    body = body[: 2 * MAX_BODY_BYTES]
+    body = body[: MAX_BODY_BYTES + 4_096]
     before, found, after = body.partition(text)
     rest = before + after
     if redact_bytes(rest) is not rest:

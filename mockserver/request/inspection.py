@@ -116,13 +116,14 @@ class Inspector:
         key = (head, data)
         reading: Reading | None = self._memory.get(key)
         if reading is None:
-            reading = self._read(head, data)
+            reading = self.read(head, data)
             # A body with something to hide is read anew each time.
             if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
                 self._memory.put(key, reading, head.namespace, head.generation)
         return Inspection(reading, data, client)
 
-    def _read(self, head: Head, data: bytes) -> Reading:
+    def read(self, head: Head, data: bytes) -> Reading:
+        """What a request tells, read anew; in whatever thread."""
         reading = Reading(head, data)
         operation, line = head.operation, head.line
         contract = None if operation is None or operation.problem is not None else operation.body

@@ -22,6 +22,7 @@ from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
+from mockserver.request.inspection import Reading
 from mockserver.scripting.subjects import normal_path
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
@@ -33,6 +34,9 @@ from mockserver.stores.turns import Turns
 from mockserver.types import Headers
 
 logger = logging.getLogger("mockserver")
+
+# Bodies up to so many bytes are read in a few milliseconds.
+_LONG_BODY = 64 * 1024
 
 Log = Callable[[Call | Visit], None]
 
@@ -115,8 +119,9 @@ class App:
     async def answer_in_turn(
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
     ) -> None:
-        """Answer a call that the guard has let in, once its store has time for it."""
-        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client))
+        """Answer a call that the guard has let in, once it is read and its store has time for it."""
+        reading = await in_thread(partial(self._read_long, head, body)) if self.is_long(head, body) else None
+        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, reading))
         if isinstance(found, Passage):
             passed = await in_thread(partial(self._pass_on, found))
             found = await self.turns.run(head.namespace, partial(self._complete, found, passed))
@@ -155,6 +160,20 @@ class App:
         self.engine.heads.remember(head)
         return head
 
+    @staticmethod
+    def is_long(head: Head, body: bytes) -> bool:
+        """Whether reading a body may take so long that others shall have their turn meanwhile."""
+        return len(body) > _LONG_BODY or (
+            len(body) > _LONG_BODY // 64 and any(name == b"content-encoding" for name, _ in head.headers)
+        )
+
+    def _read_long(self, head: Head, body: bytes) -> Reading | None:
+        try:
+            return self.engine.read_long(head, self.guard.inflate(head, body))
+        except Refused:
+            # As `_begin` will find out.
+            return None
+
     @property
     def takes_turns(self) -> bool:
         """Whether an answer may have to be waited for: for a store, or for the real API."""
@@ -173,7 +192,11 @@ class App:
         return self.engine.passes_on.pass_on(passage)
 
     def _begin(
-        self, head: Head, body: bytes, client: tuple[str, int] | None
+        self,
+        head: Head,
+        body: bytes,
+        client: tuple[str, int] | None,
+        reading: Reading | None = None,
     ) -> Exchange | Passage | Response:
         origin = head.facts.origin
         if origin is not None:
@@ -182,7 +205,7 @@ class App:
                 return preflight
         try:
             body = self.guard.inflate(head, body)
-            found = self.engine.admit(head, body, None if client is None else client[0])
+            found = self.engine.admit(head, body, None if client is None else client[0], reading)
         except Refused as refusal:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:

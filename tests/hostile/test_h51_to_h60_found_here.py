@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import os
@@ -45,6 +46,10 @@ from tests.served import Served, serve
 LONG = json.dumps({"name": 1, "permissions": {f"p{'x' * 90}{number}": 1 for number in range(99)}}).encode()
 CHUNKED = "Transfer-Encoding: chunked"
 LIVE = "sk_live_" + "4eC39HqLyjWDarjtT1zdp7dc"
+
+
+def create(**more: Any) -> bytes:
+    return json.dumps({"name": "n", "permissions": {"a": ["read"]}, **more}).encode()
 
 
 def ask_json(served: Served, path: str) -> Any:
@@ -157,6 +162,34 @@ def test_h52_others_are_answered_while_many_expectations_are_judged(target: Targ
         asking.recv(1)
     asking.setblocking(True)
     assert len(read_answer(asking).answer.json["failures"]) == 60
+
+
+LONG_BODIES = {
+    "metadata": create(metadata={"a": ["x" * 100] * 2_000}),
+    "violations": create(permissions={f"p{number}": number for number in range(20_000)}),
+    "no-json": b"[" * 200_000,
+    "a-key": create(metadata={"a": LIVE, "b": "x" * 200_000}),
+}
+
+
+@pytest.mark.parametrize("coding", ["", "gzip"])
+@pytest.mark.parametrize("body", LONG_BODIES.values(), ids=LONG_BODIES)
+def test_h52_a_long_body_is_answered_as_any_other(target: Target, body: bytes, coding: str) -> None:
+    headers = {"Authorization": f"Bearer {CANARY}", "Content-Type": "application/json"}
+    wanted = build_engine(target.engine.settings).handle(
+        build_request("POST", CREATE, headers=headers, body=body)
+    )
+    gzipped = http("POST", CREATE, "Content-Encoding: gzip", body=gzip.compress(body))
+    sent = gzipped if coding else http(body=body)
+    answer = target.ask(sent)
+    bodies = [re.sub(rb'"20\d\d-[^"]*Z"', b'"then"', found.body) for found in (answer, wanted)]
+    assert answer.status == wanted.status
+    assert bodies[0] == bodies[1]
+    assert LIVE not in json.dumps(target.calls())
+
+
+def test_h52_a_long_body_that_is_no_gzip_is_refused(target: Target) -> None:
+    assert target.ask(http("POST", CREATE, "Content-Encoding: gzip", body=b"x" * 70_000)).status == 400
 
 
 # H54
@@ -304,10 +337,6 @@ HEX = "sk_4f3c2a1b9d8e7f60a1b2c3d4e5f60718"
 BASE64 = "sk_live_4eC39HqLyj/WDarjtT1zdp7dc+Ab=="
 MARKS = "sk_test_4eC39HqLyj:WDarjtT1zdp7dc=Ab~c.d"
 SECRETS = {"hex": HEX, "base64": BASE64, "marks": MARKS}
-
-
-def create(**more: Any) -> bytes:
-    return json.dumps({"name": "n", "permissions": {"a": ["read"]}, **more}).encode()
 
 
 HIDDEN = {
