@@ -381,6 +381,7 @@ SHAPES: Mapping[str, JsonObject] = {
             )
         ),
     ),
+    "PactState": _object("state", state=_TEXT, action={"enum": ["setup", "teardown"]}, params={}),
     "Queue": _object(
         "operation outcomes",
         closed=True,
@@ -657,6 +658,7 @@ EXAMPLES: Mapping[str, Json] = {
         "mappings": [{"request": {"urlPath": "/elsewhere"}, "response": {"status": 204}}],
         "importOptions": {"duplicatePolicy": "OVERWRITE", "deleteAllNotInImport": False},
     },
+    "PactState": {"state": "createApiKey answers 429", "action": "setup"},
     "Queue": {"operation": "createApiKey", "outcomes": [500, {"status": 429, "times": 2}]},
     "ScenarioState": {"state": "Started"},
     "Delays": {"fixedDelay": None},

@@ -21,6 +21,7 @@ from mockserver.control.routing import (
     refuse_all,
 )
 from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
+from mockserver.exports.pact import read_state
 from mockserver.json_codec import escape_pointer
 from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import (
@@ -305,6 +306,25 @@ def add_queue(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(201, {"mappings": [write_stub(stub) for stub in stubs]})
 
 
+def set_up_state(call: ControlCall) -> ControlAnswer:
+    """`POST /pact/states`: what a verifier asks for before an interaction, as the next answer."""
+    asked = call.object()
+    name = str(asked.get("state") or "")
+    state = read_state(name)
+    if not name or asked.get("action") == "teardown":
+        # An interaction without a state has none of a name, and an answer is used up by its call.
+        return ControlAnswer(200, {"mappings": []})
+    if state is None:
+        text = "is no state of a pact of this server, such as 'createApiKey answers 429'"
+        raise BadQuestion([Problem(text, "/state")])
+    operation, status = state
+    namespace = call.namespace
+    queue = {"operation": operation, "outcomes": [{"status": status}]}
+    stubs = read_queue(queue, call.engine.contract, new_id=namespace.next_stub_id)
+    namespace.stubs.add(stubs)
+    return ControlAnswer(200, {"mappings": [write_stub(stub) for stub in stubs]})
+
+
 def release_answers(call: ControlCall) -> ControlAnswer:
     """`POST /mappings/{id}/release`: let go the answers that a stub holds now."""
     id = call.parameters["id"]
@@ -408,6 +428,9 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/queue", add_queue,
           "Scripts the next answers of an operation, as ordinary stubs that are used up in order.",
           body="Queue", answers={201: "QueuedStubs"}),
+    Route("POST", "/pact/states", set_up_state,
+          "Sets up a provider state that an interaction of our pacts names, for verifiers.",
+          body="PactState", answers={200: "QueuedStubs"}),
     Route("GET", "/scenarios", list_scenarios, "Lists the scenarios, with the state and the stubs of each.",
           answers={200: "Scenarios"}),
     Route("POST", "/scenarios/reset", reset_scenarios, "Starts every scenario again."),

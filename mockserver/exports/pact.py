@@ -61,6 +61,12 @@ def write_interaction(call: Call, contract: Contract, server: Server) -> JsonObj
     return interaction
 
 
+def read_state(name: str) -> tuple[str, int] | None:
+    """Operation and status of a provider state that an interaction names; None for any other name."""
+    match = re.fullmatch(r"(\S+) answers ([1-5]\d\d)", name)
+    return None if match is None else (match[1], int(match[2]))
+
+
 def _write_request(call: Call, contract: Contract, operation: Operation | None, server: Server) -> JsonObject:
     shown = server.show_credential(call, call.namespace)
     if any(VARIABLE in each.value for each in shown):

@@ -34,11 +34,13 @@ def make_calls(sandbox: Sandbox) -> None:
     send(sandbox, "GET", headers={})
 
 
-def verify(pact: Any, sandbox: Sandbox, folder: Path) -> str | None:
+def verify(pact: Any, sandbox: Sandbox, folder: Path, states: Sandbox | None = None) -> str | None:
     """What the verifier complains of; None where the provider keeps the pact."""
     file = folder / "pact.json"
     file.write_text(json.dumps(pact), "utf-8")
     verifier = Verifier("hsrcpay", host="127.0.0.1").add_transport(url=sandbox.origin).add_source(file)
+    if states is not None:
+        verifier.state_handler(f"{states.url}/__admin/pact/states", body=True, teardown=True)
     try:
         verifier.verify()
     except RuntimeError:
@@ -170,3 +172,28 @@ def test_an_issued_key_has_a_stand_in_that_is_let_in(tmp_path: Path) -> None:
         pact = server.pact("a", "b")
         assert key not in json.dumps(pact)
         assert verify(pact, server, tmp_path) is None
+
+
+def test_what_was_scripted_is_set_up_for_a_verifier(tmp_path: Path) -> None:
+    with MockServer() as server:
+        sandbox = server.namespace("t1")
+        sandbox.fail_next(429, operation="createApiKey")
+        send(sandbox, "POST", json=BODY)
+        created = send(sandbox, "POST", json=BODY).json()["data"]["id"]
+        url = f"{sandbox.base_url}/api-keys/{created}"
+        httpx.delete(url, headers=HEADERS, trust_env=False)
+        pact = sandbox.pact("checkout", "hsrcpay")
+        names = [each.get("providerStates", [{}])[0].get("name") for each in pact["interactions"]]
+        assert names == ["createApiKey answers 429", None, "deleteApiKey answers 200"]
+        assert verify(pact, server, tmp_path, states=sandbox) is None
+        # Without it, the first one succeeds and the last one finds nothing.
+        output = verify(pact, server, tmp_path)
+        assert output is not None
+        assert output.count("FAILED") >= 2
+
+
+def test_a_state_of_somebody_else_is_refused() -> None:
+    with MockServer() as server:
+        answer = httpx.post(f"{server.url}/__admin/pact/states", json={"state": "a user"}, trust_env=False)
+        assert answer.status_code == 422
+        assert "such as 'createApiKey answers 429'" in answer.text
