@@ -577,10 +577,14 @@ class Connection(asyncio.Protocol):
         return True
 
     def _close_in(self, turns: int) -> None:
-        if turns and self._cycle is not None:
+        cycle = self._cycle
+        if turns and cycle is not None:
             self.loop.call_soon(self._close_in, turns - 1)
-        else:
+        elif cycle is None or cycle.is_awaited:
             self.transport.close()
+        else:
+            # An answer that waits for nobody goes out whole, and nothing behind it.
+            cycle.keep_alive = False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)

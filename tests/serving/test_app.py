@@ -177,3 +177,13 @@ def test_half_a_request_that_the_guard_refuses_is_no_call(server: ServerThread) 
         while client.recv(4096):
             pass
     assert ask(server, "GET", "/calls").json["total"] == 0
+
+
+def test_a_long_answer_goes_out_whole_to_a_client_that_sends_no_more(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockserver.control.door._LISTED_AT_ONCE", 1)
+    for _ in range(600):
+        api.send()
+    request = b"GET /__admin/requests HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    assert len(parse(talk(server, request, shut=True)).json["requests"]) == 600
