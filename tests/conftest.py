@@ -15,6 +15,7 @@ from mockserver.vendors.hsrcpay import HsrcpayRules
 from tests.desk import Desk
 from tests.doors import SETTINGS, Api, engine_api, socket_api
 from tests.stores.servers import RedisServer, run_redis
+from tests.watchdog import Watchdog, watching
 
 # Each run sees the same examples; `scripts/explore` looks for others.
 hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
@@ -66,11 +67,20 @@ def shared_server() -> Iterator[ServerThread]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def watchdog(shared_server: ServerThread) -> Iterator[Watchdog]:
+    """Watches the loop of the server of the run."""
+    with watching(shared_server) as watchdog:
+        yield watchdog
+
+
 @pytest.fixture
-def server(shared_server: ServerThread) -> ServerThread:
-    """The server of the run, as if nobody had called it yet."""
+def server(shared_server: ServerThread, watchdog: Watchdog) -> Iterator[ServerThread]:
+    """The server of the run, as if nobody had called it yet. A test that stops its loop fails."""
     shared_server.engine.namespaces.reset_all()
-    return shared_server
+    watchdog.found.clear()
+    yield shared_server
+    assert not watchdog.found, f"the loop stood still:\n{watchdog.found[0]}"
 
 
 @pytest.fixture(params=["engine", "socket"])

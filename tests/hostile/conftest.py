@@ -12,6 +12,7 @@ import pytest
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from tests.hostile.wire import CANARY, Target, http
+from tests.watchdog import Watchdog, watching
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,13 @@ def attacked() -> Iterator[ServerThread]:
     """One server for all of these tests."""
     with ServerThread(Settings(port=0, journal_limit=1_000)) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def watchdog_of_attacked(attacked: ServerThread) -> Iterator[Watchdog]:
+    """Watches the loop of that server."""
+    with watching(attacked) as watchdog:
+        yield watchdog
 
 
 def begin(server: ServerThread) -> None:
@@ -41,9 +49,13 @@ def end(target: Target, logged: str) -> None:
 
 
 @pytest.fixture
-def target(attacked: ServerThread, caplog: pytest.LogCaptureFixture) -> Iterator[Target]:
-    """The server, with an empty journal. Afterwards it must be well, and have logged no error."""
+def target(
+    attacked: ServerThread, watchdog_of_attacked: Watchdog, caplog: pytest.LogCaptureFixture
+) -> Iterator[Target]:
+    """The server, with an empty journal. Afterwards it must be well, and have logged no error. Its loop must
+    not have stood still."""
     begin(attacked)
+    watchdog_of_attacked.found.clear()
     caplog.set_level(logging.DEBUG)
     with ExitStack() as stack:
         target = Target(attacked, stack)
@@ -51,3 +63,4 @@ def target(attacked: ServerThread, caplog: pytest.LogCaptureFixture) -> Iterator
         end(target, caplog.text)
     errors = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert errors == []
+    assert watchdog_of_attacked.found == []

@@ -1,5 +1,8 @@
 """Load of every kind for some minutes, with a reset every few seconds: memory and descriptors stay flat.
 
+Hostile readers are among it: nobody reads the log, clients leave or stay without reading. Some bodies have a
+megabyte.
+
 As a program: `python -m tests.hostile.soak --seconds 180`. It serves in a process of its own, on the loopback
 only, and ends with 1 if that process grows or answers with a 5xx that nobody scripted.
 """
@@ -16,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -42,7 +45,18 @@ GOOD = [
         ),
     ),
 ]
+# Bodies of a megabyte: metadata, violations, and what is not JSON.
+LARGE = [
+    http(body=json.dumps(document).encode())
+    for document in (
+        {"name": "n", "permissions": {"a": ["read"]}, "metadata": {"a": "x" * 1_000_000}},
+        {"name": "n", "permissions": {"a": ["read"]}, "metadata": {"a": [[]] * 300_000}},
+        {"name": 1, "permissions": {f"p{number}": number for number in range(60_000)}},
+    )
+] + [http(body=b"[" * 1_000_000)]
 WAIT = b'{"pattern":{"url":"/never"},"count":9,"timeoutMillis":60000}'
+# So many connections of each client are left open and unread.
+MAX_UNREAD = 5
 # What leaves something behind if somebody forgets to clean up.
 BAD = [
     http()[:-20],
@@ -74,11 +88,7 @@ class Process:
         self._lines = self._process.stdout
         origin = json.loads(self._lines.readline())["origin"]
         self.address = ("127.0.0.1", int(origin.rpartition(":")[2]))
-        threading.Thread(target=self._drain, daemon=True).start()
-
-    def _drain(self) -> None:
-        while self._lines.read1(65536):  # type: ignore[attr-defined]
-            pass
+        # Nobody reads its log from here on.
 
     def sample(self) -> Sample:
         """How large it is now."""
@@ -110,6 +120,7 @@ class Load:
     def _run(self, number: int) -> None:
         chance = random.Random(number)
         weights, requests = zip(*GOOD, strict=True)
+        unread: deque[socket.socket] = deque()
         try:
             while not self._is_over.is_set():
                 with socket.create_connection(self._address, timeout=10) as client:
@@ -119,9 +130,19 @@ class Load:
                         reply = read_answer(client, rest)
                         rest = reply.rest
                         self._note(reply.answer.status, reply.answer.reason)
+                    if chance.random() < 0.05:
+                        client.sendall(chance.choice(LARGE))
+                        read_answer(client, rest)
                     client.sendall(chance.choice(BAD))
+                    # Some stay for a while, and read nothing of what they asked for.
+                    unread.append(client.dup())
+                    while len(unread) > MAX_UNREAD:
+                        unread.popleft().close()
         except BaseException as error:
             self.errors.append(error)
+        finally:
+            for client in unread:
+                client.close()
 
     def _note(self, status: int, reason: str | None) -> None:
         self.outcomes[f"{status} {reason or 'control'}"] += 1
