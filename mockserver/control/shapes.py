@@ -66,6 +66,10 @@ _MOMENT: JsonObject = {"type": "string", "format": "date-time"}
 _SECONDS: JsonObject = {"type": "integer", "minimum": -(10**12), "maximum": 10**12}
 _NAMESPACE: JsonObject = {"type": "string", "pattern": "^[a-z0-9-]{1,40}$"}
 _HEADERS = _map({"oneOf": [_TEXT, _list(_TEXT)]})
+# What is read and ignored may be anything.
+_IGNORED: JsonObject = {}
+# WireMock 2 writes an empty object where there is none.
+_LISTENERS: JsonObject = {"anyOf": [_list(_object()), {"type": "object", "maxProperties": 0}]}
 _PHASE: JsonObject = {"enum": ["before", "after_commit"]}
 _FAULT: JsonObject = {"enum": [str(fault) for fault in Fault]}
 _WAIT: JsonObject = {"type": ["number", "null"], "minimum": 0, "maximum": 300_000, "default": 0}
@@ -110,10 +114,10 @@ _STUB_DOCUMENT: JsonObject = _lenient(
         scenarioName=_TEXT,
         requiredScenarioState=_TEXT,
         newScenarioState=_TEXT,
-        persistent=_FLAG,
-        insertionIndex={"type": "integer"},
-        serveEventListeners=_list(_object()),
-        postServeActions=_list(_object()),
+        persistent=_IGNORED,
+        insertionIndex=_IGNORED,
+        serveEventListeners=_LISTENERS,
+        postServeActions=_LISTENERS,
         metadata=_object(
             mockserver=_object(
                 operation=_TEXT,
