@@ -62,6 +62,8 @@ def test_swagger_ui_shows_every_operation_and_calls_one(
     browser: Any, swagger_ui: tuple[str, ServerThread]
 ) -> None:
     address, server = swagger_ui
+    # What it logged in other tests is not of this one.
+    browser.get_log("browser")
     browser.get(f"{address}/")
     screen = Screen(browser, address)
     shown = screen.wait(lambda: screen.all(".opblock-summary-path"))
@@ -75,5 +77,5 @@ def test_swagger_ui_shows_every_operation_and_calls_one(
     (call,) = server.engine.namespaces.get("default").journal
     assert (call.operation, call.reason) == ("createApiKey", "created")
     severe = [line["message"] for line in browser.get_log("browser") if line["level"] == "SEVERE"]
-    assert all("favicon.ico" in message for message in severe)
+    assert not [message for message in severe if "favicon.ico" not in message]
     assert browser.find_elements(By.CSS_SELECTOR, ".live-responses-table .microlight")
