@@ -5,9 +5,12 @@ A call of the API goes straight from its connection to the engine, one of the co
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -56,6 +59,8 @@ class App:
         self.log = log
         self._webhooks = WebhookSender(engine.settings.webhook_host)
         engine.send_webhooks = self._webhooks.send
+        # One thread: more of them read no faster, and each would hold memory of its own.
+        self._reader = ThreadPoolExecutor(1, "mockserver-reading")
         self.turns = Turns(is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
         self.take_contract()
@@ -120,7 +125,10 @@ class App:
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
     ) -> None:
         """Answer a call that the guard has let in, once it is read and its store has time for it."""
-        reading = await in_thread(partial(self._read_long, head, body)) if self.is_long(head, body) else None
+        reading = None
+        if self.is_long(head, body):
+            read = partial(copy_context().run, self._read_long, head, body)
+            reading = await asyncio.get_running_loop().run_in_executor(self._reader, read)
         found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, reading))
         if isinstance(found, Passage):
             passed = await in_thread(partial(self._pass_on, found))
