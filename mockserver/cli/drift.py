@@ -20,7 +20,7 @@ INTERRUPTED = 130
 @click.option("--only", multiple=True, help="Ask about this operation alone; may be repeated.")
 @click.option(
     "--argument", "arguments", multiple=True, metavar="NAME=VALUE",
-    help="Value of a parameter, such as account_id=acct_1; may be repeated.",
+    help="Value of a parameter, such as page=2; may be repeated.",
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Show what would be sent, and send nothing.")
 @click.option(

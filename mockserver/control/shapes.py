@@ -385,7 +385,9 @@ SHAPES: Mapping[str, JsonObject] = {
             )
         ),
     ),
-    "PactState": _object("state", state=_TEXT, action={"enum": ["setup", "teardown"]}, params={}),
+    "PactState": _object(
+        state={"type": ["string", "null"]}, action={"enum": ["setup", "teardown"]}, params={}
+    ),
     "Queue": _object(
         "operation outcomes",
         closed=True,

@@ -309,9 +309,11 @@ def add_queue(call: ControlCall) -> ControlAnswer:
 def set_up_state(call: ControlCall) -> ControlAnswer:
     """`POST /pact/states`: what a verifier asks for before an interaction, as the next answer."""
     asked = call.object()
-    name = str(asked.get("state") or "")
-    state = read_state(name)
-    if not name or asked.get("action") == "teardown":
+    name, action = asked.get("state"), asked.get("action", "setup")
+    if action not in ("setup", "teardown"):
+        raise BadQuestion([Problem("must be 'setup' or 'teardown'", "/action")])
+    state = read_state(name) if isinstance(name, str) else None
+    if name in (None, "") or action == "teardown":
         # An interaction without a state has none of a name, and an answer is used up by its call.
         return ControlAnswer(200, {"mappings": []})
     if state is None:

@@ -1,6 +1,6 @@
 """Recording: calls and their answers as files of stubs, one for each distinct call, without any secret.
 
-    POST /v1/api-keys/?account_id=acct_1  ->  DIR/stubs/createApiKey-3f9a1c20b7de.json
+    POST /v1/desks/?page=2  ->  DIR/stubs/createDesk-3f9a1c20b7de.json
 
 The folder is one for `--fixtures`. A request that came again and got another answer has a file more, which
 answers once the first is used up.

@@ -112,7 +112,7 @@ class StubsReader:
         self._items: Iterator[tuple[int | None, Json]] = iter([(None, document)])
         if isinstance(document, dict) and "mappings" in document:
             copied = _copy(document | {"mappings": []}, pointer, file)
-            Members(copied, pointer, self._reading, "a list of stubs", ("mappings", "meta"))
+            Members(copied, pointer, self._reading, "a list of stubs", ("mappings", "meta", "$schema"))
             self._place = f"{pointer}/mappings"
             items = document["mappings"]
             if not isinstance(items, list | tuple):
