@@ -142,6 +142,11 @@ class Ledger:
         finally:
             self._lock.release()
 
+    def forget(self) -> None:
+        """Read everything anew in the next transaction: what the rows begin with has changed."""
+        with self._lock:
+            self._version = None
+
     def _commit(self) -> None:
         try:
             self._before_append()
@@ -184,6 +189,7 @@ class Ledger:
         if reading.is_whole or is_first:
             with self._rows.loading():
                 self._empty()
+            self._rows.note_start()
             self._grown = 0
             if reading.snapshot is not None:
                 self._apply(reading.snapshot)

@@ -252,10 +252,16 @@ class Namespace:
 
         `read` gives a stub of a caller's for that contract. One that does not fit it stays as it is.
         """
-        old = {stub.id for stub in self.fixtures.stubs}
+        with self.transaction():
+            self._renew_stubs(fixtures, read)
+            self.fixtures = fixtures
+            self.resources.given.clear()
+            self._add_given()
+            self._on_reset(self.name)
+
+    def _renew_stubs(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
         new = {stub.id for stub in fixtures.stubs}
-        self.fixtures = fixtures
-        self.stubs.delete(old - new)
+        self.stubs.delete({stub.id for stub in self.fixtures.stubs} - new)
         for stub in tuple(self.stubs):
             if stub.id not in new:
                 with suppress(StubError):
@@ -266,9 +272,6 @@ class Namespace:
                 self.stubs.renew(stub)
             else:
                 self.stubs.add([stub])
-        self.resources.given.clear()
-        self._add_given()
-        self._on_reset(self.name)
 
     def add_waiting(self, waiting: Waiting, number: int) -> None:
         """The answer to the call of a number is on its way."""

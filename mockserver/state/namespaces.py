@@ -134,9 +134,8 @@ class Namespaces:
     def renew(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
         """Go on with fixtures that were read anew, in every namespace; see `Namespace.renew`."""
         self._fixtures = fixtures
-        for namespace in self:
-            with namespace.transaction():
-                namespace.renew(fixtures, read)
+        for namespace in self.loaded:
+            namespace.renew(fixtures, read)
 
     # Snapshots. They belong to the server, as one namespace can be made from another's.
 

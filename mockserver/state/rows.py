@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain, starmap
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from mockserver.types import UNSET, Json, UnsetType
@@ -173,6 +174,8 @@ class Rows:
     def __init__(self) -> None:
         self._tables: dict[str, Table[Any, Any]] = {}
         self._events: dict[str, Callable[..., None]] = {}
+        # By table, what stood there before anything was written.
+        self._start: dict[str, dict[Any, Any]] = {}
         self._changes: list[_Change] = []
         self._staged: list[tuple[Callable[[], Entry] | None, Callable[[], None]]] = []
         self.is_recording = False
@@ -277,6 +280,10 @@ class Rows:
             if value is not UNSET:
                 table[codec.read_key(entry[1])] = value
 
+    def note_start(self) -> None:
+        """Take the rows of this moment for those from which everything begins."""
+        self._start = {name: dict(table) for name, table in self._tables.items()}
+
     def dump(self, leave_out: Iterable[str] = ()) -> Iterator[Entry]:
         """Entries that give the rows of this moment, whatever was there before.
 
@@ -284,14 +291,38 @@ class Rows:
         """
         hidden = frozenset(leave_out)
         tables = self._tables.values()
-        return _write_rows([(table, list(table.items())) for table in tables if table.name not in hidden])
+        return _write_rows([(table, dict(table)) for table in tables if table.name not in hidden])
+
+    def dump_changes(self) -> Iterator[Entry]:
+        """Entries that give the rows of this moment from those of the start, as `dump` gives them.
+
+        What stands there since the start is left out. So it is what the next start brings.
+        """
+        tables = [(table, dict(table), self._start.get(name, {})) for name, table in self._tables.items()]
+        return chain.from_iterable(starmap(_write_changes, tables))
 
 
-def _write_rows(tables: list[tuple[Table[Any, Any], list[tuple[Any, Any]]]]) -> Iterator[Entry]:
+def _write_rows(tables: list[tuple[Table[Any, Any], dict[Any, Any]]]) -> Iterator[Entry]:
     for table, rows in tables:
         yield [table.name]
-        for key, value in rows:
-            yield _write_row(table, key, value)
+        yield from _write_changes(table, rows, {})
+
+
+def _write_changes(table: Table[Any, Any], rows: dict[Any, Any], start: dict[Any, Any]) -> Iterator[Entry]:
+    write_key, write_value = table.codec.write_key, table.codec.write_value
+    yield from ([table.name, write_key(key)] for key in start if key not in rows)
+    places = {key: place for place, key in enumerate(start)}
+    last = -1
+    for key, value in rows.items():
+        place = places.get(key, len(places))
+        has_moved = place < last
+        last = max(last, place)
+        if has_moved:
+            # It was taken out, and put in again later.
+            yield [table.name, write_key(key)]
+        elif key in start and (start[key] is value or write_value(start[key]) == write_value(value)):
+            continue
+        yield _write_row(table, key, value)
 
 
 def _write_row(table: Table[Any, Any], key: Any, value: Any) -> Entry:

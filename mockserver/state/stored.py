@@ -303,6 +303,12 @@ class StoredNamespace(Namespace):
     def _let_go_of_rows(self) -> None:
         """They are changed in transactions only, so they stay until nobody has the namespace any more."""
 
+    def renew(self, fixtures: Fixtures, read: ReadStub) -> None:
+        """As Namespace says. What was written is read again, on top of the new fixtures."""
+        self.fixtures = fixtures
+        self._ledger.forget()
+        self._on_reset(self.name)
+
     def _begin_anew(self) -> None:
         self._recorded.begin_anew()
         self._empty()
@@ -321,7 +327,7 @@ class StoredNamespace(Namespace):
         self._note_facts()
 
     def _dump(self) -> Iterator[Entry]:
-        rows, calls = self._rows.dump(), self._recorded.dump()
+        rows, calls = self._rows.dump_changes(), self._recorded.dump()
 
         def write() -> Iterator[Entry]:
             # Calls first: rows speak of them.

@@ -99,6 +99,38 @@ def test_a_dump_rebuilds_the_rows_whatever_was_there(steps: list[Step], old: lis
     assert content(*copies) == content(*tables)
 
 
+@given(start=STEPS, steps=STEPS)
+def test_a_dump_of_changes_rebuilds_the_rows_from_their_start(start: list[Step], steps: list[Step]) -> None:
+    rows, *tables = make()
+    there, *copies = make()
+    for target, (first, second) in ((rows, tables), (there, copies)):
+        target.begin()
+        for step in start:
+            take(first, second, step)
+        target.commit()
+    rows.note_start()
+    rows.begin()
+    for step in steps:
+        take(tables[0], tables[1], step)
+    rows.commit()
+    there.apply(rows.dump_changes())
+    assert content(*copies) == content(*tables)
+
+
+def test_a_dump_of_changes_says_nothing_of_what_stands_since_the_start() -> None:
+    rows, one, two = make()
+    rows.begin()
+    one.update({"a": 1, "b": 1, "c": 1})
+    rows.commit()
+    rows.note_start()
+    rows.begin()
+    del one["a"]
+    one["b"] = 2
+    two["x"] = 1
+    rows.commit()
+    assert list(rows.dump_changes()) == [["one", "a"], ["one", "b", 2], ["two", "x", 1]]
+
+
 def test_a_record_holds_each_row_once_and_nothing_of_what_came_and_went() -> None:
     rows, one, _ = make()
     rows.begin()

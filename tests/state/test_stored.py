@@ -3,6 +3,7 @@ ended."""
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,13 +15,13 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import StoreUnavailable
 from mockserver.messages import Request, build_request
-from mockserver.serving.building import Sources, assemble
+from mockserver.serving.building import Sources, assemble, build_engine
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
 from mockserver.types import UNSET
 from tests.desk import Desk
-from tests.doors import BODY, KEY, SETTINGS, UNSENT
+from tests.doors import BODY, KEY, SETTINGS, UNSENT, Api, engine_api
 
 LIST = "/v1/api-keys/?account_id=acct_1"
 OpenDesk = Callable[[], Desk]
@@ -309,6 +310,46 @@ def test_a_log_is_cut_and_the_state_stays(start: OpenDesk, monkeypatch: pytest.M
     assert second.get("/mappings") == first.get("/mappings")
     assert second.api.send(headers=headers).body == answer.body
     assert second.get("/namespaces") == first.get("/namespaces")
+
+
+@pytest.mark.parametrize("cut_bytes", [4_000_000, 1])
+def test_files_that_change_between_two_starts_are_followed_whether_the_log_was_cut_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_bytes: int
+) -> None:
+    settings = SETTINGS.with_changes({"store": f"sqlite:{tmp_path / 'state.db'}", "fixtures": str(tmp_path)})
+    (tmp_path / "stubs").mkdir()
+
+    def start(*stubs: tuple[str, str, int | None]) -> Api:
+        mappings = [
+            {
+                "id": id,
+                "request": {"urlPath": f"/{id}"},
+                "response": {"jsonBody": {"v": text}},
+                "metadata": {"mockserver": {"times": times}},
+            }
+            for id, text, times in stubs
+        ]
+        (tmp_path / "stubs" / "all.json").write_text(json.dumps({"mappings": mappings}))
+        return engine_api(build_engine(settings))
+
+    def ask(api: Api, id: str) -> Any:
+        answer = api.send("GET", f"/{id}", json=UNSENT)
+        for thread in threading.enumerate():
+            if thread.name == "mockserver-snapshot":
+                thread.join()
+        return answer.json.get("v")
+
+    monkeypatch.setattr("mockserver.state.ledger.CUT_BYTES", cut_bytes)
+    first = start(("same", "1", None), ("changed", "1", None), ("gone", "1", None), ("twice", "1", 2))
+    assert [ask(first, id) for id in ("same", "changed", "gone", "twice")] == ["1"] * 4
+    mine = {"request": {"urlPath": "/mine"}, "response": {"jsonBody": {"v": "m"}}}
+    Desk(first.engine).ask("POST", "/mappings", mine)
+    assert ask(first, "mine") == "m"
+    first.engine.namespaces.close()
+    second = start(("same", "1", None), ("changed", "2", None), ("twice", "1", 2), ("new", "2", 1))
+    assert [ask(second, id) for id in ("same", "changed", "gone", "mine")] == ["1", "2", None, "m"]
+    assert [ask(second, id) for id in ("twice", "twice", "new", "new")] == ["1", None, "2", None]
+    second.engine.namespaces.close()
 
 
 def test_evicted_calls_are_counted_after_a_restart(start: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
