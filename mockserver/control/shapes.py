@@ -86,8 +86,11 @@ _DISTRIBUTION: JsonObject = {
         ),
     ]
 }  # fmt: skip
+# What names the schema of a file, for editors.
+_EDITORS: JsonObject = {"$schema": {"type": "string", "description": "This schema, for editors."}}
 _STUB_DOCUMENT: JsonObject = _lenient(
     _object(
+        **_EDITORS,
         id=_TEXT,
         uuid=_TEXT,
         name=_TEXT,
@@ -130,9 +133,6 @@ _STUB_DOCUMENT: JsonObject = _lenient(
         ),
     )
 )
-
-# What of a file of stubs is no stub: the schema that it names, for editors.
-_EDITORS: JsonObject = {"type": "string", "description": "This schema, for editors."}
 
 _URLS = ("url", "urlPath", "urlPattern", "urlPathPattern", "urlPathTemplate")
 _MAPS = ("headers", "queryParameters", "cookies", "formParameters", "pathParameters")
@@ -625,18 +625,15 @@ def _close(shape: JsonObject) -> JsonObject:
 def describe_stub_file() -> JsonObject:
     """The JSON Schema of a file of stubs: one stub, or a list under `mappings`."""
     shapes = {name: SHAPES[name] for name in ("NewStub", "RequestPattern", "ContentPattern")}
-    shapes["NewStub"] = stub = _close(shapes["NewStub"])
-    alone = stub | {"properties": {"$schema": _EDITORS, **stub["properties"]}}
-    stubs = _object(
-        "mappings", closed=True, **{"$schema": _EDITORS}, mappings=_list(_or_null(ref("NewStub"))), meta={}
-    )
+    shapes["NewStub"] = _close(shapes["NewStub"])
+    stubs = _object("mappings", closed=True, **_EDITORS, mappings=_list(_or_null(ref("NewStub"))), meta={})
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stubs",
         "description": "One stub in WireMock's JSON, or a list of them under `mappings`.",
         "if": {"required": ["mappings"]},
         "then": stubs,
-        "else": alone,
+        "else": ref("NewStub"),
         "$defs": shapes,
     }
     document, _ = loads(dumps(schema).replace(b"#/components/schemas/", b"#/$defs/"))

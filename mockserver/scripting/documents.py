@@ -112,7 +112,7 @@ class StubsReader:
         self._items: Iterator[tuple[int | None, Json]] = iter([(None, document)])
         if isinstance(document, dict) and "mappings" in document:
             copied = _copy(document | {"mappings": []}, pointer, file)
-            Members(copied, pointer, self._reading, "a list of stubs", ("mappings", "meta", "$schema"))
+            Members(copied, pointer, self._reading, "a list of stubs", (_EDITORS, "mappings", "meta"))
             self._place = f"{pointer}/mappings"
             items = document["mappings"]
             if not isinstance(items, list | tuple):
@@ -633,12 +633,14 @@ _FRAMING = frozenset(
 # The length of a 205 is 0 (RFC 9110, section 15.3.6).
 _EMPTY = (*BODILESS, 205)
 _SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState")
+# What names the schema of a file, for editors.
+_EDITORS = "$schema"
 _STUB_MEMBERS = (
-    "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent",
+    _EDITORS, "id", "uuid", "name", "request", "response", "priority", *_SCENARIO_MEMBERS, "persistent",
     "insertionIndex", *LISTENERS, "metadata",
 )  # fmt: skip
-# WireMock writes them into its own files: every stub of a file stays here, in the order of the file.
-_IGNORED = ("persistent", "insertionIndex")
+# WireMock writes the others into its own files: every stub of a file stays here, in the order of the file.
+_IGNORED = (_EDITORS, "persistent", "insertionIndex")
 # What people write for people.
 _NOTES = ("name", "metadata")
 _OWN_MEMBERS = ("operation", "times", "phase", "offContract", "hold", "reason")

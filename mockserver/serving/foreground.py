@@ -46,8 +46,8 @@ def serve_forever(settings: Settings) -> None:
 def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False) -> None:
     engine = build_engine(settings)
     engine.lost_lines = lost
-    if settings.watch:
-        find_watched(settings)
+    # What is wrong is told before anything is served.
+    find_watched(settings)
     tls = open_tls(settings)
     engine.namespaces.open()
     listener = bind(settings.host, settings.port)

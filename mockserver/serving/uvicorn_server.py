@@ -176,8 +176,8 @@ class ServerThread:
         tls: Tls | None = None,
     ) -> None:
         """`tls` stands for the settings' own, for a server that starts again. Raises InvalidInput."""
-        if settings.watch:
-            find_watched(settings)
+        # What is wrong is told before anything is served.
+        find_watched(settings)
         self.tls = tls or open_tls(settings)
         self.app = app or create_app(build_engine(settings), log=log)
         self.engine = self.app.engine

@@ -21,10 +21,13 @@ _CONTRACT_SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def find_watched(settings: Settings) -> tuple[Path, ...]:
-    """The folders to watch: that of the contract, whose files all lie in it or below, and the fixtures.
+    """The folders to watch, none without `--watch`: that of the contract, whose files all lie in it or below,
+    and the fixtures.
 
     Raises SettingsError where there is nothing to watch, and where watchfiles is not installed.
     """
+    if not settings.watch:
+        return ()
     folders = [] if settings.fixtures is None else [settings.fixtures]
     if settings.contract != OPTIONS["contract"].default and find_address(settings.contract) is None:
         folders.append(settings.contract.parent)
@@ -47,10 +50,10 @@ def find_watched(settings: Settings) -> tuple[Path, ...]:
 async def watching(app: App) -> AsyncIterator[None]:
     """Watch the files of an application's settings meanwhile, if they say so. Raises SettingsError."""
     settings = app.engine.settings
-    if not settings.watch:
+    folders = find_watched(settings)
+    if not folders:
         yield
         return
-    folders = find_watched(settings)
     task = asyncio.create_task(_watch(app, settings, folders))
     # Its first step begins to watch: what changes once the server has started is noticed.
     await asyncio.sleep(0)

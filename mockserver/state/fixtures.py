@@ -21,9 +21,6 @@ from mockserver.state.resources import Item
 from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import Json, JsonObject
 
-# The member of a file that names its schema, for editors.
-EDITORS_MEMBER = "$schema"
-
 
 @dataclass(frozen=True, slots=True)
 class Fixtures:
@@ -59,7 +56,8 @@ def read_fixture(path: Path) -> Any:
         raise FixtureError(
             Problem(violation.message, violation.pointer, str(path)) for violation in violations
         )
-    value.pop(EDITORS_MEMBER, None)
+    # What names the schema, for editors.
+    value.pop("$schema", None)
     return value
 
 
@@ -91,8 +89,6 @@ def load_stubs(
         try:
             document = read_document(path, error=FixtureError)
             new_id = lambda series=series, count=count: series.number(next(count))  # noqa: E731
-            if isinstance(document, dict):
-                document = {name: value for name, value in document.items() if name != EDITORS_MEMBER}
             if is_lenient:
                 document = _without_problems(document, contract, path, files, left_out)
             read = read_stubs(document, contract, new_id=new_id, file=str(path), files=files)
