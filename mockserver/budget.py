@@ -20,10 +20,11 @@ class Holder(Protocol):
     bytes: int
     last_used: int
 
-    def shrink(self, size: int) -> None:
+    def shrink(self, size: int) -> int:
         """Forget the oldest until the rest takes at most `size` bytes. The newest stays, unless that is 0.
 
         Called for any holder from within any other, so it does nothing where somebody else is at work.
+        Returns the bytes that are held now; `size`, where somebody else is at work.
         """
         ...
 
@@ -79,22 +80,21 @@ class ByteBudget:
             goal = self.limit - self.limit // 16
             holders = sorted(self._holders, key=lambda holder: holder.bytes)
             rest = goal - self.pinned
+            held = 0
             for index, holder in enumerate(holders):
                 share = max(1, rest // (len(holders) - index))
                 if holder.bytes > share:
-                    for large in holders[index:]:
-                        large.shrink(share)
+                    held = sum(large.shrink(share) for large in holders[index:])
                     break
                 rest -= holder.bytes
-            used = self._count()
-            if used > goal:
+            if held > rest:
                 holders.sort(key=lambda holder: holder.last_used)
                 # The last is the one that asks for room.
                 for holder in holders[:-1]:
                     before = holder.bytes
                     holder.shrink(0)
-                    used -= before - holder.bytes
-                    if used <= goal:
+                    held -= before - holder.bytes
+                    if held <= rest:
                         break
             self.used = used = self._count()
             self.slack = 0 if used <= self.limit else used + self.limit // 16 - self.limit
@@ -129,13 +129,15 @@ class Account:
             budget.uses += 1
             self.last_used = budget.uses
 
-    def shrink(self, size: int) -> None:
+    def shrink(self, size: int) -> int:
         """As Holder says."""
-        if self._lock.acquire(blocking=False):
-            try:
-                self.cut(size)
-            finally:
-                self._lock.release()
+        if not self._lock.acquire(blocking=False):
+            return size
+        try:
+            self.cut(size)
+            return self.bytes
+        finally:
+            self._lock.release()
 
     def cut(self, size: int) -> None:
         """The same, by who holds the lock."""
@@ -154,9 +156,10 @@ class LateAccount(Account):
 
     _wanted: int | None = None
 
-    def shrink(self, size: int) -> None:
+    def shrink(self, size: int) -> int:
         """As Holder says, a little later."""
         self._wanted = size
+        return self.bytes
 
     def settle(self) -> None:
         """Make the room that was asked for."""

@@ -100,6 +100,21 @@ def test_one_that_somebody_uses_has_its_turn_later() -> None:
     assert len(busy.sizes) < 15
 
 
+def test_the_others_keep_their_newest_while_somebody_uses_the_largest() -> None:
+    budget = ByteBudget(1_600)
+    small, busy, other = Shelf(budget), Shelf(budget), Shelf(budget)
+    small.put(100)
+    busy.put(*[100] * 14)
+    with busy.lock:
+        thread = threading.Thread(target=other.put, args=(100, 100))
+        thread.start()
+        thread.join()
+    assert (small.sizes, len(busy.sizes), other.sizes) == ([100], 14, [100, 100])
+    budget.relieve()
+    assert small.sizes == [100]
+    assert budget.used <= 1_600
+
+
 def test_what_changes_in_transactions_only_makes_room_in_the_next() -> None:
     budget = ByteBudget(1_600)
     shelf = Shelf(budget, kind=LateAccount)

@@ -157,14 +157,16 @@ class Journal:
         self._evicted_warned += bool(call.warnings)
         self._last_evicted_millis = max(self._last_evicted_millis, call.received_millis)
 
-    def shrink(self, size: int) -> None:
+    def shrink(self, size: int) -> int:
         """Evict the oldest calls, as `budget.Holder` says."""
-        if self._lock.acquire(blocking=False):
-            try:
-                while self.bytes > size and len(self._calls) > (size > 0):
-                    self._evict()
-            finally:
-                self._lock.release()
+        if not self._lock.acquire(blocking=False):
+            return size
+        try:
+            while self.bytes > size and len(self._calls) > (size > 0):
+                self._evict()
+            return self.bytes
+        finally:
+            self._lock.release()
 
     def finish(self, call: Call, state: State, reason: str | None = None) -> None:
         """A call is over: `answered`, `faulted` or `disconnected`. `reason` takes the place of the call's."""
