@@ -1,5 +1,5 @@
-"""Rendering: a decision becomes bytes. Every body keeps the schema of its status: for sound requests this is
-proved when the contract is loaded, where it can be, and else it is checked for each answer."""
+"""Rendering: a decision becomes bytes. The schema of its status judges each success in JSON
+before that is written."""
 
 from __future__ import annotations
 
