@@ -94,10 +94,13 @@ class App:
         stubs = self.engine.namespaces.default.stubs
         return None if any(stub.matcher.literal_path == wanted for stub in stubs) else place
 
+    def is_document(self, scope: Scope) -> bool:
+        """Whether a control call is for one of the documents at the root."""
+        return scope["raw_path"].decode("latin-1") in self.root_documents
+
     def admit_control(self, found: tuple[str, str], scope: Scope) -> None:
         """Judge a call of the control API, or for one of the documents at the root. Raises Refused."""
-        is_document = scope["raw_path"].decode("latin-1") in self.root_documents
-        needs_token = not is_document and not self.control.is_public(found[1])
+        needs_token = not self.is_document(scope) and not self.control.is_public(found[1])
         facts = self.engine.heads.headers.read(tuple(scope["headers"]))
         self.guard.check_control(scope, facts, needs_token=needs_token)
 
@@ -106,8 +109,7 @@ class App:
         scope["mockserver.control"] = *found, body
         started = time.perf_counter()
         origin = dict(scope["headers"]).get(b"origin")
-        is_document = scope["raw_path"].decode("latin-1") in self.root_documents
-        more = self.guard.cors_headers(origin) if is_document else ()
+        more = self.guard.cors_headers(origin) if self.is_document(scope) else ()
 
         async def send(message: MutableMapping[str, Any]) -> None:
             if more and message["type"] == "http.response.start":

@@ -318,7 +318,7 @@ class Connection(asyncio.Protocol):
     def _admit_control(self, request: _ControlRequest, framing: _Framing) -> _ControlRequest | Response:
         """A control call that may go on, or the answer to one that lacks a right and nothing else, behind
         which the connection goes on. Raises Refused."""
-        self._is_control = request.scope["raw_path"].decode("latin-1") not in self._mock.root_documents
+        self._is_control = not self._mock.is_document(request.scope)
         try:
             self._mock.admit_control(request.found, request.scope)
         except Refused as refusal:
