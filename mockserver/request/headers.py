@@ -19,18 +19,20 @@ _NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
-    Authorization; `length` the Content-Length, 0 without one; `leaks` are the warnings of the leak watch;
+    Authorization; `content_coding` the Content-Encoding in lower case, empty unless there is exactly one;
+    `length` the Content-Length, 0 without one; `leaks` are the warnings of the leak watch;
     `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
 
     __slots__ = (
-        "accept", "accepts_json", "authorizations", "content_type", "hosts", "idempotency_key",
-        "is_cacheable", "leaks", "length", "origin", "preferences", "recorded",
+        "accept", "accepts_json", "authorizations", "content_coding", "content_type", "hosts",
+        "idempotency_key", "is_cacheable", "leaks", "length", "origin", "preferences", "recorded",
     )  # fmt: skip
 
     def __init__(
         self,
         authorizations: tuple[bytes, ...],
         content_type: str | None,
+        content_coding: bytes,
         preferences: Preferences | None,
         idempotency_key: str | None,
         accept: str | None,
@@ -44,6 +46,7 @@ class HeaderFacts:
     ) -> None:
         self.authorizations = authorizations
         self.content_type = content_type
+        self.content_coding = content_coding
         self.preferences = preferences
         self.idempotency_key = idempotency_key
         self.accept = accept
@@ -77,6 +80,7 @@ class HeaderReader:
         `hidden` has values of Authorization as they may be shown, where somebody knows that already.
         """
         authorizations: list[bytes] = []
+        codings: list[bytes] = []
         preferences: list[str] = []
         hosts: list[bytes] = []
         content_type = accept = idempotency_key = origin = None
@@ -91,6 +95,8 @@ class HeaderReader:
             elif name == b"content-type":
                 # Two of them are none that anybody could mean.
                 content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
+            elif name == b"content-encoding":
+                codings.append(value.strip().lower())
             elif name == b"content-length":
                 length = read_length(value)
             elif name == b"accept":
@@ -110,6 +116,7 @@ class HeaderReader:
         return HeaderFacts(
             tuple(authorizations),
             content_type,
+            codings[0] if len(codings) == 1 else b"",
             read_preferences(", ".join(preferences)) if preferences else None,
             idempotency_key,
             accept,
@@ -153,6 +160,6 @@ class HeaderReader:
 
 # The headers that tell something here; the others are for stubs.
 _TELLING = frozenset({
-    b"host", b"authorization", b"content-type", b"content-length", b"accept", b"prefer", b"idempotency-key",
-    b"origin",
+    b"host", b"authorization", b"content-type", b"content-encoding", b"content-length", b"accept", b"prefer",
+    b"idempotency-key", b"origin",
 })  # fmt: skip

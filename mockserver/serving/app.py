@@ -173,9 +173,7 @@ class App:
     @staticmethod
     def is_long(head: Head, body: bytes) -> bool:
         """Whether reading a body may take so long that others shall have their turn meanwhile."""
-        return len(body) > _LONG_BODY or (
-            len(body) > _LONG_BODY // 64 and any(name == b"content-encoding" for name, _ in head.headers)
-        )
+        return len(body) > _LONG_BODY or (len(body) > _LONG_BODY // 64 and bool(head.facts.content_coding))
 
     def _read_long(self, head: Head, body: bytes) -> Reading | None:
         try:

@@ -164,8 +164,7 @@ class Guard:
 
     def inflate(self, head: Head, body: bytes) -> bytes:
         """The body of a request, whatever coding it came in. Raises Refused."""
-        codings = [value for name, value in head.headers if name == b"content-encoding"]
-        coding = codings[0].strip().lower() if len(codings) == 1 else b""
+        coding = head.facts.content_coding
         if coding not in CODINGS:
             return body
         try:
