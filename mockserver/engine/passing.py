@@ -1,4 +1,4 @@
-"""Passing on: what the engine and whoever reaches the real API say to each other."""
+"""Passing on: what the engine and the client of the real API say to each other."""
 
 from __future__ import annotations
 

@@ -630,8 +630,6 @@ _FRAMING = frozenset(
         "upgrade",
     }
 )
-# The length of a 205 is 0 (RFC 9110, section 15.3.6).
-_EMPTY = (*BODILESS, 205)
 _SCENARIO_MEMBERS = ("scenarioName", "requiredScenarioState", "newScenarioState")
 # What names the schema of a file, for editors.
 _EDITORS = "$schema"

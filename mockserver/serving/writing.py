@@ -8,10 +8,9 @@ from mockserver.faults import Fault
 from mockserver.messages import BODILESS, Response
 from mockserver.seeds import Seed
 
-REASON_PHRASES: dict[int, bytes] = {
-    status: HTTPStatus(status).phrase.encode("ascii") for status in HTTPStatus
+_STATUS_LINES: dict[int, bytes] = {
+    status: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
 }
-_STATUS_LINES = {status: b"HTTP/1.1 %d %b\r\n" % (status, text) for status, text in REASON_PHRASES.items()}
 GARBAGE_BYTES = 64
 
 
