@@ -140,8 +140,7 @@ class Journal:
         budget.uses = self.last_used = budget.uses + 1
         if len(calls) > self._limit:
             self._evict()
-        if budget.used > budget.limit + budget.slack:
-            budget.relieve()
+        budget.relieve_if_used_up()
         if self.listeners:
             for listener in tuple(self.listeners):
                 listener(call)
