@@ -121,7 +121,9 @@ class App:
         finally:
             if self.log is not None:
                 duration = (time.perf_counter() - started) * 1000
-                self.log(_describe_control(scope, cycle.status, duration))
+                # One that failed has its answer, a 500, still to come.
+                status = cycle.status or (None if cycle.disconnected else 500)
+                self.log(_describe_control(scope, status, duration))
 
     async def answer_in_turn(
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
@@ -265,7 +267,7 @@ class App:
             self.log(call)
 
 
-def _describe_control(scope: Scope, status: int, duration_millis: float) -> Visit:
+def _describe_control(scope: Scope, status: int | None, duration_millis: float) -> Visit:
     path, query = (redact_bytes(scope[name]).decode("latin-1") for name in ("raw_path", "query_string"))
     method = scope["method"]
     return Visit("control", real_millis(), status, "control", method, path, query, "", duration_millis)

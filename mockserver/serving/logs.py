@@ -28,13 +28,13 @@ _SHOWN_TARGET = 200
 class Visit(NamedTuple):
     """A request that is no call: one of the control API, or one that the guard refused. It holds no secret.
 
-    `millis` is when it was answered, in real time; `text` is what to do about a refusal; `duration_millis` is
-    None where nothing was carried out.
+    `millis` is when it was answered, in real time; `status` is None where the client left before; `text` is
+    what to do about a refusal; `duration_millis` is None where nothing was carried out.
     """
 
     event: Literal["control", "refusal"]
     millis: int
-    status: int
+    status: int | None
     reason: str
     method: str
     path: str
@@ -45,12 +45,9 @@ class Visit(NamedTuple):
 
 def format_call(call: Call, *, colour: bool) -> str:
     """`12:00:01.123Z  201  created  POST /v1/keys/?page=1  createKey  key_[…]  0.2 ms  …`."""
-    status = str(call.status) if call.status is not None else "---"
-    if call.fault is not None:
-        status = "!!!"
     parts = [
         _write_moment(call.received_millis),
-        _write_status(status, colour=colour),
+        _write_status("!!!" if call.fault is not None else call.status, colour=colour),
         call.reason,
         f"{call.head.method} {_write_target(call.head.path, call.head.query)}",
     ]
@@ -76,7 +73,7 @@ def format_visit(visit: Visit, *, colour: bool) -> str:
     """`12:00:01.123Z  200  control  PUT /__admin/clock  0.2 ms`; of a refusal, what lets the request in."""
     parts = [
         _write_moment(visit.millis),
-        _write_status(str(visit.status), colour=colour),
+        _write_status(visit.status, colour=colour),
         visit.reason,
         f"{visit.method or '?'} {_write_target(visit.path[:_SHOWN_TARGET], visit.query)}",
     ]
@@ -91,11 +88,13 @@ def _write_moment(millis: int) -> str:
     return format_instant(millis).partition("T")[2]
 
 
-def _write_status(status: str, *, colour: bool) -> str:
+def _write_status(status: int | str | None, *, colour: bool) -> str:
+    """A status, or `!!!` for a fault. None, of a request that got no answer, is `---`."""
+    text = "---" if status is None else str(status)
     if not colour:
-        return status
-    code = _COLOURS.get(int(status[0]) if status.isdecimal() else 5, "31")
-    return f"\x1b[{code}m{status}\x1b[0m"
+        return text
+    code = _COLOURS.get(status // 100 if isinstance(status, int) else 5, "31")
+    return f"\x1b[{code}m{text}\x1b[0m"
 
 
 def _write_target(path: str, query: str) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -174,4 +175,32 @@ def test_an_open_stream_is_logged_when_it_ends(machine: Logged) -> None:
     lines: list[Any] = [json.loads(line) for line in machine.lines()]
     assert [(line["method"], line["path"], line["status"]) for line in lines] == [
         ("HEAD", "/__admin/events", 200)
+    ]
+
+
+def test_a_control_call_that_fails_is_logged_with_its_answer(
+    machine: Logged, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*given: object) -> None:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(machine.server.app.control, "begin", fail)
+    answer = machine.ask("GET /__admin/calls HTTP/1.1\nHost: localhost\nConnection: close")
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    (line,) = map(json.loads, machine.lines())
+    assert (line["event"], line["status"]) == ("control", 500)
+
+
+def test_a_control_call_whose_client_left_is_logged_without_a_status(text: Logged) -> None:
+    journal = text.server.engine.namespaces.default.journal
+    body = b'{"pattern": {}, "count": 1, "timeoutMillis": 60000}'
+    head = f"POST /__admin/requests/wait-for-count HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}"
+    with socket.create_connection((text.server.host, text.server.port), timeout=20) as client:
+        client.sendall(f"{head}\r\n\r\n".encode() + body)
+        while not journal.listeners:
+            text.ask("GET /__admin/health HTTP/1.1\nHost: localhost\nConnection: close")
+    while journal.listeners:
+        text.ask("GET /__admin/health HTTP/1.1\nHost: localhost\nConnection: close")
+    assert [
+        line for line in text.lines() if "  ---  control  POST /__admin/requests/wait-for-count  " in line
     ]
