@@ -304,7 +304,8 @@ class StoredNamespace(Namespace):
         """They are changed in transactions only, so they stay until nobody has the namespace any more."""
 
     def renew(self, fixtures: Fixtures, read: ReadStub) -> None:
-        """As Namespace says. What was written is read again, on top of the new fixtures."""
+        """As Namespace says. What was written is read again, on top of the new fixtures; a stub that does not
+        fit the contract is left out until one comes that it fits."""
         self.fixtures = fixtures
         self._ledger.forget()
         self._on_reset(self.name)

@@ -133,6 +133,12 @@ def test_each_refusal_names_the_request_and_the_option_if_there_is_one(
     assert line["durationMs"] is None
 
 
+def test_of_a_long_target_the_start_is_a_line(text: Logged) -> None:
+    text.ask(f"GET /{'x' * 20_000} HTTP/1.1\nHost: localhost\nConnection: close")
+    (line,) = text.lines()
+    assert re.fullmatch(rf"{STAMP}  414  \w+  \? /x{{199}}  .*--url-limit.*", line)
+
+
 def test_a_control_call_is_a_line(machine: Logged) -> None:
     machine.ask("GET /__admin/calls?limit=2 HTTP/1.1\nHost: localhost\nConnection: close")
     machine.ask("GET /~t1/__admin/nothing HTTP/1.1\nHost: localhost\nConnection: close")
@@ -145,6 +151,12 @@ def test_a_control_call_is_a_line(machine: Logged) -> None:
     )
     assert (lost["status"], lost["path"]) == (404, "/~t1/__admin/nothing")
     assert found["durationMs"] >= 0
+
+
+def test_a_control_call_for_a_person_has_query_and_duration(text: Logged) -> None:
+    text.ask("GET /__admin/calls?limit=2 HTTP/1.1\nHost: localhost\nConnection: close")
+    (line,) = text.lines()
+    assert re.fullmatch(rf"{STAMP}  200  control  GET /__admin/calls\?limit=2  \d+\.\d ms", line)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,10 +15,12 @@ from typing import Any
 import pytest
 
 from mockserver.exceptions import SettingsError
+from mockserver.serving.building import build_engine, load_sources, renew
 from mockserver.serving.foreground import serve_forever
 from mockserver.serving.uvicorn_server import ServerThread
-from mockserver.settings import Settings
+from mockserver.settings import Settings, packaged_folder
 from tests.doors import Answer, parse, talk
+from tests.provider.upstreams import raw_server
 
 PATIENCE = 30.0
 
@@ -104,6 +108,91 @@ def test_a_changed_contract_is_answered_from_on_open_connections_too(desk: Desk)
     assert desk.ask("/chairs").status == 404
     assert desk.ask("/desks").json == {"from": "first"}
     assert "/lamps" in desk.ask("/openapi.json").json["paths"]
+
+
+def test_a_stub_of_a_caller_is_read_anew_with_its_file_and_goes_on_counting(desk: Desk) -> None:
+    (desk.folder / "fixtures/__files").mkdir()
+    desk.write("fixtures/__files/chair.json", '{"from": "file"}')
+    answer = {"status": 200, "bodyFileName": "chair.json"}
+    mine = stub("mine", "/chairs", "", response=answer, metadata={"mockserver": {"times": 2}})
+    assert desk.ask("/__admin/mappings", "POST", mine).status == 201
+    assert desk.ask("/chairs").json == {"from": "file"}
+    desk.write("fixtures/__files/chair.json", '{"from": "changed file"}')
+    desk.write("fixtures/stubs/first.json", stub("first", "/desks", "changed"))
+    desk.until(lambda: desk.ask("/desks").json == {"from": "changed"})
+    assert [desk.ask("/chairs").json["from"] for _ in range(2)] == ["changed file", "contract"]
+
+
+def test_a_stub_of_a_caller_that_does_not_fit_the_new_contract_is_back_with_one_that_it_fits(
+    desk: Desk,
+) -> None:
+    mine = stub("mine", "/chairs", "caller", metadata={"mockserver": {"operation": "chairs"}})
+    assert desk.ask("/__admin/mappings", "POST", mine).status == 201
+    desk.write("openapi.json", contract("/desks", "/lamps"))
+    desk.until(lambda: desk.ask("/lamps").status == 200)
+    assert desk.ask("/chairs").status == 404
+    desk.write("openapi.json", contract("/desks", "/chairs"))
+    desk.until(lambda: desk.ask("/chairs").json == {"from": "caller"})
+
+
+def test_every_namespace_answers_by_what_was_read_anew(desk: Desk) -> None:
+    assert desk.ask("/~known/desks").json == {"from": "first"}
+    desk.write("fixtures/stubs/first.json", stub("first", "/desks", "changed"))
+    desk.until(lambda: desk.ask("/desks").json == {"from": "changed"})
+    assert desk.ask("/~known/desks").json == {"from": "changed"}
+    assert desk.ask("/~new/desks").json == {"from": "changed"}
+
+
+def test_a_page_gives_way_to_a_path_of_the_new_contract(desk: Desk) -> None:
+    assert desk.ask("/docs").body.startswith(b"<!doctype html>")
+    desk.write("openapi.json", contract("/desks", "/docs", "/lamps"))
+    desk.until(lambda: desk.ask("/lamps").status == 200)
+    assert desk.ask("/docs").json == {"from": "contract"}
+
+
+def test_what_of_a_new_contract_cannot_be_answered_is_a_warning(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = json.loads(contract("/desks", "/lamps"))
+    broken["paths"]["/lamps"]["get"]["responses"]["200"] = {"$ref": "#/components/responses/Nowhere"}
+    with caplog.at_level(logging.WARNING, logger="mockserver"):
+        desk.write("openapi.json", json.dumps(broken))
+        desk.until(lambda: desk.ask("/lamps").status == 501)
+    assert "Nowhere" in caplog.text
+
+
+def test_calls_are_passed_on_and_judged_by_the_new_contract(tmp_path: Path) -> None:
+    def respond(client: socket.socket, data: bytes) -> None:
+        body = b'{"from": "real"}'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: %d"
+        client.sendall(head % len(body) + b"\r\n\r\n" + body)
+
+    document = tmp_path / "openapi.json"
+    document.write_text(contract("/desks"))
+    with raw_server(respond) as (origin, _):
+        settings = Settings(port=0, contract=document, upstream=origin)
+        with ServerThread(settings) as server:
+            desk = Desk(server, tmp_path)
+            assert desk.ask("/lamps").header("mockserver-violations") == "1"
+            desk.write("openapi.json", contract("/desks", "/lamps"))
+            renew(server.engine, load_sources(settings))
+            answer = desk.ask("/lamps")
+            assert (answer.json, answer.header("mockserver-violations")) == ({"from": "real"}, None)
+
+
+def test_items_of_changed_fixtures_take_the_place_of_the_old_ones(tmp_path: Path) -> None:
+    folder = tmp_path / "fixtures"
+    shutil.copytree(str(packaged_folder("fixtures")), folder)
+    settings = Settings(fixtures=folder)
+    engine = build_engine(settings)
+    keys = json.loads((folder / "keys.json").read_text("utf-8"))
+    first, gone = keys["keys"][0], keys["keys"].pop()
+    first["name"] = "Renamed"
+    (folder / "keys.json").write_text(json.dumps(keys), "utf-8")
+    renew(engine, load_sources(settings))
+    given = engine.namespaces.default.resources.given
+    assert given[first["id"]].value["name"] == "Renamed"
+    assert gone["id"] not in given
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import StoreUnavailable
 from mockserver.messages import Request, build_request
-from mockserver.serving.building import Sources, assemble, build_engine
+from mockserver.serving.building import Sources, assemble, build_engine, renew
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
@@ -310,6 +310,24 @@ def test_a_log_is_cut_and_the_state_stays(start: OpenDesk, monkeypatch: pytest.M
     assert second.get("/mappings") == first.get("/mappings")
     assert second.api.send(headers=headers).body == answer.body
     assert second.get("/namespaces") == first.get("/namespaces")
+
+
+def test_a_call_that_is_under_way_when_files_are_read_anew_is_recorded_as_answered(
+    start: OpenDesk, sources: Sources
+) -> None:
+    desk = start()
+    desk.ask(
+        "POST", "/mappings", {"request": {"urlPath": "/x"}, "response": {"fixedDelayMilliseconds": 60_000}}
+    )
+    desk.api.send("GET", LIST, json=UNSENT)
+    exchange = desk.engine.begin(ask("GET", "/x"))
+    renew(desk.engine, sources)
+    assert [call["state"] for call in desk.get("/calls")["calls"]] == ["answered", "in_flight"]
+    exchange.finish("answered")
+    calls = desk.get("/calls")["calls"]
+    assert [(call["number"], call["state"]) for call in calls] == [(1, "answered"), (2, "answered")]
+    assert calls[1]["durationMs"] is not None
+    assert start().get("/calls") == desk.get("/calls")
 
 
 @pytest.mark.parametrize("cut_bytes", [4_000_000, 1])
