@@ -87,7 +87,7 @@ _DISTRIBUTION: JsonObject = {
     ]
 }  # fmt: skip
 # What names the schema of a file, for editors.
-_EDITORS: JsonObject = {"$schema": {"type": "string", "description": "This schema, for editors."}}
+_EDITORS: JsonObject = {"$schema": {"description": "This schema, for editors."}}
 _STUB_DOCUMENT: JsonObject = _lenient(
     _object(
         **_EDITORS,
