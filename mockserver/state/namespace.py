@@ -254,10 +254,15 @@ class Namespace:
         """
         with self.transaction():
             self._renew_stubs(fixtures, read)
+            self._renew_given(fixtures)
             self.fixtures = fixtures
-            self.resources.given.clear()
-            self._add_given()
-            self._on_reset(self.name)
+
+    def _renew_given(self, fixtures: Fixtures) -> None:
+        """What calls made of an item stays, unless its file says something else now."""
+        given, old, new = self.resources.given, self.fixtures.items, fixtures.items
+        for id in old.keys() - new.keys():
+            given.pop(id, None)
+        given.update({id: item for id, item in new.items() if old.get(id) != item})
 
     def _renew_stubs(self, fixtures: Fixtures, read: Callable[[JsonObject], Stub]) -> None:
         new = {stub.id for stub in fixtures.stubs}

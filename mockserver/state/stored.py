@@ -308,7 +308,6 @@ class StoredNamespace(Namespace):
         fit the contract is left out until one comes that it fits."""
         self.fixtures = fixtures
         self._ledger.forget()
-        self._on_reset(self.name)
 
     def _begin_anew(self) -> None:
         self._recorded.begin_anew()

@@ -15,7 +15,7 @@ import pytest
 
 from mockserver.serving.logs import RequestLog
 from mockserver.serving.uvicorn_server import ServerThread
-from tests.doors import CREATE, SETTINGS, socket_api, talk
+from tests.doors import CREATE, SETTINGS, UNSENT, socket_api, talk
 
 STAMP = r"\d\d:\d\d:\d\d\.\d{3}Z"
 LIST = "/v1/api-keys/"
@@ -216,3 +216,48 @@ def test_a_control_call_whose_client_left_is_logged_without_a_status(text: Logge
     assert [
         line for line in text.lines() if "  ---  control  POST /__admin/requests/wait-for-count  " in line
     ]
+
+
+SECRET = "sk_test_shown_to_nobody"
+
+
+@pytest.mark.parametrize("kind", ["text", "machine"])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        f"POST /v1/{SECRET} HTTP/1.1\nHost: localhost\nContent-Length: 99999999",
+        f"GET /{SECRET}/{'x' * 20_000} HTTP/1.1\nHost: localhost",
+        f"GET /v1/{SECRET} HTTP/1.1\nHost: mock",
+        f"GET /__admin/{SECRET} HTTP/1.1\nHost: localhost\nOrigin: https://a.test",
+        f"GET /__admin/calls/{SECRET} HTTP/1.1\nHost: localhost",
+        f"GET /__admin/calls?id={SECRET} HTTP/1.1\nHost: localhost",
+    ],
+)
+def test_no_line_of_a_refusal_or_a_control_call_holds_a_secret(
+    request: pytest.FixtureRequest, kind: str, lines: str
+) -> None:
+    logged: Logged = request.getfixturevalue(kind)
+    logged.ask(f"{lines}\nConnection: close")
+    (line,) = logged.lines()
+    assert "shown_to_nobody" not in line
+    assert re.search(FINGERPRINT, line)
+
+
+def test_a_line_names_namespace_stub_and_warnings(text: Logged) -> None:
+    text.script({"name": "busy", "request": {"urlPath": LIST}, "response": {"status": 429}})
+    with socket_api(text.server) as api:
+        api.send()
+        api.send()
+        api.send("GET", f"/~t1{CREATE}", json=UNSENT)
+    _, first, second, other = text.lines()
+    assert "  stub busy" in first
+    assert "  (warning: call 1 failed, and this repeats it without an Idempotency-Key" in second
+    assert "  ~t1  " in other
+    assert "  ~" not in first
+
+
+def test_what_a_client_sends_begins_no_line_of_its_own_and_no_colour(text: Logged) -> None:
+    text.ask("GET /__admin/\x1b[31mred HTTP/1.1\nHost: localhost\nConnection: close")
+    text.ask("GET /__admin/calls?a=%1b%0a\x9b HTTP/1.1\nHost: localhost\nConnection: close")
+    for line in text.lines():
+        assert line.isprintable()

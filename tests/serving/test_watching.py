@@ -19,7 +19,7 @@ from mockserver.serving.building import build_engine, load_sources, renew
 from mockserver.serving.foreground import serve_forever
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings, packaged_folder
-from tests.doors import Answer, parse, talk
+from tests.doors import UNSENT, Answer, engine_api, parse, talk
 from tests.provider.upstreams import raw_server
 
 PATIENCE = 30.0
@@ -193,6 +193,23 @@ def test_items_of_changed_fixtures_take_the_place_of_the_old_ones(tmp_path: Path
     given = engine.namespaces.default.resources.given
     assert given[first["id"]].value["name"] == "Renamed"
     assert gone["id"] not in given
+
+
+def test_what_calls_made_of_an_item_stays_while_its_file_says_the_same(tmp_path: Path) -> None:
+    folder = tmp_path / "fixtures"
+    shutil.copytree(str(packaged_folder("fixtures")), folder)
+    settings = Settings(fixtures=folder)
+    engine = build_engine(settings)
+    api = engine_api(engine)
+    kept, changed = (key["id"] for key in json.loads((folder / "keys.json").read_text("utf-8"))["keys"][:2])
+    for id in (kept, changed):
+        assert api.send("DELETE", f"/v1/api-keys/{id}", json=UNSENT).status == 200
+    keys = json.loads((folder / "keys.json").read_text("utf-8"))
+    keys["keys"][1]["name"] = "Renamed"
+    (folder / "keys.json").write_text(json.dumps(keys), "utf-8")
+    renew(engine, load_sources(settings))
+    assert api.send("DELETE", f"/v1/api-keys/{kept}", json=UNSENT).status == 404
+    assert api.send("DELETE", f"/v1/api-keys/{changed}", json=UNSENT).status == 200
 
 
 @pytest.mark.parametrize(
