@@ -15,7 +15,7 @@ from mockserver.exceptions import InvalidInput, Problem
 CHECK_FAILED = 1
 
 
-@click.command()
+@click.command(short_help="Check contract, examples, fixtures and stubs.")
 @settings_options("contract", "fixtures", "rules")
 @click.option("--strict", "is_strict", is_flag=True, help="Exit with 1 for warnings as well.")
 @click.option(

@@ -14,7 +14,7 @@ from mockserver.types import JsonObject
 CONSUMER_BREAKS = 1
 
 
-@click.command()
+@click.command(short_help="Tell what changed between two contracts.")
 @click.argument("old")
 @click.argument("new")
 @click.option(

@@ -15,7 +15,7 @@ DRIFTED = 1
 INTERRUPTED = 130
 
 
-@click.command()
+@click.command(short_help="Compare a real API with its contract.")
 @settings_options("upstream", "upstream_timeout", "upstream_proxy", "contract", "fixtures", "rules", "seed")
 @click.option("--only", multiple=True, help="Ask about this operation alone; may be repeated.")
 @click.option(

@@ -19,7 +19,7 @@ from mockserver.settings import OPTIONS
 INTERRUPTED = 130
 
 
-@click.command()
+@click.command(short_help="Tell what a client survives.")
 @settings_options("contract", "fixtures", "rules", "seed", "success_status", "port")
 @click.option("--only", type=click.Choice(("legal", "failures")), help="Try legal answers or failures alone.")
 @click.option("--operation", "operations", multiple=True, help="Try this operation alone; may be repeated.")

@@ -15,7 +15,7 @@ from mockserver.settings import packaged_folder
 _FOLDERS = ("schemas", "fixtures")
 
 
-@click.command()
+@click.command(short_help="Copy contract and fixtures, to make them your own.")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def init(folder: Path) -> None:
     """Copy the contract and the fixtures of the package to DIR, to make them your own.

@@ -11,7 +11,7 @@ from mockserver.exceptions import InvalidInput, Problem, SettingsError
 from mockserver.settings import OPTIONS
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Pass calls on to the real API, and judge them.")
 @settings_options(*OPTIONS)
 def proxy(**given: Any) -> None:
     """Pass calls on to the real API, and judge them by the contract, until Ctrl-C.

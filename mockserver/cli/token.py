@@ -13,7 +13,7 @@ from mockserver.settings import read_namespace
 _SECONDS = click.IntRange(-(10**12), 10**12)
 
 
-@click.command()
+@click.command(short_help="Print an access token.")
 @settings_options("seed", "clock", "contract", "rules")
 @click.option(
     "-p", "--permission", "permissions", multiple=True,
