@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 from mockserver.client.records import RecordedCall
 from mockserver.gauntlet.deviations import Deviation
 from mockserver.json_codec import dumps_pretty
+from mockserver.markup import keep_printable
 from mockserver.types import JsonObject
 
 OUTCOMES = ("broke", "gave up", "recovered twice", "recovered", "survived", "not reached")
@@ -136,11 +137,13 @@ def write_junit(report: Report) -> str:
     )
     if report.problem is not None:
         case = ElementTree.SubElement(suite, "testcase", classname="plain", name="plain")
-        ElementTree.SubElement(case, "error", message=report.problem).text = _printable(report.plain_output)
+        ElementTree.SubElement(case, "error", message=report.problem).text = keep_printable(
+            report.plain_output
+        )
     for result in report.results:
         case = _add_case(suite, result.deviation)
         if result.outcome in _BAD:
-            text = _printable(f"{result.difference}\n\n{result.output or ''}")
+            text = keep_printable(f"{result.difference}\n\n{result.output or ''}")
             ElementTree.SubElement(case, "failure", message=result.outcome).text = text
         elif result.outcome == "not reached":
             ElementTree.SubElement(case, "skipped", message=result.outcome)
@@ -153,11 +156,6 @@ def _add_case(suite: ElementTree.Element, deviation: Deviation) -> ElementTree.E
     return ElementTree.SubElement(
         suite, "testcase", classname=f"{deviation.operation}.{deviation.kind}", name=_title(deviation)
     )
-
-
-def _printable(text: str) -> str:
-    # XML 1.0 has no other control characters.
-    return "".join(letter for letter in text if letter in "\n\t" or letter >= " ")
 
 
 _STYLE = (

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from xml.etree import ElementTree
 
 from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.markup import keep_printable, write_row
 from mockserver.provider.drift import Asked, DriftReport, Entry
 from mockserver.types import Json
 
@@ -65,7 +66,7 @@ def write_junit(report: DriftReport) -> str:
     for asked in report.asked:
         case = ElementTree.SubElement(suite, "testcase", classname=asked.operation, name=asked.probe)
         if asked.outcome == "drift":
-            text = _printable("\n".join(_list_differences(report, asked)))
+            text = keep_printable("\n".join(_list_differences(report, asked)))
             ElementTree.SubElement(case, "failure", message=asked.request).text = text
         elif asked.outcome != "kept":
             ElementTree.SubElement(case, "skipped", message=asked.outcome)
@@ -83,11 +84,6 @@ def _list_differences(report: DriftReport, asked: Asked) -> list[str]:
     return [_describe(entry) for entry in own] or ["the same as another probe of the operation"]
 
 
-def _printable(text: str) -> str:
-    # XML 1.0 has no other control characters.
-    return "".join(letter for letter in text if letter in "\n\t" or letter >= " ")
-
-
 def write_markdown(report: DriftReport) -> str:
     """Tables of the differences and of the assumptions that showed themselves."""
     lines = [f"### {_summarize(report)}"]
@@ -101,17 +97,13 @@ def write_markdown(report: DriftReport) -> str:
             entry.expected,
             entry.actual,
         )
-        lines.append(f"| {' | '.join(_cell(_say(cell)) for cell in cells)} |")
+        lines.append(write_row(map(_say, cells)))
     seen = [item for item in report.assumptions if item["state"] != "unknown"]
     if seen:
         lines += ["", "| assumption | state |", "| --- | --- |"]
-        lines += [f"| {_cell(item['what'])} | {item['state']} |" for item in seen]
+        lines += [write_row((item["what"], item["state"])) for item in seen]
     lines += ["", *(f"- left behind: `{path}`" for path in report.left)] if report.left else []
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 DRIFT_FORMATS: dict[str, Callable[[DriftReport], str]] = {

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from mockserver.json_codec import dumps_pretty
+from mockserver.markup import write_row
 from mockserver.provider.comparison import Breaks, Change
 
 _ORDER: tuple[Breaks, ...] = ("consumer", "provider", "nobody")
@@ -46,15 +47,11 @@ def write_markdown(changes: Sequence[Change]) -> str:
         for change in changes:
             if change.breaks == breaks:
                 cells = (breaks, f"`{change.operation}`", change.why, f"`{change.pointer}`")
-                lines.append(f"| {' | '.join(map(_cell, cells))} |")
+                lines.append(write_row(cells))
     tests = sorted({test for change in changes for test in change.tests})
     if tests:
         lines += ["", "Tests that rely on what breaks:", "", *(f"- `{test}`" for test in tests)]
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _summarize(changes: Sequence[Change]) -> str:
