@@ -34,19 +34,26 @@ class Watchdog:
     def _watch(self) -> None:
         while not self._is_over.wait(_PAUSE):
             alive = threading.Event()
+            # Read by the loop itself: this thread may come to it late.
+            signs: list[float] = []
+            self._loop.call_soon_threadsafe(_give_sign, signs, alive)
             begin = time.clock_gettime(self._clock)
-            self._loop.call_soon_threadsafe(alive.set)
-            is_noted = False
+            stack = ""
             while not alive.wait(_PAUSE) and not self._is_over.is_set():
-                if not is_noted and time.clock_gettime(self._clock) - begin > LONGEST:
-                    is_noted = True
-                    frame = sys._current_frames().get(self._ident)
-                    self.found.append("".join(traceback.format_stack(frame)))
+                if not stack and time.clock_gettime(self._clock) - begin > LONGEST:
+                    stack = "".join(traceback.format_stack(sys._current_frames().get(self._ident)))
+            if signs and signs[0] - begin > LONGEST:
+                self.found.append(stack)
 
     def stop(self) -> None:
         """Watch no more."""
         self._is_over.set()
         self._thread.join()
+
+
+def _give_sign(signs: list[float], alive: threading.Event) -> None:
+    signs.append(time.thread_time())
+    alive.set()
 
 
 @contextmanager

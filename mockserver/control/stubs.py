@@ -163,9 +163,11 @@ def _import(stubs: StubBook, new: list[Stub], options: _ImportOptions) -> None:
     """Take in stubs that were read. Raises StubError, and nothing has changed then."""
     # Changed apart, so that what is refused leaves the book as it was.
     book = stubs.copy()
+    gone: list[str] = []
     if options.deletes:
         kept = {stub.id for stub in new}
-        book.delete([stub.id for stub in book if stub.id not in kept])
+        gone = [stub.id for stub in book if stub.id not in kept]
+        book.delete(gone)
     known = {stub.id for stub in book}
     # The list is newest first, so the last is added first.
     book.add(stub for stub in reversed(new) if stub.id not in known)
@@ -173,7 +175,7 @@ def _import(stubs: StubBook, new: list[Stub], options: _ImportOptions) -> None:
         for stub in new:
             if stub.id in known:
                 book.replace(stub)
-    stubs.admit(new)
+    stubs.admit([stub for stub in new if options.overwrites or stub.id not in known], gone)
     stubs.take_over(book)
 
 

@@ -86,16 +86,17 @@ class StubIndex(Generic[E]):
 
     def __init__(self, entries: Iterable[E] = ()) -> None:
         self._buckets: dict[BucketKey, dict[_Names, _Shape[E]]] = {}
-        for entry in entries:
+        # In order, so that each goes to the end of its lists.
+        for entry in sorted(entries):
             self.add(entry)
 
     def add(self, entry: E) -> None:
         names, values = _split(entry.stub.matcher)
         shapes = self._buckets.setdefault(_bucket_key(entry.stub), {})
         shape = shapes.setdefault(names, _Shape([], {}))
-        insort(shape.all, entry)
+        _insert(shape.all, entry)
         if names:
-            insort(shape.by_values.setdefault(values, []), entry)
+            _insert(shape.by_values.setdefault(values, []), entry)
 
     def remove(self, entry: E) -> None:
         names, values = _split(entry.stub.matcher)
@@ -130,6 +131,13 @@ class _Shape(NamedTuple, Generic[E]):
 
     all: list[E]
     by_values: dict[_Values, list[E]]
+
+
+def _insert(entries: list[E], entry: E) -> None:
+    if entries and entry < entries[-1]:
+        insort(entries, entry)
+    else:
+        entries.append(entry)
 
 
 def _split(matcher: RequestMatcher) -> tuple[_Names, _Values]:

@@ -96,17 +96,18 @@ class StubBook:
 
     Not thread-safe by itself: the namespace's lock makes finding and using one step. `table` makes the tables
     of stubs, of how often they may still answer, and of scenarios; `admit` raises StubError where there is no
-    room for new ones. A book that `is_given` is what all namespaces begin with.
+    room for new ones once so many bytes of old ones have gone. A book that `is_given` is what all namespaces
+    begin with.
     """
 
     def __init__(
         self,
         table: MakeTable = make_plain_table,
-        admit: Callable[[list[Stub]], None] = lambda stubs: None,
+        admit: Callable[[list[Stub], int], None] = lambda stubs, freed: None,
         *,
         is_given: bool = False,
     ) -> None:
-        self.admit = admit
+        self._admit = admit
         self._is_given = is_given
         self._entries: OrderedDict[str, StubEntry] = table("stubs")
         self._uses: OrderedDict[str, int] = table("uses")
@@ -137,6 +138,12 @@ class StubBook:
     def remaining(self, id: str) -> int | None:
         """How many calls a stub may still answer; None for one without `times` (or that is not there)."""
         return self._uses.get(id)
+
+    def admit(self, new: list[Stub], gone: Iterable[str] = ()) -> None:
+        """Whether there is room for new stubs in the place of those that have their ids, or ids that are
+        `gone`. Raises StubError where there is none."""
+        old = {stub.id for stub in new}.union(gone)
+        self._admit(new, sum(self._entries[id].size for id in old if id in self._entries))
 
     def add(self, stubs: Iterable[Stub]) -> None:
         """Put in stubs, all or none; one whose id is known takes the place of the old one.

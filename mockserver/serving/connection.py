@@ -41,8 +41,10 @@ _BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 _CHUNK_FRAMING = 16
 # So many bytes may wait behind a request that is being answered before no more are read.
 _WAITING_BYTES = 64 * 1024
-# A client that closed its half of the connection may still read; it gets what is ready within so many turns
-# of the event loop. One for whom an answer is delayed or held has left.
+# So many requests of one packet are answered before other connections have their turn.
+_REQUESTS_A_TURN = 16
+# A client that closed its half of the connection may still read; it gets each answer that is ready within so
+# many turns of the event loop. One for whom an answer is delayed or held has left.
 _TURNS_TO_ANSWER = 10
 # How long a client has to read why it was refused, before closing makes its kernel forget that (RFC 9112,
 # section 9.6). Until then what it sends is read and dropped.
@@ -173,6 +175,7 @@ class Connection(asyncio.Protocol):
         self._cycle: Cycle | None = None
         self._waiting = bytearray()
         self._is_late = False
+        self._is_half_closed = False
         self._is_paused = False
         self._is_writable = asyncio.Event()
         self._is_writable.set()
@@ -225,9 +228,15 @@ class Connection(asyncio.Protocol):
     # Reading.
 
     def data_received(self, data: bytes) -> None:
+        left = _REQUESTS_A_TURN
         try:
             while data:
                 data = self.state(data)
+                if data and self.state == self.read_head and self._parser is None:
+                    left -= 1
+                    if not left:
+                        self.state = self.wait
+                        self.loop.call_soon(self._go_on)
         except Refused as refusal:
             self._reject(refusal)
         except Exception as error:
@@ -375,7 +384,7 @@ class Connection(asyncio.Protocol):
         return rest
 
     def wait(self, data: bytes) -> bytes:
-        """Keep what comes while a request is answered."""
+        """Keep what comes while a request is answered, or others have their turn."""
         self._waiting += data
         self._is_late = False
         self.deadline = self.loop.time() + self._settings.read_timeout
@@ -497,12 +506,12 @@ class Connection(asyncio.Protocol):
         task = self.loop.create_task(cycle.run(work(cycle)))
         task.add_done_callback(self._tasks.discard)
         self._tasks.add(task)
+        if self._is_half_closed:
+            self._leave_in(_TURNS_TO_ANSWER, cycle)
 
     def _on_answered(self) -> None:
         """An answer is out: go on to the next request, or to the end of the connection."""
         cycle, self._cycle = cast(Cycle, self._cycle), None
-        if self.transport.is_closing():
-            return
         if cycle.keep_alive:
             self._go_on()
         else:
@@ -511,7 +520,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """Read what came while a request was answered, as soon as the client takes answers again."""
-        if self.state != self.wait or self._cycle is not None or self.is_stuck:
+        if self.state != self.wait or self._cycle is not None or self.is_stuck or self.transport.is_closing():
             return
         self.state = self.read_head
         self.deadline = self.loop.time() + self._settings.idle_timeout
@@ -522,6 +531,8 @@ class Connection(asyncio.Protocol):
         if self.state == self.wait:
             # Another request was whole, and is being answered.
             self._is_late = is_late
+        elif self._is_half_closed:
+            self.transport.close()
         elif is_late and self.is_receiving:
             self._end_late()
 
@@ -571,20 +582,22 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def eof_received(self) -> bool | None:
-        if self._cycle is None:
+        if self.state != self.wait:
             return None
-        self._close_in(_TURNS_TO_ANSWER)
+        self._is_half_closed = True
+        if self._cycle is not None:
+            self._leave_in(_TURNS_TO_ANSWER, self._cycle)
         return True
 
-    def _close_in(self, turns: int) -> None:
-        cycle = self._cycle
-        if turns and cycle is not None:
-            self.loop.call_soon(self._close_in, turns - 1)
-        elif cycle is None or cycle.is_awaited:
-            self.transport.close()
+    def _leave_in(self, turns: int, cycle: Cycle) -> None:
+        """Close the connection of a client that sends no more, unless this answer is ready by then, or waits
+        for nobody: that goes out whole."""
+        if self._cycle is not cycle:
+            return
+        if turns:
+            self.loop.call_soon(self._leave_in, turns - 1, cycle)
         else:
-            # An answer that waits for nobody goes out whole, and nothing behind it.
-            cycle.keep_alive = False
+            cycle.give_up_waiting()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.connections.discard(self)
@@ -602,7 +615,7 @@ class Connection(asyncio.Protocol):
         """The server ends: answer what is being answered, and close."""
         if self._cycle is not None:
             self._cycle.keep_alive = False
-        elif self.is_receiving or self.is_over:
+        elif self.is_over or self.is_stuck or (self.is_receiving and self.state != self.wait):
             self.transport.abort()
         else:
             self.transport.close()

@@ -20,8 +20,7 @@ Scope: TypeAlias = MutableMapping[str, Any]
 class Cycle:
     """`is_writable` is set while the transport takes more; `keep_alive` says that the connection goes on
     behind the answer, `disconnected` that the client has left. `on_end` is told once nobody works on the
-    answer any more. `is_awaited` says that somebody waits for the client to leave: the answer may take any
-    time. `status` is that of the answer, 0 before it has one."""
+    answer any more. `status` is that of the answer, 0 before it has one."""
 
     def __init__(
         self,
@@ -37,7 +36,7 @@ class Cycle:
         self.method = method
         self.keep_alive = keep_alive
         self.status = 0
-        self.is_awaited = False
+        self._is_awaited = self._is_left = False
         self.is_started = False
         self.is_complete = False
         self.disconnected = False
@@ -80,8 +79,16 @@ class Cycle:
 
     async def wait_until_over(self) -> None:
         """Wait until the client has left or the answer is out."""
-        self.is_awaited = True
+        self._is_awaited = True
+        if self._is_left:
+            self.transport.close()
         await self._over.wait()
+
+    def give_up_waiting(self) -> None:
+        """The client has probably left: an answer that is waited for, now or later, ends the connection."""
+        self._is_left = True
+        if self._is_awaited:
+            self.transport.close()
 
     # What the door of the control API is given.
 

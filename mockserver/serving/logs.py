@@ -187,8 +187,9 @@ class LineLog:
         self._items, self._waiting = deque(), bytearray()
         self._wake = threading.Event()
         self._is_ending = False
-        self._thread = threading.Thread(target=self._run, name=f"mockserver-{self._name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=self._run, name=f"mockserver-{self._name}", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def put(self, item: Any) -> None:
         """Take what becomes a line, which follows within milliseconds."""

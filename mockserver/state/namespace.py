@@ -117,10 +117,10 @@ class Namespace:
         self._pinned += size
         self._budget.pin(size)
 
-    def _admit(self, stubs: list[Stub]) -> None:
+    def _admit(self, stubs: list[Stub], freed: int) -> None:
         """Stubs never make room, so they leave some. Raises StubError."""
-        size = sum(stub.size for stub in stubs if not self.fixtures.brings(stub))
-        if size and not self._budget.can_pin(size):
+        size = sum(stub.size for stub in stubs if not self.fixtures.brings(stub)) - freed
+        if size > 0 and not self._budget.can_pin(size):
             limit = self._budget.limit
             text = f"the stubs of all namespaces would take more than three quarters of {limit:,} bytes"
             raise StubError([Problem(f"{text}; delete some, or raise --memory-limit", "")])

@@ -316,6 +316,24 @@ def test_h55_stubs_never_make_room_and_are_refused_where_there_is_none() -> None
     assert desk.ask("POST", "/mappings", mapping)[0] == 201
 
 
+@pytest.mark.parametrize("options", [{}, {"duplicatePolicy": "IGNORE"}, {"deleteAllNotInImport": True}])
+def test_h55_stubs_that_take_the_place_of_others_need_no_more_room(options: dict[str, Any]) -> None:
+    engine = small()
+    desk = Desk(engine)
+    large = {"request": {"url": "/x"}, "response": {"status": 200, "body": "x" * 100_000}}
+    ids = [f"large-{number}" for number in range(6)]
+    many = {"mappings": [large | {"id": id} for id in ids]}
+    assert desk.ask("POST", "/mappings/import", many)[0] == 200
+    if options.get("deleteAllNotInImport"):
+        many = {"mappings": [large | {"id": id.replace("large", "other")} for id in ids]}
+    pinned = engine.namespaces.default._budget.pinned
+    assert desk.ask("POST", "/mappings/import", many | {"importOptions": options})[0] == 200
+    first = many["mappings"][0]["id"]
+    assert desk.ask("PUT", f"/mappings/{first}", large)[0] == 200
+    assert engine.namespaces.default._budget.pinned == pinned
+    assert desk.ask("POST", "/mappings/import", many | {"mappings": [large] * 6})[0] == 422
+
+
 def test_h55_what_was_forgotten_is_said() -> None:
     engine = small()
     key = json.loads(remember(engine, **GOOD).body)["data"]["key"]

@@ -168,14 +168,14 @@ def damaged_requests(draw: st.DrawFn) -> bytes:
 @settings(calm, max_examples=150)
 @given(damaged_requests())
 def test_any_bytes_on_a_connection_get_an_answer_or_none_and_the_next_one_is_served(
-    shared_server: ServerThread, data: bytes
+    server: ServerThread, data: bytes
 ) -> None:
-    received = talk(shared_server, data, shut=True)
+    received = talk(server, data, shut=True)
     if received:
         answer = parse(received)
         assert answer.reason != "mock_failure"
         assert answer.status < 500 or answer.status in (501, 503, 505)
-    assert talk(shared_server, SOUND).startswith(b"HTTP/1.1 201 ")
+    assert talk(server, SOUND).startswith(b"HTTP/1.1 201 ")
 
 
 def test_nothing_of_all_that_is_an_error_in_the_log(

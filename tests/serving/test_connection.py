@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import struct
+from itertools import pairwise
 
 import httptools
 import pytest
@@ -290,6 +292,72 @@ def test_a_half_closed_client_gets_the_answers_to_all_that_it_has_pipelined() ->
         client.shutdown(socket.SHUT_WR)
         answers = split_answers(read_to_end(client))
         assert [answer.status for answer in answers] == [200, 201, 200]
+
+
+def test_a_half_closed_client_gets_hundreds_of_answers() -> None:
+    with target_with() as target:
+        client = target.connect()
+        client.sendall(http() * 200)
+        client.shutdown(socket.SHUT_WR)
+        assert [answer.status for answer in split_answers(read_to_end(client))] == [201] * 200
+
+
+def test_what_a_half_closed_client_has_sent_in_part_is_not_waited_for() -> None:
+    with target_with() as target:
+        client = target.connect()
+        client.sendall(http() * 100 + http()[:-1])
+        client.shutdown(socket.SHUT_WR)
+        assert [answer.status for answer in split_answers(read_to_end(client))] == [201] * 100
+
+
+def test_a_half_closed_client_is_not_waited_for_once_it_has_what_is_ready() -> None:
+    with target_with() as target:
+        response = {"status": 200, "fixedDelayMilliseconds": 300_000}
+        target.control("POST", "/mappings", {"request": {"urlPath": "/slow"}, "response": response})
+        client = target.connect()
+        client.sendall(http() * 40 + http("GET", "/slow") + http())
+        client.shutdown(socket.SHUT_WR)
+        assert [answer.status for answer in split_answers(read_to_end(client))] == [201] * 40
+        target.wait_until(lambda: target.calls()[-1]["state"] == "disconnected")
+
+
+def test_hundreds_of_requests_in_one_packet_leave_others_their_turn() -> None:
+    with target_with() as target:
+        client = target.connect()
+        target.wait_until(lambda: bool(target.connections))
+        (connection,) = target.connections
+        journal = target.engine.namespaces.default.journal
+
+        async def count_by_turn() -> list[int]:
+            connection.data_received(http() * 200)
+            counts = [journal.total]
+            while counts[-1] < 200:
+                await asyncio.sleep(0)
+                counts.append(journal.total)
+            return counts
+
+        counts = target.run(count_by_turn())
+        assert max(after - before for before, after in pairwise([0, *counts])) <= 16
+        rest = b""
+        for _ in range(200):
+            reply = read_answer(client, rest)
+            assert reply.answer.status == 201
+            rest = reply.rest
+
+
+def test_a_server_that_ends_sends_what_it_has_answered_of_a_packet() -> None:
+    with target_with() as target:
+        client = target.connect()
+        target.wait_until(lambda: bool(target.connections))
+        (connection,) = target.connections
+
+        async def end_between_turns() -> None:
+            connection.data_received(http() * 200)
+            connection.shutdown()
+
+        target.run(end_between_turns())
+        answers = split_answers(read_to_end(client))
+        assert len(answers) == target.engine.namespaces.default.journal.total == 16
 
 
 def test_a_known_head_goes_the_long_way_where_the_answer_does() -> None:
