@@ -32,11 +32,6 @@ def list_passing_deciders(rules: Rules, *, refuses: bool) -> tuple[Decider, ...]
     return (*rules.before, by_stub, *(each for each in rules.requirements if each in checks), by_passing)
 
 
-def decide(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
-    """The answer of the first decider that has one. It may be varied then."""
-    return vary_where_asked(situation, choose(situation, deciders))
-
-
 def vary_where_asked(situation: Situation, decision: Decision) -> Decision:
     """The same decision, or a variant of it."""
     if situation.namespace.is_varied or situation.head.preferences is not None:

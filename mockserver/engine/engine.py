@@ -1,17 +1,16 @@
-"""The path of one request: inspect, decide, carry out, render, record. Synchronous, without any HTTP."""
+"""The path of one request: inspect, decide, respond, record. Synchronous, without any HTTP."""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from mockserver.clocks import real_millis
 from mockserver.contract import Contract
-from mockserver.engine.deciders import choose, decide, list_deciders, list_passing_deciders, vary_where_asked
+from mockserver.engine.deciders import choose, list_deciders, list_passing_deciders, vary_where_asked
+from mockserver.engine.exchange import Exchange, SendWebhooks
+from mockserver.engine.failures import fail_call
 from mockserver.engine.passing import Passage, Passed, PassesOn, PassingRules
 from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
@@ -19,14 +18,13 @@ from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import write_webhooks
 from mockserver.engine.situation import CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
-from mockserver.exceptions import ContractError, StoreUnavailable, Superseded
+from mockserver.exceptions import Superseded
 from mockserver.faults import Phase
-from mockserver.journal.call import Call, Facet, State
+from mockserver.journal.call import Call, Facet
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
-from mockserver.redaction import redact
 from mockserver.request.head import Head, HeadReader
-from mockserver.request.inspection import Inspection, Inspector, Reading
+from mockserver.request.inspection import Inspection, Inspector, ParsedRequest
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.stubs import Stub
 from mockserver.scripting.webhooks import Webhook
@@ -39,110 +37,37 @@ from mockserver.state.resources import IssuedSecret, StoredAnswer
 from mockserver.state.stored import make_namespaces
 from mockserver.state.waiting import Waiting
 from mockserver.stores.base import Store
-from mockserver.synthesis.layers import NoValue
-from mockserver.types import Headers, JsonObject
+from mockserver.types import JsonObject
 from mockserver.variants import VariantBook
 
 logger = logging.getLogger("mockserver")
 
 
-SendWebhooks = Callable[[Sequence[Webhook]], None]
+@dataclass(slots=True)
+class Progress:
+    """What has become of a call so far; what fails in the middle leaves what was done before."""
 
+    number: int = 0
+    call_id: str = ""
+    decision: Decision | None = None
+    outcome: Outcome | None = None
+    # What the answer is kept under, where a repetition of the call shall get it.
+    key: bytes | None = None
+    reason: str = ""
+    response: Response = field(init=False)
+    webhooks: tuple[Webhook, ...] = ()
 
-class Exchange:
-    """A call whose answer is made and not yet delivered. The door that delivers it calls `finish`.
+    def begin(self, namespace: Namespace, decision: Decision) -> None:
+        """It becomes a call, and this is its answer."""
+        self.number, self.call_id = namespace.next_call()
+        self.decision = decision
 
-    `waiting` is how the rest of the world ends the waits of an answer that does not go at once and whole;
-    None for all others. `rest` are the bytes that come behind the body of the response, as they come.
-    """
-
-    __slots__ = (
-        "_is_finished",
-        "_is_presumed",
-        "_key",
-        "_send",
-        "call",
-        "defer",
-        "log",
-        "namespace",
-        "response",
-        "rest",
-        "waiting",
-    )
-
-    def __init__(
-        self,
-        call: Call,
-        response: Response,
-        namespace: Namespace,
-        waiting: Waiting | None,
-        key: bytes | None,
-        send: SendWebhooks,
-        rest: Iterator[bytes] | None = None,
-    ) -> None:
-        self.call = call
-        self.rest = rest
-        self.response = response
-        self.namespace = namespace
-        self.waiting = waiting
-        self._key = key
-        self._send = send
-        self._is_finished = False
-        # It was recorded as answered, which only a client that has left makes untrue.
-        self._is_presumed = call.state != "in_flight"
-        # How the end is recorded by who must not wait for a store; None does it at once.
-        self.defer: Callable[[Callable[[], object]], None] | None = None
-        # What is told of the call once it is over.
-        self.log: Callable[[Call], None] | None = None
-
-    def add_headers(self, headers: Headers) -> None:
-        """Add headers that a door brings, such as those of CORS."""
-        self.response = replace(self.response, headers=(*self.response.headers, *headers))
-
-    def finish(self, state: State, reason: str | None = None) -> None:
-        """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given.
-
-        What is said first counts.
-        """
-        if self._is_finished:
-            return
-        self._is_finished = True
-        if self.call.webhooks:
-            self._send(self.call.webhooks)
-        if self._is_presumed and state == "answered":
-            self._tell()
-        elif self.defer is None:
-            self._end(state, reason)
-        else:
-            self.defer(lambda: self._end(state, reason))
-
-    def _end(self, state: State, reason: str | None) -> None:
-        self._record_end(state, reason)
-        self._tell()
-
-    def _tell(self) -> None:
-        if self.log is not None:
-            self.log(self.call)
-
-    def _record_end(self, state: State, reason: str | None) -> None:
-        while True:
-            try:
-                return self._finish(state, reason)
-            except Superseded:
-                continue
-            except StoreUnavailable as error:
-                return logger.warning("the end of call %s is not recorded: %s", self.call.id, error)
-
-    def _finish(self, state: State, reason: str | None) -> None:
-        namespace = self.namespace
-        with namespace.transaction():
-            if self.call.state != "in_flight" and not self._is_presumed:
-                return
-            namespace.journal.finish(self.call, state, reason)
-            if self._key is not None:
-                namespace.resources.land_answer(self._key, self.call.id)
-            if self.waiting is not None:
-                namespace.remove_waiting(self.waiting, self.call.number)
+    def fail(self, namespace: Namespace, error: Exception) -> None:
+        """An error takes the place of the answer."""
+        if not self.number:
+            self.number, self.call_id = namespace.next_call()
+        self.reason, self.response = fail_call(error, self.call_id)
+        self.webhooks = ()
 
 
 class FacetReading(Protocol):
@@ -245,7 +170,7 @@ class Engine:
         return head
 
     def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
-        """Inspect, decide, carry out, render, record. The answer is in the journal before it is delivered.
+        """Inspect, decide, respond, record. The answer is in the journal before it is delivered.
 
         `client` is the peer's address. Raises StoreUnavailable, and nothing has happened then. Where calls
         are passed on, it waits for the real API.
@@ -256,163 +181,158 @@ class Engine:
             return self.complete(found, self.passes_on.pass_on(found))
         return found
 
-    def read_long(self, head: Head, body: bytes) -> Reading:
+    def read_long(self, head: Head, body: bytes) -> ParsedRequest:
         """What a request with a long body tells, for `admit`. Pure: others may have their turn meanwhile."""
-        reading = self._inspector.read(head, body)
+        parsed = self._inspector.read(head, body)
         # What deciding asks for.
-        reading.digest  # noqa: B018
-        return reading
+        parsed.digest  # noqa: B018
+        return parsed
 
     def admit(
-        self, head: Head, body: bytes, client: str | None, reading: Reading | None = None
+        self, head: Head, body: bytes, client: str | None, parsed: ParsedRequest | None = None
     ) -> Exchange | Passage:
         """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it.
 
-        `reading` is what the request tells, where somebody has read it already.
+        `parsed` is what the request tells, where somebody has read it already.
         """
         while True:
+            inspection = self._inspector.inspect(head, body, client, parsed)
             try:
-                return self._answer(head, body, client, reading=reading)
+                return self._answer(inspection)
             except Superseded:
                 continue
 
     def complete(self, passage: Passage, passed: Passed) -> Exchange:
         """Record and answer a call that was passed on. Raises StoreUnavailable."""
-        inspection = passage.inspection
         while True:
             try:
-                found = self._answer(inspection.head, inspection.data, passage.client, passage, passed)
+                found = self._answer(passage.inspection.copy(), passed)
             except Superseded:
                 continue
             assert isinstance(found, Exchange), "a call is passed on once"
             return found
 
-    def _answer(
-        self,
-        head: Head,
-        body: bytes,
-        client: str | None,
-        passage: Passage | None = None,
-        passed: Passed | None = None,
-        reading: Reading | None = None,
-    ) -> Exchange | Passage:
-        started = time.perf_counter() if passage is None else passage.started
-        if passage is not None:
-            inspection = passage.inspection
-        elif reading is not None:
-            inspection = Inspection(reading, body, client)
-        else:
-            inspection = self._inspector.inspect(head, body, client)
-        namespace = self.namespaces.get(head.namespace)
+    def _answer(self, inspection: Inspection, passed: Passed | None = None) -> Exchange | Passage:
+        """Decide, respond and record, as one transaction of the namespace."""
+        namespace = self.namespaces.get(inspection.head.namespace)
         with namespace.transaction(reads_first=False):
-            received_millis = real_millis() if passage is None else passage.received_millis
-            now_millis = namespace.clock.at(received_millis)
-            operation = head.operation
-            situation = Situation(
-                inspection,
-                head,
-                namespace,
-                self.rules.identify(head.credential, namespace, now_millis),
-                now_millis,
-                self.rules.behaviours.get(operation.id) if operation is not None else None,
-                self.variants,
-                self._kept_rules,
-            )
-            decision: Decision | None = None
-            if self.passes_on is not None:
-                decision = choose(situation, self._deciders) if passed is None else passed.decision
-                if passed is None and decision.commits:
-                    if decision.stub is not None:
-                        namespace.stubs.use(decision.stub)
-                    return Passage(inspection, decision, client, started, received_millis)
-                decision = vary_where_asked(situation, decision)
-            number, call_id = namespace.next_call()
-            key: bytes | None = None
-            kept: StoredAnswer | None = None
-            reason = "mock_failure"
-            outcome: Outcome | None = None
-            webhooks: tuple[Webhook, ...] = ()
+            situation = self._situate(inspection, namespace)
+            progress = Progress()
             try:
-                decision = decision or decide(situation, self._deciders)
-                if decision.stub is not None and passed is None:
-                    namespace.stubs.use(decision.stub)
-                if situation.principal.item_id is not None:
-                    _note_use(situation, decision)
-                if decision.commits:
-                    # Chosen now: carrying out counts, and the next success may have another status.
-                    status = _real_status(situation, decision)
-                    outcome = self._carry_out(situation, status)
-                    if head.idempotency_key is not None:
-                        key, kept = self._keep_answer(situation, status, outcome, call_id)
-                        if key and decision.stub is not None and decision.stub.phase is Phase.AFTER_COMMIT:
-                            # For the API the call is over, however late the answer arrives or is lost.
-                            namespace.resources.land_answer(key, call_id)
-                told = outcome.reason if decision.reason == "answered" and outcome else decision.reason
-                response = self.renderer.render(decision, outcome, situation, told, call_id, number, kept)
-                if passed is not None:
-                    delivery = response.delivery
-                    if passed.head_length is not None:
-                        delivery = replace(delivery, head_length=passed.head_length)
-                    response = replace(response, is_foreign=True, delivery=delivery)
-                reason = told
-                if decision.stub is not None and decision.stub.webhooks:
-                    webhooks = write_webhooks(situation, decision.stub, call_id)
-            except (ContractError, NoValue) as error:
-                # Found out only now: at the start it was told if the contract is small enough.
-                logger.error("broken contract in call %s: %s", call_id, redact(str(error)))
-                reason = "broken_contract"
-                response = broken_contract(call_id, str(error))
+                decision = self._decide(situation, passed)
+                if isinstance(decision, Passage):
+                    return decision
+                progress.begin(namespace, decision)
+                self._respond(situation, decision, passed, progress)
             except Exception as error:
-                # The mock's own fault: it must never look like an answer of the API.
-                logger.error(
-                    "mock failure in call %s: %s: %s", call_id, type(error).__name__, redact(str(error))
-                )
-                response = mock_failure(call_id)
-            effect = None if outcome is None else _effect_of(situation, outcome)
-            delivery = response.delivery
-            if namespace.retries.has_failed_writes or response.status >= 429 or delivery.fault is not None:
-                is_faulted = delivery.fault is not None
-                watch_retries(situation, response.status, number, is_faulted=is_faulted)
-            call = Call(
-                call_id,
-                number,
-                namespace.name,
-                head.shown,
-                inspection.reading.shown_body,
-                client,
-                inspection.violations if passed is None else [*inspection.violations, *passed.violations],
-                inspection.warnings if passed is None else [*inspection.warnings, *passed.warnings],
-                reason,
-                received_millis,
-                started,
-                now_millis,
-                situation.principal.tenant,
-                None if decision is None else decision.stub,
-                effect,
-                () if decision is None else self.facets.read(inspection, decision, response, effect),
-                response,
-                None if outcome is None else outcome.secret,
-            )
-            call.webhooks = webhooks
-            waiting = None
-            rest = None if passed is None else passed.rest
-            if rest is not None:
-                waiting = Waiting(delivery.held_by)
-                namespace.add_waiting(waiting, number)
-            elif delivery is not PROMPT and not delivery.is_prompt:
-                # Before anybody can know of the call: who releases it then must not be too early.
-                waiting = Waiting(delivery.held_by)
-                namespace.add_waiting(waiting, number)
-            elif namespace.finishes_at_once and len(response.body) <= SMALL_BYTES:
-                namespace.journal.finish(call, "answered")
-                if key is not None:
-                    namespace.resources.land_answer(key, call_id)
-            namespace.retries.note_call(call)
-            namespace.journal.record(call)
-        _warn(head, call)
-        if call.webhooks:
-            namespace.note_webhooks(call.webhooks)
-        return Exchange(call, response, namespace, waiting, key, self.send_webhooks, rest)
+                # A fault of the mock or of the contract must never look like an answer of the API.
+                progress.fail(namespace, error)
+            exchange = self._record(situation, progress, passed)
+        _warn(inspection.head, exchange.call)
+        if progress.webhooks:
+            namespace.note_webhooks(progress.webhooks)
+        return exchange
+
+    def _situate(self, inspection: Inspection, namespace: Namespace) -> Situation:
+        head, now_millis = inspection.head, namespace.clock.at(inspection.received_millis)
+        operation = head.operation
+        return Situation(
+            inspection,
+            head,
+            namespace,
+            self.rules.identify(head.credential, namespace, now_millis),
+            now_millis,
+            self.rules.behaviours.get(operation.id) if operation is not None else None,
+            self.variants,
+            self._kept_rules,
+        )
+
+    def _decide(self, situation: Situation, passed: Passed | None) -> Decision | Passage:
+        """What to answer, or that the real API has to be asked. A stub that decides is used."""
+        if passed is not None:
+            return vary_where_asked(situation, passed.decision)
+        decision = choose(situation, self._deciders)
+        if self.passes_on is not None and decision.commits:
+            found: Decision | Passage = Passage(situation.inspection, decision)
+        else:
+            found = vary_where_asked(situation, decision)
+        if decision.stub is not None:
+            situation.namespace.stubs.use(decision.stub)
+        return found
+
+    def _respond(
+        self, situation: Situation, decision: Decision, passed: Passed | None, progress: Progress
+    ) -> None:
+        """Carry out what is decided, and write the response."""
+        kept: StoredAnswer | None = None
+        if situation.principal.item_id is not None:
+            _note_use(situation, decision)
+        if decision.commits:
+            # Chosen now: carrying out counts, and the next success may have another status.
+            status = _real_status(situation, decision)
+            progress.outcome = self._carry_out(situation, status)
+            if situation.head.idempotency_key is not None:
+                progress.key, kept = self._keep_answer(situation, status, progress.outcome, progress.call_id)
+                if progress.key and decision.stub is not None and decision.stub.phase is Phase.AFTER_COMMIT:
+                    # For the API the call is over, however late the answer arrives or is lost.
+                    situation.namespace.resources.land_answer(progress.key, progress.call_id)
+        outcome, reason = progress.outcome, decision.reason
+        if reason == "answered" and outcome is not None:
+            reason = outcome.reason
+        response = self.renderer.render(
+            decision, outcome, situation, reason, progress.call_id, progress.number, kept
+        )
+        progress.response = response if passed is None else passed.mark(response)
+        progress.reason = reason
+        if decision.stub is not None and decision.stub.webhooks:
+            progress.webhooks = write_webhooks(situation, decision.stub, progress.call_id)
+
+    def _record(self, situation: Situation, progress: Progress, passed: Passed | None) -> Exchange:
+        """Write the call into the journal, as what is to be delivered."""
+        inspection, namespace, response = situation.inspection, situation.namespace, progress.response
+        decision, outcome, delivery = progress.decision, progress.outcome, response.delivery
+        if namespace.retries.has_failed_writes or response.status >= 429 or delivery.fault is not None:
+            is_faulted = delivery.fault is not None
+            watch_retries(situation, response.status, progress.number, is_faulted=is_faulted)
+        rest = None
+        if passed is not None:
+            inspection.violations += passed.violations
+            inspection.warnings += passed.warnings
+            rest = passed.rest
+        effect = None if outcome is None else _effect_of(situation, outcome)
+        call = Call(
+            id=progress.call_id,
+            number=progress.number,
+            namespace=namespace.name,
+            head=inspection.head.shown,
+            body=inspection.parsed.shown_body,
+            client=inspection.client,
+            violations=inspection.violations,
+            warnings=inspection.warnings,
+            reason=progress.reason,
+            received_millis=inspection.received_millis,
+            started=inspection.started,
+            clock_millis=situation.now_millis,
+            tenant=situation.principal.tenant,
+            stub=None if decision is None else decision.stub,
+            effect=effect,
+            facets=() if decision is None else self.facets.read(inspection, decision, response, effect),
+            response=response,
+            secret=None if outcome is None else outcome.secret,
+            webhooks=progress.webhooks,
+        )
+        waiting = None
+        if rest is not None or not (delivery is PROMPT or delivery.is_prompt):
+            # Before anybody can know of the call: who releases it then must not be too early.
+            waiting = Waiting(delivery.held_by)
+            namespace.add_waiting(waiting, progress.number)
+        elif namespace.finishes_at_once and len(response.body) <= SMALL_BYTES:
+            namespace.journal.finish(call, "answered")
+            if progress.key is not None:
+                namespace.resources.land_answer(progress.key, progress.call_id)
+        namespace.retries.note_call(call)
+        namespace.journal.record(call)
+        return Exchange(call, response, namespace, waiting, progress.key, self.send_webhooks, rest)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided.
@@ -422,26 +342,24 @@ class Engine:
         return repeat(lambda: self._record_incomplete(head, body, client))
 
     def _record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
-        started = time.perf_counter()
         inspection = self._inspector.inspect(head, body, client)
         namespace = self.namespaces.get(head.namespace)
         with namespace.transaction(reads_first=False):
             number, call_id = namespace.next_call()
-            received_millis = real_millis()
             call = Call(
-                call_id,
-                number,
-                namespace.name,
-                head.shown,
-                inspection.reading.shown_body,
-                client,
+                id=call_id,
+                number=number,
+                namespace=namespace.name,
+                head=head.shown,
+                body=inspection.parsed.shown_body,
+                client=client,
                 # Half a body breaks the contract in ways that nobody meant.
-                [violation for violation in inspection.violations if violation.place != "body"],
-                inspection.warnings,
-                "incomplete_request",
-                received_millis,
-                started,
-                received_millis,
+                violations=[violation for violation in inspection.violations if violation.place != "body"],
+                warnings=inspection.warnings,
+                reason="incomplete_request",
+                received_millis=inspection.received_millis,
+                started=inspection.started,
+                clock_millis=inspection.received_millis,
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
@@ -453,7 +371,7 @@ class Engine:
         operation = situation.head.operation
         assert operation is not None, "only operations are carried out"
         namespace = situation.namespace
-        digest = situation.inspection.reading.digest
+        digest = situation.inspection.parsed.digest
         repetition = namespace.resources.count_request(digest, operation.id)
         if repetition:
             note_duplicate(situation)
@@ -473,7 +391,7 @@ class Engine:
         if key is None or operation is None:
             return None, None
         body, headers = self.renderer.success(situation, status, outcome)
-        request = situation.inspection.reading.digest
+        request = situation.inspection.parsed.digest
         resources = situation.namespace.resources
         secret = None
         if outcome.secret is not None:
@@ -511,38 +429,6 @@ def _note_use(situation: Situation, decision: Decision) -> None:
     if item_id is not None and situation.head.operation and (decision.commits or not decision.is_scripted):
         client = situation.inspection.client
         situation.namespace.resources.note_use(item_id, situation.now_millis, client)
-
-
-def fail(error: BaseException | None) -> Response:
-    """Log a fault of the mock that happened outside of a call; the answer for it."""
-    logger.error("mock failure: %s: %s", type(error).__name__, redact(str(error)))
-    return mock_failure("none")
-
-
-def broken_contract(call_id: str, problem: str) -> Response:
-    """The answer where the contract describes one that cannot be made: plain text, never an envelope."""
-    return Response(
-        501,
-        (
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"mockserver-reason", b"broken_contract"),
-            (b"mockserver-call-id", call_id.encode("ascii")),
-        ),
-        f"The contract is broken: {problem}\n".encode(),
-    )
-
-
-def mock_failure(call_id: str) -> Response:
-    """The answer for a fault of the mock itself: plain text, never an envelope."""
-    return Response(
-        500,
-        (
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"mockserver-reason", b"mock_failure"),
-            (b"mockserver-call-id", call_id.encode("ascii")),
-        ),
-        b"The mock server failed; this is a bug of the mock, not an answer of the API. See its log.\n",
-    )
 
 
 def _warn(head: Head, call: Call) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from mockserver.contract.validation import CallWarning, Violation
 from mockserver.engine.rules import Rules
 from mockserver.engine.situation import CARRY_OUT, Decider, Decision, Situation
+from mockserver.messages import Response
 from mockserver.request.inspection import Inspection
 
 PROXIED = "proxied"
@@ -20,9 +21,6 @@ class Passage:
 
     inspection: Inspection
     decision: Decision
-    client: str | None
-    started: float
-    received_millis: int
 
 
 @dataclass(slots=True)
@@ -38,6 +36,13 @@ class Passed:
     warnings: list[CallWarning] = field(default_factory=list)
     rest: Iterator[bytes] | None = None
     head_length: int | None = None
+
+    def mark(self, response: Response) -> Response:
+        """The response as one that somebody else has made."""
+        delivery = response.delivery
+        if self.head_length is not None:
+            delivery = replace(delivery, head_length=self.head_length)
+        return replace(response, is_foreign=True, delivery=delivery)
 
 
 class PassesOn(Protocol):

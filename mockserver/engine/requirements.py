@@ -106,9 +106,9 @@ def by_media_type(situation: Situation) -> Decision | None:
 def by_violations(situation: Situation) -> Decision | None:
     """400 for a body that is no JSON, 422 for everything else that breaks the contract, all at once."""
     inspection = situation.inspection
-    if inspection.reading.malformed is not None:
+    if inspection.parsed.malformed is not None:
         return situation.rules.refuse(
-            situation, Refusal(400, "malformed_json", {"hint": inspection.reading.malformed})
+            situation, Refusal(400, "malformed_json", {"hint": inspection.parsed.malformed})
         )
     if (
         situation.head.idempotency_key is None
@@ -153,7 +153,7 @@ def by_conflict(situation: Situation) -> Decision | None:
             if key in namespace.resources.in_flight:
                 text = "the first call with this key is still in flight"
                 return situation.rules.refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
-            if answer.request != situation.inspection.reading.digest:
+            if answer.request != situation.inspection.parsed.digest:
                 text = "this key was used for another request"
                 return situation.rules.refuse(situation, Refusal(409, "idempotency_conflict", {"hint": text}))
             return Decision("replayed", answer.status, answer, headers=((b"idempotent-replayed", b"true"),))

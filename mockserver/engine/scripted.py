@@ -53,7 +53,7 @@ def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:
         return response
     inspection, namespace, operation = situation.inspection, situation.namespace, situation.head.operation
     # Where no operation is reached, the digest says nothing of the body.
-    seed = namespace.seed.at("template", stub.id, inspection.reading.digest, inspection.data)
+    seed = namespace.seed.at("template", stub.id, inspection.parsed.digest, inspection.data)
     # A request that comes again gets other random values, in each run the same ones.
     seed = seed.at(str(namespace.resources.count_repetition(seed.digest()[:32])))
     parameters = dict(template.parameters)

@@ -131,7 +131,7 @@ class Situation:
     def shown_subject(self) -> Subject:
         """The request as it may be shown, its secrets redacted."""
         shown, inspection = self.head.shown, self.inspection
-        body = inspection.reading.shown_body
+        body = inspection.parsed.shown_body
         if len(body) > MAX_KEPT_LENGTH:
             # A template sees more than the journal keeps.
             body = redact_bytes(inspection.data)

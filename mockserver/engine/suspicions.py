@@ -23,7 +23,7 @@ def watch_retries(situation: Situation, status: int, number: int, *, is_faulted:
         return
     has_failed = is_faulted or status >= 500 or status == 429
     watch = situation.namespace.retries
-    earlier = watch.note_write(inspection.reading.digest, number, has_failed=has_failed)
+    earlier = watch.note_write(inspection.parsed.digest, number, has_failed=has_failed)
     if earlier is not None and inspection.head.idempotency_key is None:
         text = (
             f"call {earlier} failed, and this repeats it without an Idempotency-Key: "

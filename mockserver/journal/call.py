@@ -87,6 +87,7 @@ class Call:
 
     def __init__(
         self,
+        *,
         id: str,
         number: int,
         namespace: str,
@@ -105,6 +106,7 @@ class Call:
         facets: tuple[Facet, ...] = (),
         response: Response | None = None,
         secret: tuple[bytes, bytes] | None = None,
+        webhooks: tuple[Webhook, ...] = (),
     ) -> None:
         """`secret` is one that the response is known to hold, and as what that is shown."""
         self.id = id
@@ -125,7 +127,7 @@ class Call:
         self.effect = effect
         self.facets = facets
         self.retry: Retry | None = None
-        self.webhooks: tuple[Webhook, ...] = ()
+        self.webhooks = webhooks
         self.era = -1
         self.state: State = "in_flight"
         self.duration_millis: float | None = None

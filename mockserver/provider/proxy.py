@@ -76,9 +76,9 @@ class Proxy:
 
     def _judge_request(self, passage: Passage) -> list[Violation]:
         """What is wrong with the request beside the violations that are known of it."""
-        head, reading = passage.inspection.head, passage.inspection.reading
-        if reading.malformed is not None:
-            return [Violation("body", "", "contentMediaType", f"is malformed: {reading.malformed}")]
+        head, parsed = passage.inspection.head, passage.inspection.parsed
+        if parsed.malformed is not None:
+            return [Violation("body", "", "contentMediaType", f"is malformed: {parsed.malformed}")]
         if head.operation is None:
             known = "method" if head.line.path_item is not None else "path"
             return [Violation("path", "", "operation", f"the contract does not know the {known}")]

@@ -6,8 +6,10 @@ It depends on the request and its contract alone, so equal requests are read onc
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
+from mockserver.clocks import real_millis
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.validation import CallWarning, Violation, find_media_type
 from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical
@@ -24,7 +26,7 @@ MAX_KEPT_LENGTH = 64 * 1024
 MAX_REMEMBERED_LENGTH = 2_048
 
 
-class Reading:
+class ParsedRequest:
     """What a request tells, whenever and from wherever it came: the same for equal requests.
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
@@ -51,7 +53,7 @@ class Reading:
         self._digest: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"<Reading {self.head!r}>"
+        return f"<ParsedRequest {self.head!r}>"
 
     def canonical(self) -> bytes:
         """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
@@ -71,25 +73,36 @@ class Reading:
 class Inspection:
     """What one request is, by itself and by the contract. Made for every call, and then only looked at, but
     for `violations` and `warnings`, to which later steps add. `data` is the body as it came; `client`
-    is the peer's address.
+    is the peer's address. It came at `received_millis`; `started` is that on the clock of durations.
     """
 
-    __slots__ = ("client", "data", "head", "reading", "violations", "warnings")
+    __slots__ = (
+        "client", "data", "head", "parsed", "received_millis", "started", "violations", "warnings",
+    )  # fmt: skip
 
-    def __init__(self, reading: Reading, data: bytes, client: str | None) -> None:
-        self.reading = reading
+    def __init__(self, parsed: ParsedRequest, data: bytes, client: str | None) -> None:
+        self.parsed = parsed
         self.data = data
-        self.head = reading.head
+        self.head = parsed.head
         self.client = client
-        self.violations = [*reading.violations]
-        self.warnings = [*reading.warnings]
+        self.started = time.perf_counter()
+        self.received_millis = real_millis()
+        self.violations = [*parsed.violations]
+        self.warnings = [*parsed.warnings]
 
     def __repr__(self) -> str:
         return f"<Inspection {self.head!r}>"
 
+    def copy(self) -> Inspection:
+        """The same, to which other steps may add."""
+        copy = Inspection(self.parsed, self.data, self.client)
+        copy.started, copy.received_millis = self.started, self.received_millis
+        copy.violations, copy.warnings = [*self.violations], [*self.warnings]
+        return copy
+
     def object(self) -> JsonObject:
         """The body, for an operation whose schema makes sure that it is an object."""
-        body = self.reading.body
+        body = self.parsed.body
         assert isinstance(body, dict), "the contract was checked before"
         return body
 
@@ -111,56 +124,63 @@ class Inspector:
     def __repr__(self) -> str:
         return f"<Inspector with {self._memory!r}>"
 
-    def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
-        """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
-        key = (head, data)
-        reading: Reading | None = self._memory.get(key)
-        if reading is None:
-            reading = self.read(head, data)
-            # A body with something to hide is read anew each time.
-            if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and reading.is_clean:
-                self._memory.put(key, reading, head.namespace, head.generation)
-        return Inspection(reading, data, client)
+    def inspect(
+        self, head: Head, data: bytes, client: str | None, parsed: ParsedRequest | None = None
+    ) -> Inspection:
+        """Everything that a request tells whose body is `data`. Never raises for what a client sends.
 
-    def read(self, head: Head, data: bytes) -> Reading:
+        `parsed` is what `read` gave of it, where somebody has called that already.
+        """
+        if parsed is not None:
+            return Inspection(parsed, data, client)
+        key = (head, data)
+        parsed = self._memory.get(key)
+        if parsed is None:
+            parsed = self.read(head, data)
+            # A body with something to hide is read anew each time.
+            if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and parsed.is_clean:
+                self._memory.put(key, parsed, head.namespace, head.generation)
+        return Inspection(parsed, data, client)
+
+    def read(self, head: Head, data: bytes) -> ParsedRequest:
         """What a request tells, read anew; in whatever thread."""
-        reading = Reading(head, data)
+        parsed = ParsedRequest(head, data)
         operation, line = head.operation, head.line
         contract = None if operation is None or operation.problem is not None else operation.body
         if contract is not None and (data or contract.required):
-            self._read_body(reading, contract, data)
-        if not reading.is_clean:
+            self._read_body(parsed, contract, data)
+        if not parsed.is_clean:
             # What was hidden there may be a key.
-            leaks = self._leaks.find(line.path, line.query, data, reading.full_body)
-            reading.warnings += [CallWarning("leaked_key", text) for text in leaks]
-        return reading
+            leaks = self._leaks.find(line.path, line.query, data, parsed.full_body)
+            parsed.warnings += [CallWarning("leaked_key", text) for text in leaks]
+        return parsed
 
-    def _read_body(self, reading: Reading, contract: RequestBody, data: bytes) -> None:
+    def _read_body(self, parsed: ParsedRequest, contract: RequestBody, data: bytes) -> None:
         """Read the body in its media type, and note what is wrong with it."""
-        content_type = reading.head.facts.content_type
+        content_type = parsed.head.facts.content_type
         media = find_media_type(contract, content_type)
         if isinstance(media, Violation):
-            reading.violations.append(media)
+            parsed.violations.append(media)
             return
         try:
-            parsed = parse_body(media, data, content_type or "", self._json_limits)
+            document = parse_body(media, data, content_type or "", self._json_limits)
         except MalformedBody as error:
-            reading.malformed = str(error)
+            parsed.malformed = str(error)
             return
-        for pointer in parsed.duplicates:
+        for pointer in document.duplicates:
             text = f"the member {redact_pointer(pointer)} is given more than once; the last one counts"
-            reading.warnings.append(CallWarning("duplicate_member", text))
-        schema, value = media.schema, parsed.value
-        if schema is not None and not parsed.is_judged:
+            parsed.warnings.append(CallWarning("duplicate_member", text))
+        schema, value = media.schema, document.value
+        if schema is not None and not document.is_judged:
             text = f"the body is well-formed {media.form}; it is not judged by its schema"
-            reading.warnings.append(CallWarning("not_judged", text))
+            parsed.warnings.append(CallWarning("not_judged", text))
         elif schema is not None and not schema.is_valid(value):
-            reading.violations += [
+            parsed.violations += [
                 Violation("body", redact_pointer(breach.pointer), breach.keyword, breach.message)
                 for breach in schema.violations(value)
             ]
-        reading.full_body = value
-        reading.body = _known_members(value, media.members, reading.warnings)
+        parsed.full_body = value
+        parsed.body = _known_members(value, media.members, parsed.warnings)
 
 
 def _known_members(body: Json, members: frozenset[str] | None, warnings: list[CallWarning]) -> Json:

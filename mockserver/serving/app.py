@@ -18,14 +18,16 @@ from mockserver.clocks import real_millis
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
 from mockserver.control.routing import PAGES, ROOT_DOCUMENTS, split_path
-from mockserver.engine.engine import Engine, Exchange, fail
+from mockserver.engine.engine import Engine
+from mockserver.engine.exchange import Exchange
+from mockserver.engine.failures import fail
 from mockserver.engine.passing import Passage, Passed
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
-from mockserver.request.inspection import Reading
+from mockserver.request.inspection import ParsedRequest
 from mockserver.scripting.subjects import normal_path
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
@@ -129,11 +131,11 @@ class App:
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
     ) -> None:
         """Answer a call that the guard has let in, once it is read and its store has time for it."""
-        reading = None
+        parsed = None
         if self.is_long(head, body):
             read = partial(copy_context().run, self._read_long, head, body)
-            reading = await asyncio.get_running_loop().run_in_executor(self._reader, read)
-        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, reading))
+            parsed = await asyncio.get_running_loop().run_in_executor(self._reader, read)
+        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, parsed))
         if isinstance(found, Passage):
             passed = await in_thread(partial(self._pass_on, found))
             found = await self.turns.run(head.namespace, partial(self._complete, found, passed))
@@ -177,7 +179,7 @@ class App:
         """Whether reading a body may take so long that others shall have their turn meanwhile."""
         return len(body) > _LONG_BODY or (len(body) > _LONG_BODY // 64 and bool(head.facts.content_coding))
 
-    def _read_long(self, head: Head, body: bytes) -> Reading | None:
+    def _read_long(self, head: Head, body: bytes) -> ParsedRequest | None:
         try:
             return self.engine.read_long(head, self.guard.inflate(head, body))
         except Refused:
@@ -206,7 +208,7 @@ class App:
         head: Head,
         body: bytes,
         client: tuple[str, int] | None,
-        reading: Reading | None = None,
+        parsed: ParsedRequest | None = None,
     ) -> Exchange | Passage | Response:
         origin = head.facts.origin
         if origin is not None:
@@ -215,7 +217,7 @@ class App:
                 return preflight
         try:
             body = self.guard.inflate(head, body)
-            found = self.engine.admit(head, body, None if client is None else client[0], reading)
+            found = self.engine.admit(head, body, None if client is None else client[0], parsed)
         except Refused as refusal:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:

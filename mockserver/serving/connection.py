@@ -18,7 +18,8 @@ import httptools
 import uvicorn
 from uvicorn.server import ServerState
 
-from mockserver.engine.engine import Exchange, fail
+from mockserver.engine.exchange import Exchange
+from mockserver.engine.failures import fail
 from mockserver.http_fields import read_length
 from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head

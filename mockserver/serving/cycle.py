@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
-from mockserver.engine.engine import fail
+from mockserver.engine.failures import fail
 from mockserver.messages import BODILESS, Response
 from mockserver.serving.writing import write_head, write_message
 

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from mockserver.engine.engine import Exchange
+from mockserver.engine.exchange import Exchange
 from mockserver.exceptions import MockServerError
 from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import State

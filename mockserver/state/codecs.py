@@ -230,23 +230,23 @@ class CallCodec:
         shown = self._read[1]
         assert shown is not None, "it was just read"
         call = Call(
-            id,
-            number,
-            self._namespace,
-            shown,
-            body.encode("latin-1"),
-            client,
-            [Violation(*violation) for violation in violations],
-            [CallWarning(*warning) for warning in warnings],
-            reason,
-            received_millis,
+            id=id,
+            number=number,
+            namespace=self._namespace,
+            head=shown,
+            body=body.encode("latin-1"),
+            client=client,
+            violations=[Violation(*violation) for violation in violations],
+            warnings=[CallWarning(*warning) for warning in warnings],
+            reason=reason,
+            received_millis=received_millis,
             # On the clock of this process.
-            time.perf_counter() - (real_millis() - received_millis) / 1000,
-            clock_millis,
-            _from_hex(tenant),
-            None if stub is None else _read_used_stub(stub),
-            effect,
-            read_facets(facets),
+            started=time.perf_counter() - (real_millis() - received_millis) / 1000,
+            clock_millis=clock_millis,
+            tenant=_from_hex(tenant),
+            stub=None if stub is None else _read_used_stub(stub),
+            effect=effect,
+            facets=read_facets(facets),
         )
         call.body_truncated = body_truncated
         call.retry = None if retry is None else Retry(*retry)

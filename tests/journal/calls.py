@@ -16,18 +16,18 @@ def make_call(number: int, operation: str | None = "createApiKey", **more: Any) 
     """A call that was answered with 201 or what is given: status, reason, body, warnings, millis."""
     millis = more.get("millis", number)
     return Call(
-        f"call-{number}",
-        number,
-        "default",
-        ShownHead("POST", "/v1/api-keys/", "", (), operation, {}, NO_CREDENTIAL),
-        more.get("body", b""),
-        None,
-        [],
-        [CallWarning("suspicious", "…")] * more.get("warnings", 0),
-        more.get("reason", "created"),
-        millis,
-        0.0,
-        millis,
+        id=f"call-{number}",
+        number=number,
+        namespace="default",
+        head=ShownHead("POST", "/v1/api-keys/", "", (), operation, {}, NO_CREDENTIAL),
+        body=more.get("body", b""),
+        client=None,
+        violations=[],
+        warnings=[CallWarning("suspicious", "…")] * more.get("warnings", 0),
+        reason=more.get("reason", "created"),
+        received_millis=millis,
+        started=0.0,
+        clock_millis=millis,
         response=Response(more.get("status", 201), (), b""),
     )
 

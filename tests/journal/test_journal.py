@@ -314,9 +314,21 @@ def test_a_part_of_a_request_is_a_call_without_an_answer(engine: Engine) -> None
 def test_an_answer_is_kept_as_bytes_of_its_own(secret: tuple[bytes, bytes] | None) -> None:
     response = Response(500, (), b'{"plain": true}')
     call = Call(
-        "call-1", 1, "default", ShownHead("GET", "/", "", (), None, {}, NO_CREDENTIAL), b"", None, [], [],
-        "stub", 0, 0.0, 0, response=response, secret=secret,
-    )  # fmt: skip
+        id="call-1",
+        number=1,
+        namespace="default",
+        head=ShownHead("GET", "/", "", (), None, {}, NO_CREDENTIAL),
+        body=b"",
+        client=None,
+        violations=[],
+        warnings=[],
+        reason="stub",
+        received_millis=0,
+        started=0.0,
+        clock_millis=0,
+        response=response,
+        secret=secret,
+    )
     assert call.response_body == response.body
     assert call.response_body is not response.body
 

@@ -45,7 +45,7 @@ def test_a_sound_request_is_known_whole(heads: HeadReader) -> None:
     assert (head.namespace, head.line.path, head.credential.kind) == ("default", "/v1/api-keys/", "secret")
     assert head.arguments == {"account_id": "acct_1"}
     assert head.line.query == {"account_id": ["acct_1"], "x": ["1"]}
-    assert (found.reading.body, found.reading.full_body, found.reading.malformed) == (BODY, body, None)
+    assert (found.parsed.body, found.parsed.full_body, found.parsed.malformed) == (BODY, body, None)
     assert found.object() == BODY
     assert found.violations == []
     assert [warning.to_json() for warning in found.warnings] == [
@@ -65,7 +65,7 @@ def test_parameters_are_converted_and_have_their_defaults(heads: HeadReader) -> 
 
 def test_a_body_that_nobody_asks_for_is_not_read(heads: HeadReader) -> None:
     found = inspect(heads, "GET", body=b"{ no json")
-    assert (found.reading.body, found.reading.full_body, found.reading.malformed, found.violations) == (
+    assert (found.parsed.body, found.parsed.full_body, found.parsed.malformed, found.violations) == (
         UNSET,
         UNSET,
         None,
@@ -75,8 +75,8 @@ def test_a_body_that_nobody_asks_for_is_not_read(heads: HeadReader) -> None:
 
 def test_what_is_no_json_says_why(heads: HeadReader) -> None:
     found = inspect(heads, body=b"[1,", headers={"Content-Type": "application/json"})
-    assert found.reading.malformed == "a value is expected at line 1 column 4"
-    assert (found.reading.body, found.reading.full_body, found.violations) == (UNSET, UNSET, [])
+    assert found.parsed.malformed == "a value is expected at line 1 column 4"
+    assert (found.parsed.body, found.parsed.full_body, found.violations) == (UNSET, UNSET, [])
 
 
 def test_no_operation_is_a_hint_at_the_nearest(heads: HeadReader) -> None:
@@ -124,7 +124,7 @@ def test_what_is_recorded_is_redacted(heads: HeadReader) -> None:
         headers={"Authorization": f"Bearer {secret}", "X-Other": secret},
         json={secret: secret},
     )
-    shown = found.head.shown.with_body(found.reading.shown_body, found.client)
+    shown = found.head.shown.with_body(found.parsed.shown_body, found.client)
     assert "very_secret" not in str(astuple(shown)) + repr(found)
 
 
@@ -150,7 +150,7 @@ SPELT = b' {"name":"x","permissions":{"account:api:key":["read"]},"name":"Report
 
 
 def canonical(heads: HeadReader, **change: Any) -> bytes:
-    return inspect(heads, **change).reading.canonical()
+    return inspect(heads, **change).parsed.canonical()
 
 
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tup
 @pytest.mark.parametrize("body", [BODY, {"name": 1}, {**BODY, "colour": "red"}], ids=str)
 def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
     first, second = inspect_twice(heads, Inspector(LeakWatch(None), heads.memory), json=body)
-    assert first.reading is second.reading
+    assert first.parsed is second.parsed
     first.warnings.append(CallWarning("one", "call"))
     first.violations.clear()
     fresh = inspect(heads, json=body)
     assert (second.warnings, second.violations) == (fresh.warnings, fresh.violations)
-    assert second.reading.digest == fresh.reading.digest
+    assert second.parsed.digest == fresh.parsed.digest
 
 
 @pytest.mark.parametrize(
@@ -251,8 +251,8 @@ def test_an_equal_request_is_read_once(heads: HeadReader, body: Any) -> None:
 def test_what_holds_a_secret_or_is_long_is_read_anew(heads: HeadReader, change: dict[str, Any]) -> None:
     inspector = Inspector(LeakWatch(None), heads.memory)
     first, second = inspect_twice(heads, inspector, **change)
-    assert first.reading is not second.reading
-    assert "very_secret" not in repr((vars(heads.memory), first, first.reading))
+    assert first.parsed is not second.parsed
+    assert "very_secret" not in repr((vars(heads.memory), first, first.parsed))
 
 
 def test_what_was_read_is_forgotten_with_its_namespace_and_no_other(heads: HeadReader) -> None:
@@ -260,10 +260,10 @@ def test_what_was_read_is_forgotten_with_its_namespace_and_no_other(heads: HeadR
     first, second = inspect_twice(heads, inspector)
     heads.forget("other")
     third, _ = inspect_twice(heads, inspector)
-    assert first.reading is second.reading is third.reading
+    assert first.parsed is second.parsed is third.parsed
     heads.forget("default")
     fourth, _ = inspect_twice(heads, inspector)
-    assert fourth.reading is not first.reading
+    assert fourth.parsed is not first.parsed
 
 
 def test_a_body_that_comes_after_its_namespace_was_forgotten_is_not_remembered(heads: HeadReader) -> None:

@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mockserver.control import Control
-from mockserver.engine.engine import Engine, Exchange
+from mockserver.engine.engine import Engine
+from mockserver.engine.exchange import Exchange
 from mockserver.faults import Dribble, Fault
 from mockserver.journal.call import Call
 from mockserver.messages import Response, build_request

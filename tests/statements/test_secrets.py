@@ -344,20 +344,20 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(owner, name, run)
 
     for owner, names in {
-        engine: ("begin", "answer", "_carry_out"),
+        engine: ("begin", "answer", "_carry_out", "_record"),
         engine._inspector: ("inspect",),
         engine.heads: ("read",),
         engine.heads.headers: ("read",),
         engine.renderer: ("render",),
-        engine_module: ("decide", "Call"),
+        engine_module: ("choose", "Call"),
     }.items():
         for name in names:
             watch(owner, name)
     markers = send_all(engine_api(engine))
     assert kinds >= {
         "Call", "Caller", "CarryOut", "Credential", "Decision", "Example", "Exchange", "Head", "HeaderFacts",
-        "Inspection", "LineFacts", "Namespace", "Outcome", "Preferences", "Reading", "Refusal",
-        "Request", "Response", "ShownHead", "Situation", "StoredAnswer",
+        "Inspection", "LineFacts", "Namespace", "Outcome", "ParsedRequest", "Preferences", "Progress",
+        "Refusal", "Request", "Response", "ShownHead", "Situation", "StoredAnswer",
     }, kinds  # fmt: skip
     for namespace in engine.namespaces:
         resources = namespace.resources

@@ -16,7 +16,7 @@ from itertools import chain
 import httptools
 
 from mockserver.client.wires import Wire
-from mockserver.engine.engine import Exchange
+from mockserver.engine.exchange import Exchange
 from mockserver.exceptions import MockServerError
 from mockserver.faults import Fault
 from mockserver.journal.call import State
