@@ -53,7 +53,7 @@ def read_cookies(headers: Headers) -> dict[str, list[str]]:
     return cookies
 
 
-class MediaType(NamedTuple):
+class MediaTypeField(NamedTuple):
     """`Application/JSON; Charset=UTF-8` -> `application/json`, {"charset": "UTF-8"}."""
 
     essence: str
@@ -68,13 +68,13 @@ _MEDIA_TYPE = re.compile(
 _PARAMETER = re.compile(r";\s*+([\w!#$&^.+-]++)=([^\s;\",]++|\"[^\"]*+\")")
 
 
-def read_media_type(text: str) -> MediaType | None:
+def read_media_type(text: str) -> MediaTypeField | None:
     """The value of a Content-Type header (RFC 9110, section 8.3.1); None where it is none."""
     match = _MEDIA_TYPE.fullmatch(text)
     if match is None:
         return None
     parameters = {name.lower(): value.strip('"') for name, value in _PARAMETER.findall(match.group(2))}
-    return MediaType(match.group(1).lower(), parameters)
+    return MediaTypeField(match.group(1).lower(), parameters)
 
 
 def quality_of(accept: str, media_type: str) -> float:

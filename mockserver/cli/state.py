@@ -13,7 +13,7 @@ from mockserver.suggestions import suggest
 
 if TYPE_CHECKING:
     from mockserver.stores import Store
-    from mockserver.stores.base import StoredNamespace
+    from mockserver.stores.base import NamespaceLog
 
 
 @click.group()
@@ -115,7 +115,7 @@ def _open(settings: Settings) -> Store:
     return store
 
 
-def _list(store: Store) -> list[StoredNamespace]:
+def _list(store: Store) -> list[NamespaceLog]:
     try:
         return [item for item in store.list() if item.name != _shelf()]
     except StoreUnavailable as error:
@@ -128,7 +128,7 @@ def _shelf() -> str:
     return SHELF
 
 
-def _find(found: list[StoredNamespace], name: str) -> StoredNamespace:
+def _find(found: list[NamespaceLog], name: str) -> NamespaceLog:
     for item in found:
         if item.name == name:
             return item

@@ -19,7 +19,7 @@ from mockserver.client.options import NamespaceOptions
 from mockserver.client.records import DocumentedError, NamedVariant, RecordedCall
 from mockserver.client.reports import write_calls
 from mockserver.client.threads import is_event_loop_running, run_in_thread
-from mockserver.client.wires import Route
+from mockserver.client.wires import NamespaceRoute
 from mockserver.exceptions import (
     BadQuestion,
     ControlError,
@@ -655,7 +655,7 @@ class Sandbox:
         """
         from mockserver.client.transports.httpx_transport import HttpxTransport
 
-        return HttpxTransport(Route(self._door.open_wire, self.name))
+        return HttpxTransport(NamespaceRoute(self._door.open_wire, self.name))
 
     def requests_adapter(self, **options: Any) -> SandboxAdapter:
         """An adapter of requests that leads here whatever the host of the URL.
@@ -667,7 +667,7 @@ class Sandbox:
         """
         from mockserver.client.transports.requests_adapter import SandboxAdapter
 
-        return SandboxAdapter(Route(self._door.open_wire, self.name), **options)
+        return SandboxAdapter(NamespaceRoute(self._door.open_wire, self.name), **options)
 
     def _ask(
         self,

@@ -64,7 +64,7 @@ class Wire(ABC):
             self.close()
 
 
-class Route(NamedTuple):
+class NamespaceRoute(NamedTuple):
     """The way of requests into one namespace of a server.
 
     `open_wire` takes the seconds that it may take to connect, None for ever, and raises OSError.

@@ -13,7 +13,7 @@ from mockserver.types import Json
 FindOrigin = Callable[[str], tuple[str, str]]
 
 
-class Example(NamedTuple):
+class PlacedExample(NamedTuple):
     """One example and the pointer to its value."""
 
     name: str
@@ -29,7 +29,7 @@ class Examples(Mapping[str, Json]):
 
     def __init__(
         self,
-        written: Sequence[Example],
+        written: Sequence[PlacedExample],
         schema: CompiledSchema | None,
         find_origin: FindOrigin,
         repair: Callable[[Json], Json] = lambda value: value,
@@ -60,7 +60,7 @@ class Examples(Mapping[str, Json]):
             self._sound, self._problems = sound, tuple(problems)
         return self._sound
 
-    def _judge_one(self, example: Example) -> tuple[Json, list[Problem]]:
+    def _judge_one(self, example: PlacedExample) -> tuple[Json, list[Problem]]:
         violations = self._schema.violations(example.value) if self._schema else ()
         if violations and self._schema is not None:
             repaired = self._repair(example.value)

@@ -17,7 +17,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from mockserver.contract.bundling import Bundle, bundle
-from mockserver.contract.examples import Example, Examples
+from mockserver.contract.examples import Examples, PlacedExample
 from mockserver.contract.media_types import NAME, Encoding, MediaType, announce, essence_of, find_form
 from mockserver.contract.nearest import NearestFinder
 from mockserver.contract.operations import (
@@ -549,7 +549,7 @@ class _Reader:
                 found[name.lower()] = ResponseHeader(name, examples, schema_pointer, is_required)
         return found
 
-    def _examples(self, item: JsonObject, form: str, pointer: str) -> Iterator[Example]:
+    def _examples(self, item: JsonObject, form: str, pointer: str) -> Iterator[PlacedExample]:
         """The examples of a media type or a header, by name; the single one is called `example`."""
         examples = item.get("examples")
         for name, example in (examples if isinstance(examples, dict) else {}).items():
@@ -562,14 +562,14 @@ class _Reader:
                 value = raw[key]
                 if key == "serializedValue" and form == "json":
                     value = _read_json_text(value)
-                yield Example(name, value, f"{where}/{key}")
+                yield PlacedExample(name, value, f"{where}/{key}")
             elif isinstance(file := raw.get("externalValue"), str):
                 try:
-                    yield Example(name, self._folder.read_bytes(file), f"{where}/externalValue")
+                    yield PlacedExample(name, self._folder.read_bytes(file), f"{where}/externalValue")
                 except ContractError as error:
                     self._warnings.extend(error.problems)
         if "example" in item:
-            yield Example("example", item["example"], f"{pointer}/example")
+            yield PlacedExample("example", item["example"], f"{pointer}/example")
 
     # Schemas.
 

@@ -90,7 +90,7 @@ def _write_request(call: Call, contract: Contract, operation: Operation | None, 
         )
         # Of a wrong request just this one is meant.
         if media is not None and media.is_json and media.schema_pointer and not call.violations:
-            rules = Rules(contract.request_schemas)
+            rules = BodyRules(contract.request_schemas)
             rules.read([contract.request_schemas.at(media.schema_pointer)], body, "$")
             request["matchingRules"] = {"body": rules.found}
     return request
@@ -107,7 +107,7 @@ def _write_response(call: Call, contract: Contract, operation: Operation | None)
     envelope = None if operation is None or call.status is None else operation.envelope(call.status)
     media = None if envelope is None else find_media_type(envelope.content, content_type)
     if media is not None and media.is_json and media.schema_pointer:
-        rules = Rules(contract.schemas)
+        rules = BodyRules(contract.schemas)
         body = rules.read([contract.schemas.at(media.schema_pointer)], body, "$")
         response["matchingRules"] = {"body": rules.found}
     response["body"] = _write_content(body, content_type)
@@ -118,7 +118,7 @@ def _write_content(body: Json, content_type: str) -> JsonObject:
     return {"content": body, "contentType": content_type or "text/plain", "encoded": False}
 
 
-class Rules:
+class BodyRules:
     """Matching rules of a body, by JSONPath. `found` grows with each place that is read."""
 
     def __init__(self, schemas: SchemaRegistry) -> None:

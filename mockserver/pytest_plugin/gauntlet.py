@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                     help="Write the results of all tests as JSON.")  # fmt: skip
 
 
-class Probe:
+class RunProbe:
     """What one run of a test is to meet, and what its sandbox saw."""
 
     def __init__(self, deviations: Sequence[Deviation]) -> None:
@@ -69,7 +69,7 @@ class Probe:
         self.trial = read_trial(sandbox, self.stub_ids)
 
 
-PROBE = pytest.StashKey[Probe]()
+PROBE = pytest.StashKey[RunProbe]()
 
 
 class _NotRun(Exception):
@@ -124,7 +124,7 @@ def _run_once(item: pytest.Item, deviations: Sequence[Deviation]) -> Trial:
     from mockserver.redaction import redact
 
     properties, sections = list(item.user_properties), list(item._report_sections)
-    probe = item.stash[PROBE] = Probe(deviations)
+    probe = item.stash[PROBE] = RunProbe(deviations)
     # All that it shares with others stays: what is next is something in the same place.
     reports = runtestprotocol(item, nextitem=cast(pytest.Item, item.parent), log=False)
     item.user_properties[:], item._report_sections[:] = properties, sections

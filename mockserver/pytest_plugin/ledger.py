@@ -33,14 +33,14 @@ def pytest_configure(config: pytest.Config) -> None:
     reports = [_read_report(text) for text in config.getoption("--mockserver-cov-report")]
     names = ("--mockserver-cov", "--mockserver-cov-fail-under", "--mockserver-cov-report")
     has_coverage = any(config.getoption(name) not in (False, None, []) for name in names)
-    config.stash[LEDGER] = Ledger(
+    config.stash[LEDGER] = RunLedger(
         has_coverage=has_coverage,
         has_assumptions=config.getoption("--mockserver-assumptions"),
         reports=reports,
     )
 
 
-class Ledger:
+class RunLedger:
     """What the tests of a run touched: of this process, and in the controller of pytest-xdist of all workers.
 
     `reports` are pairs of format and path, the path empty for the terminal.
@@ -84,7 +84,7 @@ class Ledger:
         self._note(other["assumptions"])
 
 
-LEDGER = pytest.StashKey[Ledger]()
+LEDGER = pytest.StashKey[RunLedger]()
 _FORMATS = ("text", "json", "html", "markdown")
 
 

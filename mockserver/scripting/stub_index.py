@@ -40,7 +40,7 @@ class Indexed(Protocol):
     def operation(self) -> str | None: ...
 
 
-class Entry(Protocol):
+class BookEntry(Protocol):
     """A stub in a book; entries are in the order in which they are asked."""
 
     @property
@@ -49,7 +49,7 @@ class Entry(Protocol):
     def __lt__(self, other: Any, /) -> bool: ...
 
 
-E = TypeVar("E", bound=Entry)
+E = TypeVar("E", bound=BookEntry)
 
 
 def list_bucket_keys(

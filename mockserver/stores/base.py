@@ -51,7 +51,7 @@ class LogPart(NamedTuple):
     snapshot: bytes | None = None
 
 
-class StoredNamespace(NamedTuple):
+class NamespaceLog(NamedTuple):
     """What a store holds of one namespace: records since the last snapshot, and bytes of both together."""
 
     name: str
@@ -96,7 +96,7 @@ class Store(Protocol):
         """Forget a namespace. A reader that still has a version of it begins anew."""
         ...
 
-    def list(self) -> Sequence[StoredNamespace]:
+    def list(self) -> Sequence[NamespaceLog]:
         """Every namespace, by name."""
         ...
 

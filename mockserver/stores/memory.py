@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from mockserver.stores.base import NEW, LogPart, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import NEW, LogPart, NamespaceLog, Version, Watcher, new_life
 
 
 @dataclass(slots=True)
@@ -78,11 +78,11 @@ class MemoryStore:
             self._logs.pop(namespace, None)
             self._notify()
 
-    def list(self) -> Sequence[StoredNamespace]:
+    def list(self) -> Sequence[NamespaceLog]:
         """As Store says."""
         with self._changed:
             return [
-                StoredNamespace(
+                NamespaceLog(
                     name,
                     Version(log.life, log.newest),
                     len(log.records),

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from mockserver.exceptions import SettingsError, StoreUnavailable
-from mockserver.stores.base import FORMAT, NEW, LogPart, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import FORMAT, NEW, LogPart, NamespaceLog, Version, Watcher, new_life
 from mockserver.suggestions import suggest
 
 try:
@@ -235,7 +235,7 @@ class RedisStore:
             found = self._client.smembers(f"{self._prefix}:names")
         return sorted(name.decode("utf-8", "replace") for name in found)
 
-    def list(self) -> Sequence[StoredNamespace]:
+    def list(self) -> Sequence[NamespaceLog]:
         """As Store says."""
         self._ensure_open()
         found = []
@@ -247,7 +247,7 @@ class RedisStore:
                     continue
                 size = sum(self._client.memory_usage(key, samples=0) or 0 for key in (head, log, rows))
                 version = Version(life.decode("ascii", "replace"), int(newest))
-                found.append(StoredNamespace(name, version, self._client.xlen(log), size))
+                found.append(NamespaceLog(name, version, self._client.xlen(log), size))
         return found
 
     def is_alive(self, owner: str) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mockserver.exceptions import SettingsError, StoreUnavailable
-from mockserver.stores.base import FORMAT, NEW, LogPart, StoredNamespace, Version, Watcher, new_life
+from mockserver.stores.base import FORMAT, NEW, LogPart, NamespaceLog, Version, Watcher, new_life
 
 # "HSMS": what the file is, for `file` and for us.
 _APPLICATION = 0x48534D53
@@ -224,7 +224,7 @@ class SqliteStore:
                 connection.execute("DELETE FROM snapshots WHERE namespace = ?", (id,))
                 connection.execute("DELETE FROM namespaces WHERE id = ?", (id,))
 
-    def list(self) -> Sequence[StoredNamespace]:
+    def list(self) -> Sequence[NamespaceLog]:
         """As Store says."""
         with self._using() as connection:
             found = []
@@ -239,7 +239,7 @@ class SqliteStore:
                     "SELECT length(rows) FROM snapshots WHERE namespace = ?", (id,)
                 ).fetchone()
                 whole = size + (row[0] if row else 0)
-                found.append(StoredNamespace(name, Version(life, newest), newest - cut, whole))
+                found.append(NamespaceLog(name, Version(life, newest), newest - cut, whole))
             return found
 
     def watch(self, on_change: Callable[[], None]) -> None:

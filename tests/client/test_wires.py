@@ -14,7 +14,7 @@ from mockserver import MockServer, MockServerError, connect
 from mockserver.client.transports.httpx_transport import HttpxTransport
 from mockserver.client.transports.local import LocalWire
 from mockserver.client.transports.requests_adapter import SandboxAdapter
-from mockserver.client.wires import Route, SocketWire, Wire
+from mockserver.client.wires import NamespaceRoute, SocketWire, Wire
 from mockserver.serving.app import App, create_app
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
@@ -64,7 +64,7 @@ def late(timeout: float | None) -> Wire:
 
 
 def test_a_connection_that_comes_too_late_is_said_in_the_words_of_each_library() -> None:
-    route = Route(late, "t1")
+    route = NamespaceRoute(late, "t1")
     with httpx.Client(transport=HttpxTransport(route)) as client, pytest.raises(httpx.ConnectTimeout):
         client.get("https://api.hsrcpay.com/")
     with requests.Session() as session:
@@ -77,7 +77,10 @@ def test_an_error_of_the_callers_own_stays_as_it_is() -> None:
     def fail(timeout: float | None) -> Wire:
         raise LookupError("not of httpcore")
 
-    with httpx.Client(transport=HttpxTransport(Route(fail, "t1"))) as client, pytest.raises(LookupError):
+    with (
+        httpx.Client(transport=HttpxTransport(NamespaceRoute(fail, "t1"))) as client,
+        pytest.raises(LookupError),
+    ):
         client.get("https://api.hsrcpay.com/")
 
 

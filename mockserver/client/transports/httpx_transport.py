@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from mockserver.client.threads import run_in_thread
-from mockserver.client.wires import Route, Wire
+from mockserver.client.wires import NamespaceRoute, Wire
 
 if TYPE_CHECKING:
     import httpx
@@ -65,7 +65,7 @@ class HttpxTransport(_Base):
     Each request goes over a wire of its own.
     """
 
-    def __init__(self, route: Route) -> None:
+    def __init__(self, route: NamespaceRoute) -> None:
         self._route = route
 
     def handle_request(self, request: Any) -> Any:

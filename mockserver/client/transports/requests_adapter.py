@@ -25,7 +25,7 @@ except ImportError:
         name="requests",
     ) from None
 
-from mockserver.client.wires import Route, Wire
+from mockserver.client.wires import NamespaceRoute, Wire
 
 
 def _load_unpatched(name: str) -> ModuleType:
@@ -49,7 +49,7 @@ class SandboxAdapter(requests.adapters.HTTPAdapter):
     Each request goes over a wire of its own. `options` are those of `requests.adapters.HTTPAdapter`.
     """
 
-    def __init__(self, route: Route, **options: Any) -> None:
+    def __init__(self, route: NamespaceRoute, **options: Any) -> None:
         self._route = route
         super().__init__(**options)
 
@@ -76,7 +76,7 @@ class SandboxAdapter(requests.adapters.HTTPAdapter):
         return self._route.enter(request.path_url.encode("ascii")).decode("ascii")
 
 
-def _make_pools(route: Route) -> dict[str, Any]:
+def _make_pools(route: NamespaceRoute) -> dict[str, Any]:
     """Pools of connections, by scheme, that are wires."""
 
     class WireConnection:
