@@ -50,6 +50,32 @@ def test_where_each_has_one_thing_those_that_were_not_used_for_longest_make_room
     assert budget.used == 100 * sum(kept)
 
 
+def test_one_that_was_used_again_is_among_the_newest() -> None:
+    budget = ByteBudget(16_000)
+    shelves = [Shelf(budget) for _ in range(170)]
+    for shelf in shelves[:100]:
+        shelf.put(100)
+    again = shelves[0]
+    again.account.charge(-100)
+    again.account.charge(100)
+    for shelf in shelves[100:]:
+        shelf.put(100)
+    assert again.sizes == [100]
+    assert not shelves[1].sizes
+
+
+def test_room_asked_for_in_a_transaction_is_made_once() -> None:
+    shelf = Shelf(ByteBudget(10_000), kind=LateAccount)
+    shelf.put(100, 100, 100)
+    assert isinstance(shelf.account, LateAccount)
+    shelf.account.shrink(100)
+    shelf.account.settle()
+    assert shelf.sizes == [100]
+    shelf.put(100, 100)
+    shelf.account.settle()
+    assert shelf.sizes == [100, 100, 100]
+
+
 def test_room_is_made_a_sixteenth_at_once() -> None:
     rounds = []
 
