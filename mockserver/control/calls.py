@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 from mockserver.contract import Contract
 from mockserver.control.requests import describe_request, find_call
@@ -18,10 +18,9 @@ from mockserver.control.routing import (
     Question,
     Route,
     Stream,
-    refuse_unanswerable,
 )
 from mockserver.engine.rules import Rules
-from mockserver.exceptions import BadQuestion, Problem, Unanswerable
+from mockserver.exceptions import BadQuestion, Problem
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
 from mockserver.exports.pact import can_be_agreed, write_interaction, write_pact
 from mockserver.journal.call import Call
@@ -31,11 +30,11 @@ from mockserver.journal.verification import (
     Failure,
     Selection,
     Sweep,
+    VerificationReader,
     Verifier,
     count_bounds,
     read_count,
     read_target,
-    read_verification,
     unanswerable,
 )
 from mockserver.redaction import redact, redact_json
@@ -157,9 +156,9 @@ def get_events(call: ControlCall) -> Stream:
 
 def verify(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /verify`: whether the journal holds what is expected, now or before a time is up."""
-    verification = read_verification(call.body, call.engine.contract.operations)
-    seconds = _read_seconds(call)
-    verifier = Verifier(verification, call.namespace.journal)
+    reader = VerificationReader(call.body, call.engine.contract.operations)
+    seconds, journal = _read_seconds(call), call.namespace.journal
+    verifier = cache(lambda: Verifier(reader.finish(), journal))
 
     def report(failures: list[Failure]) -> Listing:
         return Listing(
@@ -171,16 +170,17 @@ def verify(call: ControlCall) -> ControlAnswer | Listing | Question:
         )
 
     def ask() -> Listing | None:
-        failures = verifier.ask()
+        failures = verifier().ask()
         return None if failures is None else report(failures)
 
     def conclude() -> Listing:
-        return report(verifier.conclude())
+        return report(verifier().conclude())
 
-    if verifier.work > AT_ONCE:
-        return Question(
-            call.namespace, ask, _give_up(conclude), seconds, lambda: verifier.prepare(TURN_SECONDS)
-        )
+    def prepare() -> bool:
+        return reader.go_on(TURN_SECONDS) and (reader.is_refused or verifier().prepare(TURN_SECONDS))
+
+    if reader.count * (1 + len(journal)) > AT_ONCE:
+        return Question(call.namespace, ask, conclude, seconds, prepare)
     return _wait(call, ask, conclude, seconds)
 
 
@@ -223,7 +223,7 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Listing | Question:
         return describe(408, least)
 
     if len(journal) > AT_ONCE:
-        return Question(call.namespace, ask, _give_up(conclude), seconds, partial(sweep.go_on, TURN_SECONDS))
+        return Question(call.namespace, ask, conclude, seconds, partial(sweep.go_on, TURN_SECONDS))
     return _wait(call, ask, conclude, seconds)
 
 
@@ -232,7 +232,9 @@ _WAITING = ("pattern", "count", "timeoutMillis")
 
 def _read_seconds(call: ControlCall) -> float:
     """`timeoutMillis` in seconds; 0 where it is not given. Raises BadQuestion."""
-    millis = drop_nulls(call.object()).get("timeoutMillis", 0)
+    millis = call.object().get("timeoutMillis")
+    if millis is None:
+        return 0.0
     limit = round(MAX_WAIT_SECONDS * 1000)
     if isinstance(millis, bool) or not isinstance(millis, int | float) or not 0 <= millis <= limit:
         text = f"'timeoutMillis' must be a number of milliseconds from 0 to {limit}"
@@ -247,24 +249,13 @@ def _wait(
     seconds: float,
 ) -> ControlAnswer | Listing | Question:
     """The answer, if it is known or nobody wants to wait for it; else the question."""
-    give_up = _give_up(conclude)
     answer = ask()
     if answer is not None:
         return answer
-    return Question(call.namespace, ask, give_up, seconds) if seconds else give_up()
+    return Question(call.namespace, ask, conclude, seconds) if seconds else conclude()
 
 
 _FILTERS = (*FILTERS, "limit")
-
-
-def _give_up(conclude: Callable[[], ControlAnswer | Listing]) -> Callable[[], ControlAnswer | Listing]:
-    def give_up() -> ControlAnswer | Listing:
-        try:
-            return conclude()
-        except Unanswerable as error:
-            return refuse_unanswerable(error)
-
-    return give_up
 
 
 ROUTES: tuple[Route, ...] = (

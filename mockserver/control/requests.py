@@ -19,9 +19,8 @@ from mockserver.control.routing import (
     Listing,
     Question,
     Route,
-    refuse_unanswerable,
 )
-from mockserver.exceptions import BadQuestion, Unanswerable, UnknownItem
+from mockserver.exceptions import BadQuestion, UnknownItem
 from mockserver.http_fields import read_query
 from mockserver.journal.call import Call, CountKey, make_subject, write_headers
 from mockserver.journal.near_misses import (
@@ -229,12 +228,9 @@ def _select(
 
     def ask() -> ControlAnswer | Listing:
         sweep.go_on()
-        try:
-            require_kept()
-            if found.undecided:
-                raise undecidable(found.undecided)
-        except Unanswerable as error:
-            return refuse_unanswerable(error)
+        require_kept()
+        if found.undecided:
+            raise undecidable(found.undecided)
         return tell(found.calls)
 
     return Question(call.namespace, ask, ask, 0.0, partial(sweep.go_on, TURN_SECONDS))

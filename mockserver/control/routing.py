@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from mockserver.clocks import read_instant
 from mockserver.contract.path_templates import PathTemplates
@@ -32,6 +33,8 @@ from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace
 from mockserver.suggestions import suggest
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
+
+Answer = TypeVar("Answer")
 
 MAX_WAIT_SECONDS = 300.0
 PREFIX = "/__admin"
@@ -161,7 +164,7 @@ class ControlAnswer(NamedTuple):
 class Question(NamedTuple):
     """An answer that calls yet to come may give. `ask` returns None until it is known; `give_up` always
     answers; `seconds` is how long to wait. `prepare` does a part of the work, until it says that all is done:
-    what is asked then is quick."""
+    what is asked then is quick. What is wrong with the question is for `ask` and `give_up` to raise."""
 
     namespace: Namespace
     ask: Callable[[], ControlAnswer | Listing | None]
@@ -205,7 +208,8 @@ class BadRequest(Exception):
     """A control call that is wrong in its query: 400."""
 
 
-Run = Callable[[ControlCall], ControlAnswer | Listing | Question | Stream]
+Told: TypeAlias = ControlAnswer | Listing | Question | Stream
+Run = Callable[[ControlCall], Told]
 
 
 class Route(NamedTuple):
@@ -232,12 +236,13 @@ def refuse(status: int, text: str) -> ControlAnswer:
     return refuse_all(status, [Problem(text)])
 
 
-# So many calls are looked at before others have their turn, and for so many seconds.
-AT_ONCE = 500
+# So many calls are looked at without turns for others: each may take some hundredths of a second. A turn
+# lasts so many seconds.
+AT_ONCE = 2
 TURN_SECONDS = 0.005
 
 
-def refuse_unanswerable(error: Unanswerable) -> ControlAnswer:
+def _refuse_unanswerable(error: Unanswerable) -> ControlAnswer:
     """409, with the ids of the calls that could not be decided, if that is the reason."""
     answer = refuse(409, str(error))
     if not error.calls:
@@ -313,7 +318,7 @@ class Router:
         namespace: str = DEFAULT_NAMESPACE,
         origin: str = "",
         accepts_html: bool = False,
-    ) -> ControlAnswer | Listing | Question | Stream:
+    ) -> Told:
         """Carry out one control call.
 
         `path` is below `/__admin`, percent-encoded; `origin` is the scheme, host and port that links lead to;
@@ -327,8 +332,8 @@ class Router:
         route = methods.get(method)
         if route is None:
             allow = ", ".join(sorted(methods))
-            answer = refuse(405, f"{path} takes {allow}, not {method}")
-            return answer._replace(headers=((b"allow", allow.encode("ascii")),))
+            refusal = refuse(405, f"{path} takes {allow}, not {method}")
+            return refusal._replace(headers=((b"allow", allow.encode("ascii")),))
         value: Json | UnsetType = UNSET
         if body.strip():
             try:
@@ -339,21 +344,29 @@ class Router:
         call = ControlCall(
             self._engine, space, parameters, read_query(query), value, origin, accepts_html, self._routes
         )
-        try:
-            return repeat(lambda: _run(route, call))
-        except BadRequest as error:
-            return refuse(400, str(error))
-        except UnknownItem as error:
-            return refuse(404, str(error))
-        except Unanswerable as error:
-            return refuse_unanswerable(error)
-        except StoreUnavailable as error:
-            return refuse_unavailable(error)
-        except InvalidInput as error:
-            return refuse_all(422, list(error.problems))
+        answer: Told = _tell(partial(repeat, partial(_run, route, call)))
+        if isinstance(answer, Question):
+            return answer._replace(ask=partial(_tell, answer.ask), give_up=partial(_tell, answer.give_up))
+        return answer
 
 
-def _run(route: Route, call: ControlCall) -> ControlAnswer | Listing | Question | Stream:
+def _tell(work: Callable[[], Answer]) -> Answer | ControlAnswer:
+    """What some work gives, or the answer to what is wrong with the call."""
+    try:
+        return work()
+    except BadRequest as error:
+        return refuse(400, str(error))
+    except UnknownItem as error:
+        return refuse(404, str(error))
+    except Unanswerable as error:
+        return _refuse_unanswerable(error)
+    except StoreUnavailable as error:
+        return refuse_unavailable(error)
+    except InvalidInput as error:
+        return refuse_all(422, list(error.problems))
+
+
+def _run(route: Route, call: ControlCall) -> Told:
     with call.namespace.transaction() if route.is_locked else nullcontext():
         return route.run(call)
 

@@ -18,7 +18,6 @@ from mockserver.control.routing import (
     Question,
     Route,
     refuse,
-    refuse_all,
 )
 from mockserver.exceptions import BadQuestion, Problem, StubError, UnknownItem
 from mockserver.exports.pact import read_state
@@ -148,10 +147,7 @@ def import_stubs(call: ControlCall) -> ControlAnswer | Question:
     )
 
     def finish() -> ControlAnswer:
-        try:
-            _import(call.namespace.stubs, reader.finish(), options)
-        except StubError as error:
-            return refuse_all(422, list(error.problems))
+        _import(call.namespace.stubs, reader.finish(), options)
         return _DONE
 
     if len(items) <= _READ_AT_ONCE:

@@ -8,9 +8,10 @@ hidden in those that are kept, there is none (Unanswerable).
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -36,7 +37,10 @@ from mockserver.scripting.subjects import Subject
 from mockserver.types import Json, JsonObject, UnsetType
 
 MAX_COUNT = 10**9
-# Among how many calls the nearest are looked for, by all failed expectations together, and by each at least.
+# So many expectations may be in one question.
+MAX_EXPECTATIONS = 1_000
+# Among how many calls the nearest are looked for, by all failed expectations together, and by each that has
+# any: where more than so many of them fail, the first ones name the nearest calls.
 MAX_COMPARED = 600
 MIN_COMPARED = 20
 
@@ -62,7 +66,8 @@ class Verification:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What was expected and what came instead, with the calls that show it best."""
+    """What was expected and what came instead, with the calls that show it best: none where many other
+    expectations failed before."""
 
     expected: JsonObject
     actual: Json
@@ -85,32 +90,63 @@ _EXPECTATION = ("operation", "request", *_COUNTS)
 _VERIFICATION = ("expected", "inOrder", "nothingElse", "timeoutMillis")
 
 
-def read_verification(document: Json | UnsetType, operations: Collection[str]) -> Verification:
-    """Read the body of `POST /__admin/verify`. `operations` are those of the contract.
+class VerificationReader:
+    """Reads the body of `POST /__admin/verify`, some expectations at a time. It has `count` of them."""
 
-    Raises BadQuestion with every problem: a verification of nothing is one.
-    """
-    if not isinstance(document, dict):
-        raise BadQuestion([Problem("a verification must be a JSON object", "")])
-    document = drop_nulls(document)
-    reading = Reading(redact)
-    _refuse_others(document, _VERIFICATION, "", reading)
-    entries = document.get("expected", [])
-    if not isinstance(entries, list):
-        reading.refuse("/expected", f"'expected' must be an array, not {name_kind(entries)}")
-        entries = []
-    elif all(entry is None for entry in entries):
-        text = 'nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'
-        reading.refuse("/expected", text)
-    expected = [
-        _read_expectation(entry, f"/expected/{index}", operations, reading)
-        for index, entry in enumerate(entries)
-        if entry is not None
-    ]
-    in_order, nothing_else = (reading.flag(document, name, "") for name in ("inOrder", "nothingElse"))
-    if reading.problems:
-        raise BadQuestion(reading.problems)
-    return Verification(tuple(item for item in expected if item is not None), in_order, nothing_else)
+    def __init__(self, document: Json | UnsetType, operations: Collection[str]) -> None:
+        """`operations` are those of the contract. Raises BadQuestion for what is no object."""
+        if not isinstance(document, dict):
+            raise BadQuestion([Problem("a verification must be a JSON object", "")])
+        self._operations = operations
+        self._reading = reading = Reading(redact)
+        self._expected: list[Expectation] = []
+        rest = drop_nulls({name: value for name, value in document.items() if name != "expected"})
+        _refuse_others(rest, _VERIFICATION, "", reading)
+        entries = document.get("expected")
+        if entries is not None and not isinstance(entries, list):
+            reading.refuse("/expected", f"'expected' must be an array, not {name_kind(entries)}")
+            entries = []
+        elif entries is None or all(entry is None for entry in entries):
+            text = 'nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'
+            reading.refuse("/expected", text)
+            entries = []
+        elif len(entries) > MAX_EXPECTATIONS:
+            # Looked at before they are read.
+            reading.refuse("/expected", f"{len(entries)} expectations are more than {MAX_EXPECTATIONS}")
+            entries = []
+        self.count = len(entries)
+        self._entries = iter(enumerate(entries))
+        self._flags = [reading.flag(rest, name, "") for name in ("inOrder", "nothingElse")]
+
+    def go_on(self, seconds: float = math.inf) -> bool:
+        """Read on for so long; whether all are read."""
+        until = time.perf_counter() + seconds
+        for index, entry in self._entries:
+            if entry is not None:
+                place = f"/expected/{index}"
+                item = _read_expectation(drop_nulls(entry), place, self._operations, self._reading)
+                if item is not None:
+                    self._expected.append(item)
+            if time.perf_counter() > until:
+                return False
+        return True
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something that was read so far is wrong."""
+        return bool(self._reading.problems)
+
+    def finish(self) -> Verification:
+        """The whole question. Raises BadQuestion with every problem: a verification of nothing is one."""
+        self.go_on()
+        if self._reading.problems:
+            raise BadQuestion(self._reading.problems)
+        return Verification(tuple(self._expected), *self._flags)
+
+
+def read_verification(document: Json | UnsetType, operations: Collection[str]) -> Verification:
+    """Read it as a whole, as VerificationReader says. Raises BadQuestion."""
+    return VerificationReader(document, operations).finish()
 
 
 def _read_expectation(
@@ -226,10 +262,11 @@ class Tally:
 
     `count` is how many were seen, `first` and `last` are the numbers of the first and the last of them,
     `earliest` and `latest` some of them; `undecided` are those of which it is not known, and `unseen` counts
-    by their keys the calls that were evicted before they could be seen.
+    by their keys the calls that were evicted before they could be seen. `verdict` is about the call that was
+    looked at last.
     """
 
-    __slots__ = ("_judge", "count", "earliest", "first", "last", "latest", "undecided", "unseen")
+    __slots__ = ("_judge", "count", "earliest", "first", "last", "latest", "undecided", "unseen", "verdict")
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
@@ -238,6 +275,7 @@ class Tally:
     def begin(self, unseen: Mapping[CountKey, int]) -> None:
         """Count anew."""
         self.unseen = unseen
+        self.verdict: bool | Difference = False
         self.count = self.first = self.last = 0
         self.earliest: list[Call] = []
         self.latest: deque[Call] = deque(maxlen=MAX_NEAR_MISSES)
@@ -245,7 +283,7 @@ class Tally:
 
     def look_at(self, call: Call, subject: Callable[[], Subject]) -> None:
         """Count a call, if it fits."""
-        verdict = self._judge(call, subject)
+        self.verdict = verdict = self._judge(call, subject)
         if verdict is True:
             self.count += 1
             self.first = self.first or call.number
@@ -274,9 +312,10 @@ class Selection(Tally):
 
 
 class Sweep:
-    """Looks at each call of a journal once, for several tallies, however often it is asked to go on."""
+    """Looks at each call of a journal once, for several tallies in their order, however often it is asked to
+    go on."""
 
-    __slots__ = ("_journal", "_revision", "_seen", "_tallies")
+    __slots__ = ("_journal", "_looks", "_revision", "_seen", "_tallies")
 
     def __init__(self, journal: Journal, tallies: Iterable[Tally]) -> None:
         self._journal = journal
@@ -289,6 +328,17 @@ class Sweep:
         unseen = dict(self._journal.evicted_counts)
         for tally in self._tallies:
             tally.begin(unseen)
+        self._looks = self._look()
+
+    def _look(self) -> Iterator[None]:
+        """Look at the calls that came since, at each step for one tally."""
+        while calls := self._journal.after(self._seen):
+            for call in calls:
+                subject = cache(call.subject)
+                for tally in self._tallies:
+                    tally.look_at(call, subject)
+                    yield
+                self._seen = call.number
 
     def go_on(self, seconds: float | None = None) -> bool:
         """Look at the calls that came since, for so many seconds at most; whether all are seen."""
@@ -296,13 +346,10 @@ class Sweep:
         if journal.revision != self._revision or journal.last_evicted > self._seen:
             self._begin()
         until = None if seconds is None else time.perf_counter() + seconds
-        for call in journal.after(self._seen):
-            subject = cache(call.subject)
-            for tally in self._tallies:
-                tally.look_at(call, subject)
-            self._seen = call.number
+        for _ in self._looks:
             if until is not None and time.perf_counter() > until:
                 return False
+        self._looks = self._look()
         return True
 
 
@@ -336,20 +383,16 @@ class Verifier:
         self._in_order = verification.in_order
         self._journal = journal
         self._tallies = [Tally(item.target.judge) for item in self._expected]
+        # It is asked behind the others, and so knows what they say of a call.
         self._others = Tally(self._judge_other) if verification.nothing_else else None
         self._sweep = Sweep(journal, [*self._tallies, *([self._others] if self._others else [])])
 
     def _judge_other(self, call: Call, subject: Callable[[], Subject]) -> bool | Difference:
         """Whether a call fits no expectation."""
-        verdicts = [item.target.judge(call, subject) for item in self._expected]
+        verdicts = [tally.verdict for tally in self._tallies]
         if True in verdicts:
             return False
         return next((verdict for verdict in verdicts if isinstance(verdict, Difference)), True)
-
-    @property
-    def work(self) -> int:
-        """About how much has to be looked at: each call, for each expectation."""
-        return len(self._journal) * len(self._expected)
 
     def prepare(self, seconds: float) -> bool:
         """Look at calls for so many seconds at most; whether all are seen. What is asked then is quick."""
@@ -443,12 +486,12 @@ class Verifier:
 
     def _explain(self, states: list[_State]) -> list[Failure]:
         *counts, order, others = states
-        wrong = sum(state in (_State.SHORT, _State.BROKEN) for state in counts)
-        compared = max(MIN_COMPARED, MAX_COMPARED // max(wrong, 1))
+        wrong = [index for index, state in enumerate(counts) if state in (_State.SHORT, _State.BROKEN)]
+        # The first of them share what is compared.
+        compared = max(MIN_COMPARED, MAX_COMPARED // max(len(wrong), 1))
         failures = [
-            self._explain_count(index, state, compared)
-            for index, state in enumerate(counts)
-            if state in (_State.SHORT, _State.BROKEN)
+            self._explain_count(index, counts[index], compared if place * compared < MAX_COMPARED else 0)
+            for place, index in enumerate(wrong)
         ]
         if order is _State.BROKEN:
             failures.append(self._explain_order())
@@ -481,8 +524,9 @@ class Verifier:
         return Failure({"nothingElse": True}, self._count_others(), tuple(map(self._find_nearest, others)))
 
     def _find_nearest(self, call: Call) -> NearCall:
-        """A call that fits no expectation, with its differences from the nearest one."""
-        return min((measure(call, item.target) for item in self._expected), key=lambda near: near.distance)
+        """A call that fits no expectation, with its differences from the nearest of the first ones."""
+        compared = self._expected[: MAX_COMPARED // MAX_NEAR_MISSES]
+        return min((measure(call, item.target) for item in compared), key=lambda near: near.distance)
 
 
 def _exact(calls: Iterable[Call]) -> list[NearCall]:

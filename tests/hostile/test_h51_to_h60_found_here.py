@@ -164,6 +164,14 @@ def test_h52_others_are_answered_while_many_expectations_are_judged(target: Targ
     assert len(read_answer(asking).answer.json["failures"]) == 60
 
 
+def test_h52_a_verification_that_is_wrong_at_its_end_is_refused(target: Target) -> None:
+    target.engine.handle(build_request("POST", CREATE, json=GOOD))
+    good = [{"request": {"url": f"/{number}"}} for number in range(200)]
+    answer = target.control("POST", "/verify", {"expected": [*good, {"request": {"bodyPattern": []}}]})
+    assert answer.status == 422
+    assert answer.json["errors"][0]["source"]["pointer"] == "/expected/200/request/bodyPattern"
+
+
 LONG_BODIES = {
     "metadata": create(metadata={"a": ["x" * 100] * 2_000}),
     "violations": create(permissions={f"p{number}": number for number in range(20_000)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,20 @@ from hypothesis import strategies as st
 from mockserver.budget import ByteBudget
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import BadQuestion, Unanswerable
+from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
-from mockserver.journal.verification import Failure, Verifier, read_target, read_verification
+from mockserver.journal.near_misses import NearCall, Target, find_nearest_calls, measure
+from mockserver.journal.verification import (
+    MAX_COMPARED,
+    MAX_EXPECTATIONS,
+    MIN_COMPARED,
+    Failure,
+    VerificationReader,
+    Verifier,
+    read_target,
+    read_verification,
+)
+from mockserver.scripting.differences import Difference
 from tests.desk import Desk
 from tests.doors import BODY, UNSENT
 from tests.journal.calls import fill
@@ -99,6 +112,56 @@ def test_a_failure_shows_the_nearest_calls(journal: Journal) -> None:
 def test_too_many_calls_are_shown_as_they_are(journal: Journal) -> None:
     (failure,) = verify(journal, CREATE | {"atMost": 1})
     assert [(near.call.number, near.differences) for near in failure.nearest] == [(1, ()), (2, ())]
+
+
+def test_of_many_failures_the_first_ones_show_the_nearest_calls(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[int] = []
+
+    def compare(journal: Journal, target: Target, **options: Any) -> list[NearCall]:
+        compared.append(options["compared"])
+        return find_nearest_calls(journal, target, **options)
+
+    monkeypatch.setattr("mockserver.journal.verification.find_nearest_calls", compare)
+    for count in (1, 2, 40, MAX_EXPECTATIONS):
+        failures = verify(journal, *[{"request": {"method": "PUT"}}] * count)
+        assert len(failures) == count
+        shown = [len(failure.nearest) for failure in failures]
+        assert shown == [3] * min(count, MAX_COMPARED // MIN_COMPARED) + [0] * (count - 30)
+        assert sum(compared) <= MAX_COMPARED
+        compared.clear()
+
+
+def test_what_is_not_expected_is_compared_with_so_many_expectations(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[Target] = []
+
+    def compare(call: Call, target: Target) -> NearCall:
+        compared.append(target)
+        return measure(call, target)
+
+    monkeypatch.setattr("mockserver.journal.verification.measure", compare)
+    puts = [{"request": {"method": "PUT"}, "exactly": 0}] * MAX_EXPECTATIONS
+    (failure,) = verify(journal, *puts, nothingElse=True)
+    assert (failure.actual, len(failure.nearest)) == (3, 3)
+    assert len(compared) == MAX_COMPARED
+
+
+def test_what_others_said_of_a_call_is_not_asked_again(journal: Journal) -> None:
+    asked: list[int] = []
+
+    class Counted(Target):
+        def judge(self, call: Call, subject: Any = None) -> bool | Difference:
+            asked.append(call.number)
+            return super().judge(call, subject)
+
+    question = read_verification({"expected": [ANY_POST], "nothingElse": True}, OPERATIONS)
+    (item,) = question.expected
+    counted = replace(item, target=Counted(item.target.operation, item.target.matcher))
+    assert Verifier(replace(question, expected=(counted,)), journal).conclude() == []
+    assert asked == [1, 2, 3]
 
 
 # Order, and nothing else.
@@ -324,6 +387,10 @@ def test_asking_often_gives_the_answer_of_asking_once() -> None:
         (None, ["a verification must be a JSON object"]),
         ([], ["a verification must be a JSON object"]),
         (
+            {"expected": [{"a": 1}] * (MAX_EXPECTATIONS + 1)},
+            ["#/expected: 1001 expectations are more than 1000"],
+        ),
+        (
             {},
             ['#/expected: nothing is expected; that no call came is [{"request": {}, "exactly": 0}]'],
         ),
@@ -394,12 +461,21 @@ def test_every_mistake_is_told_at_once() -> None:
         {"expected": [{"operation": "x", "exactly": -1}, {"request": {"method": 1, "y": 2}}], "inOrder": 0}
     )
     assert [problem.partition(":")[0] for problem in problems] == [
+        "#/inOrder",
         "#/expected/0/operation",
         "#/expected/0/exactly",
         "#/expected/1/request/y",
         "#/expected/1/request/method",
-        "#/inOrder",
     ]
+
+
+def test_expectations_are_read_in_turns() -> None:
+    reader = VerificationReader({"expected": [ANY_POST, None, *[CREATE] * 8]}, OPERATIONS)
+    turns = 1
+    while not reader.go_on(0.0):
+        turns += 1
+    assert turns >= reader.count == 10
+    assert len(reader.finish().expected) == 9
 
 
 def test_a_question_shows_no_secret() -> None:
