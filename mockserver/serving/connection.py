@@ -226,6 +226,10 @@ class Connection(asyncio.Protocol):
         """Whether the client takes less than it is sent."""
         return not self._is_writable.is_set()
 
+    @property
+    def _is_secure(self) -> bool:
+        return self.transport.get_extra_info("sslcontext") is not None
+
     # Reading.
 
     def data_received(self, data: bytes) -> None:
@@ -309,13 +313,12 @@ class Connection(asyncio.Protocol):
             self._begin_body(framing.length)
 
     def _write_scope(self, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
-        is_secure = self.transport.get_extra_info("sslcontext") is not None
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "http_version": "1.1",
             "method": self._method,
-            "scheme": "https" if is_secure else "http",
+            "scheme": "https" if self._is_secure else "http",
             "path": unquote(path.decode("latin-1")),
             "raw_path": path,
             "query_string": query,
@@ -583,7 +586,8 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def eof_received(self) -> bool | None:
-        if self.state != self.wait:
+        if self.state != self.wait or self._is_secure:
+            # TLS ends in both directions at once.
             return None
         self._is_half_closed = True
         if self._cycle is not None:

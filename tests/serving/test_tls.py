@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
@@ -133,6 +135,28 @@ def test_a_certificate_has_the_names_of_the_hosts_that_are_allowed() -> None:
 
 
 # The doors and the faults
+
+
+def test_a_client_that_ends_the_session_ends_its_waiting_without_a_warning(
+    server: MockServer, ca_file: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = b'{"pattern": {}, "count": 9, "timeoutMillis": 60000}'
+    head = b"POST /__admin/requests/wait-for-count HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+    url = urlsplit(server.origin)
+    journal = server._app.engine.namespaces.default.journal
+    with (
+        socket.create_connection((url.hostname, url.port), timeout=20) as connection,
+        ssl.create_default_context(cafile=ca_file).wrap_socket(
+            connection, server_hostname="localhost"
+        ) as client,
+    ):
+        client.sendall(head % len(body) + body)
+        while not journal.listeners:
+            server.calls()
+        client.unwrap()
+        while journal.listeners:
+            server.calls()
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
 
 
 def test_the_verbs_reach_it_from_elsewhere(server: MockServer, ca_file: str) -> None:
