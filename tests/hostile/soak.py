@@ -5,6 +5,14 @@ megabyte.
 
 As a program: `python -m tests.hostile.soak --seconds 180`. It serves in a process of its own, on the loopback
 only, and ends with 1 if that process grows or answers with a 5xx that nobody scripted.
+
+What is judged is what the process holds, so glibc is told to give back what it does not (`MALLOC`). With its
+defaults the resident memory rose in steps, here and there, by 15 to 45 MiB within three minutes, and fell
+again. That was no leak: after each reset CPython's allocator had 25 MiB in use and malloc 11 MiB, in the
+first minute as in the third, and there were as many objects of each type; but 60 to 119 MiB of malloc's heaps
+were free blocks between others. Bodies of a megabyte leave them: each that is freed raises the size from
+which on blocks are mapped apart. `malloc_trim` brought the process back to 86 MiB at any time; with the
+settings below it stays at 84 to 90 MiB by itself, and a leak of 150 bytes for each call is seen.
 """
 
 from __future__ import annotations
@@ -54,6 +62,15 @@ LARGE = [
         {"name": 1, "permissions": {f"p{number}": number for number in range(60_000)}},
     )
 ] + [http(body=b"[" * 1_000_000)]
+# Large blocks are mapped each for itself, and free memory goes back at once (`man 3 mallopt`).
+MALLOC = {
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "65536",
+    "MALLOC_TRIM_THRESHOLD_": "65536",
+}
+# So much larger may the last quarter be than the second.
+MAX_MEBIBYTES = 5
+MAX_DESCRIPTORS = 20
 WAIT = b'{"pattern":{"url":"/never"},"count":9,"timeoutMillis":60000}'
 # So many connections of each client are left open and unread.
 MAX_UNREAD = 5
@@ -83,7 +100,7 @@ class Process:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "mockserver", "serve", "--port", "0"]
         command += ["--log-format", "json", "--log-level", "info"]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=os.environ | MALLOC)
         assert self._process.stdout is not None
         self._lines = self._process.stdout
         origin = json.loads(self._lines.readline())["origin"]
@@ -202,6 +219,12 @@ def growth(samples: list[Sample]) -> tuple[float, float]:
     return compare(lambda sample: sample.mebibytes), compare(lambda sample: float(sample.descriptors))
 
 
+def is_flat(samples: list[Sample]) -> bool:
+    """Whether a process that gave these samples has not grown."""
+    mebibytes, descriptors = growth(samples)
+    return mebibytes <= MAX_MEBIBYTES and descriptors <= MAX_DESCRIPTORS
+
+
 def main() -> int:
     """Soak, and judge."""
     parser = argparse.ArgumentParser(description="Loads a mock server of its own, and watches it grow.")
@@ -220,7 +243,7 @@ def main() -> int:
         return 1
     mebibytes, descriptors = growth(samples)
     say(f"\nGrew by {mebibytes:.1f} MiB and {descriptors:.0f} descriptors.\n")
-    return int(mebibytes > 5 or descriptors > 20)
+    return int(not is_flat(samples))
 
 
 if __name__ == "__main__":

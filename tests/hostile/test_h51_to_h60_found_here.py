@@ -7,10 +7,16 @@ import hashlib
 import json
 import os
 import re
+import signal
 import socket
+import sqlite3
+import subprocess
+import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -22,11 +28,14 @@ from mockserver import MockServer
 from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.messages import Response, build_request
+from mockserver.scripting.json_paths import Search
+from mockserver.scripting.subjects import MAX_NODES
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.desk import Desk
 from tests.doors import Answer, make_jwt
 from tests.escapes import escape_all, percent_all
+from tests.hostile.servers import target_with
 from tests.hostile.wire import (
     BODY,
     CANARY,
@@ -38,7 +47,11 @@ from tests.hostile.wire import (
     read_to_end,
     split_answers,
 )
-from tests.served import Served, serve
+from tests.served import PATIENCE, SERVE, Served, serve
+from tests.serving.processes import LIST
+from tests.serving.processes import serve as start
+from tests.serving.test_workers import children
+from tests.stores.servers import run_redis
 
 # H51
 
@@ -198,6 +211,57 @@ def test_h52_a_long_body_is_answered_as_any_other(target: Target, body: bytes, c
 
 def test_h52_a_long_body_that_is_no_gzip_is_refused(target: Target) -> None:
     assert target.ask(http("POST", CREATE, "Content-Encoding: gzip", body=b"x" * 70_000)).status == 400
+
+
+# H53
+
+
+def nest(value: Any, levels: int) -> Any:
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def add_stub(target: Target, pattern: dict[str, Any]) -> None:
+    mapping = {
+        "request": {"method": "POST", "bodyPatterns": [pattern]},
+        "response": {"status": 418},
+        "metadata": {"mockserver": {"offContract": True}},
+    }
+    assert target.control("POST", "/mappings", mapping).status == 201
+
+
+# Each looks innocent, and finds nothing.
+PATHS = ["$..nowhere", "$..[?@..x]", "$..[?@.a == 'x']", "$..*..nowhere", "$[?(@..nowhere)]"]
+DEEP = create(metadata={"a": [nest(1, 50)] * 5_000})
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("negates", [False, True])
+def test_h53_a_jsonpath_looks_at_so_many_nodes(target: Target, path: str, negates: bool) -> None:
+    pattern: dict[str, Any] = {"matchesJsonPath": path}
+    add_stub(target, {"not": pattern} if negates else pattern)
+    assert len(DEEP) > 500_000
+    assert target.ask(http(body=DEEP)).status == 201
+    (call,) = target.calls()
+    (warning,) = [item for item in call["warnings"] if item["code"] == "unfinished_match"]
+    assert "too many nodes" in warning["message"]
+
+
+def test_h53_many_stubs_share_one_budget(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    spent: list[int] = []
+    real = Search._spend
+
+    def spend(search: Search, count: int = 1) -> None:
+        spent.append(count)
+        real(search, count)
+
+    for number in range(50):
+        add_stub(target, {"matchesJsonPath": f"$..n{number}"})
+    monkeypatch.setattr(Search, "_spend", spend)
+    assert target.ask(http(body=DEEP)).status == 201
+    # Each of the stubs may ask for one more.
+    assert MAX_NODES < sum(spent) <= MAX_NODES + 50
 
 
 # H54
@@ -535,3 +599,117 @@ def test_h59_every_door_keys_by_the_seed() -> None:
         assert len(shown) == 1
         # A question that is asked here finds what came over there.
         server.verify({"headers": {"X-Api-Key": {"equalTo": key}}}, times=2)
+
+
+# H60
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="workers are found in /proc")
+def test_h60_a_worker_that_dies_under_load_is_replaced_and_nothing_answered_is_lost(tmp_path: Path) -> None:
+    created: list[str] = []
+    with start("--workers", "2", "--store", f"sqlite:{tmp_path / 'state.db'}") as served:
+        before = children(served)
+
+        def create_some(number: int) -> None:
+            try:
+                answer = served.send(json_body=GOOD | {"name": f"n{number}"})
+            except (OSError, HTTPException):
+                # Its worker died; what it asked for was never promised.
+                return
+            assert answer.status == 201
+            created.append(answer.json["data"]["id"])
+
+        with ThreadPoolExecutor(4) as pool:
+            for number in range(60):
+                pool.submit(create_some, number)
+                if number in (20, 40):
+                    os.kill(before[number // 40], signal.SIGKILL)
+        deadline = time.monotonic() + 20
+        while len(set(children(served)) - set(before)) < 2:
+            assert time.monotonic() < deadline
+        kept = {item["id"] for item in served.send("GET", LIST).json["data"]}
+        assert created and kept >= set(created)
+
+
+def of_another_program(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE namespaces (name TEXT)")
+
+
+def of_another_version(path: Path) -> None:
+    with target_with(store=f"sqlite:{path}") as target:
+        assert target.ask(http()).status == 201
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version=99")
+
+
+NOT_OURS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "text": (lambda path: path.write_bytes(b"a text of some length " * 100), "is no SQLite database"),
+    "program": (of_another_program, "another program's database"),
+    "version": (of_another_version, "has format 99"),
+}
+
+
+@pytest.mark.parametrize("make, reason", NOT_OURS.values(), ids=NOT_OURS)
+def test_h60_a_store_that_is_not_ours_is_refused_and_left_alone(
+    make: Callable[[Path], object], reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "state.db"
+    make(path)
+    before = path.read_bytes()
+    line = [*SERVE, "--port", "0", "--store", f"sqlite:{path}"]
+    ended = subprocess.run(line, capture_output=True, timeout=PATIENCE, check=False)
+    assert ended.returncode == 2
+    assert reason in ended.stderr.decode() and b"Traceback" not in ended.stderr
+    assert path.read_bytes() == before
+
+
+def ask_alone(target: Target, data: bytes) -> Answer:
+    """One request and nothing behind it, which would wait for the store as well."""
+    client = target.connect()
+    client.sendall(data)
+    return read_answer(client).answer
+
+
+def test_h60_a_store_that_another_program_holds_is_503_until_it_lets_go(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    with target_with(store=f"sqlite:{path}") as target:
+        assert ask_alone(target, http(body=create(name="first"))).status == 201
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            refused = ask_alone(target, http(body=create(name="refused")))
+            assert refused.outcome == (503, "store_unavailable")
+            assert refused.header("retry-after") == "1"
+            health = ask_alone(target, http("GET", "/__admin/health", key=None))
+            assert (health.status, health.json["store"]["ok"]) == (503, False)
+            other.execute("ROLLBACK")
+        assert ask_alone(target, http(body=create(name="second"))).status == 201
+        assert ask_alone(target, http("GET", "/__admin/health", key=None)).status == 200
+        names = [item["name"] for item in ask_alone(target, http("GET", CREATE)).json["data"]]
+        assert sorted(names) == ["first", "second"]
+
+
+def test_h60_a_store_that_is_away_is_503_until_it_is_back(tmp_path: Path) -> None:
+    with run_redis(tmp_path) as redis, target_with(store=redis.url) as target:
+        assert ask_alone(target, http()).status == 201
+        redis.stop()
+        assert ask_alone(target, http()).outcome == (503, "store_unavailable")
+        assert ask_alone(target, http("GET", "/__admin/calls", key=None)).status == 503
+        redis.start()
+        assert ask_alone(target, http()).status == 201
+
+
+def test_h60_a_store_that_is_slow_keeps_nobody_waiting_who_does_not_ask_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockserver.stores.redis.ANSWER_SECONDS", float(PATIENCE))
+    with run_redis(tmp_path) as redis, target_with(store=redis.url) as target:
+        waiting = target.connect()
+        with redis.paused():
+            waiting.sendall(http())
+            assert ask_alone(target, http(host="evil.example")).status == 400
+            waiting.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                waiting.recv(1)
+            waiting.setblocking(True)
+        assert read_answer(waiting).answer.status == 201

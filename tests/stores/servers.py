@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -66,6 +67,16 @@ class RedisServer:
                 except redis.ConnectionError:
                     assert time.monotonic() < deadline, "redis-server does not answer"
                     time.sleep(0.02)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let it be there, and answer nobody, for so long."""
+        assert self._process is not None, "it runs"
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """Stop it at once. What it held is gone."""
