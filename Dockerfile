@@ -13,7 +13,7 @@ COPY mockserver ./mockserver
 COPY schemas ./schemas
 COPY fixtures ./fixtures
 RUN PIP_BUILD_CONSTRAINT=pins.txt PIP_CONSTRAINT=pins.txt /opt/mockserver/bin/pip install \
-      --no-cache-dir --disable-pip-version-check '.[redis,tls]' \
+      --no-cache-dir --disable-pip-version-check '.[fast,redis,tls]' \
  && /opt/mockserver/bin/pip uninstall --yes --quiet pip setuptools
 
 FROM debian:bookworm-slim

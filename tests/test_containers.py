@@ -84,6 +84,11 @@ def test_everything_that_the_image_takes_is_let_into_its_context() -> None:
             assert {word.removeprefix("./") for word in words[:-1]} <= let_in
 
 
+@pytest.mark.parametrize("file", ["Dockerfile", "action.yml"])
+def test_what_serves_many_has_the_faster_loop(file: str) -> None:
+    assert re.search(r"install[^\n]*(\n[^\n]*)?\[fast\b", (ROOT / file).read_text("utf-8"))
+
+
 # What the action runs
 
 

@@ -21,6 +21,7 @@ from mockserver.cli.main import main
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from mockserver.vendors.hsrcpay.fixtures import load_knowledge
+from scripts.pins import TOOLS
 from scripts.tables import TABLES, with_tables
 
 ROOT = Path(__file__).parents[1]
@@ -176,6 +177,14 @@ def test_every_verb_and_every_marker_argument_is_named() -> None:
     assert [verb for verb in verbs if not re.search(rf"`{verb}[`(.]", page)] == []
     assert [name for name in MARKER_ARGUMENTS if f"`{name}=" not in page] == []
     assert [name for name in INI_OPTIONS if f"`mockserver_{name}`" not in page] == []
+
+
+def test_what_is_installed_is_named_with_what_it_is_for() -> None:
+    project = tomllib.loads(text_of("pyproject.toml"))["project"]
+    names = [re.split(r"[<>=;]", requirement)[0] for requirement in project["dependencies"]]
+    rows = re.findall(r"(?m)^\| (.*?) \|", text_of("docs/explanation/installed.md"))
+    named = {name.strip("`") for row in rows for name in row.split(", ")}
+    assert sorted({*names, *project["optional-dependencies"]} - named - {*TOOLS}) == []
 
 
 def test_every_extension_of_a_contract_is_named() -> None:

@@ -36,6 +36,10 @@ def test_the_lowest_versions_are_those_of_what_users_install() -> None:
     assert write_pins(find_lowest(project)) == "a-b==1.2\nc==4\nd-e==0.5\n"
 
 
+def test_an_extra_that_tests_need_has_the_range_that_users_get() -> None:
+    assert {*EXTRAS["fast"], *EXTRAS["pytest"]} <= {*EXTRAS["dev"]}
+
+
 def test_a_range_without_a_lower_end_is_an_error() -> None:
     with pytest.raises(AssertionError, match="c<3 has no lower end"):
         find_lowest({"dependencies": ["c<3"], "optional-dependencies": {}})

@@ -22,6 +22,11 @@ from mockserver.serving.tls import Tls, open_tls
 from mockserver.serving.watching import find_watched, watching
 from mockserver.settings import Settings
 
+# So many connections may wait to be accepted. So many of them asyncio's own loop accepts before it looks at
+# the first; with more, it would use up the descriptors before the limit of connections is seen, and pause.
+WAITING_CONNECTIONS = 2048
+ACCEPTED_A_TURN = 2
+
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises SettingsError with what to do when the address cannot be had."""
@@ -30,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        listener.listen(2048)
+        listener.listen(WAITING_CONNECTIONS)
     except (OSError, OverflowError) as error:
         listener.close()
         reason = getattr(error, "strerror", None) or str(error)
@@ -62,6 +67,7 @@ class Uvicorn(uvicorn.Server):
             server_header=False,
             date_header=False,
             proxy_headers=False,
+            backlog=ACCEPTED_A_TURN,
         )
         super().__init__(config)
         self._mock = app
@@ -102,6 +108,9 @@ class Uvicorn(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for listener in sockets or ():
+            # The loop told the kernel that so few may wait as it accepts in a turn.
+            listener.listen(WAITING_CONNECTIONS)
         self._loop = asyncio.get_running_loop()
         self._on_started()
 
@@ -138,6 +147,8 @@ class Uvicorn(uvicorn.Server):
             await self._end_busy()
         for listener in sockets or ():
             listener.close()
+        # asyncio's servers refer to this object. Without them it ends now, and not when garbage is collected.
+        self.servers.clear()
 
     async def _end_busy(self) -> None:
         """Give those who are still served a moment, then end them too."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import socket
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
@@ -15,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver import pytest_plugin
 from mockserver.client.reports import MAX_CALLS_SHOWN
 from mockserver.pytest_plugin.fixtures import name_namespace
 from mockserver.settings import NAMESPACE_NAME
@@ -23,6 +27,18 @@ from tests.plugin.running import run
 
 def read_lines(pytester: pytest.Pytester, name: str) -> list[str]:
     return sorted((pytester.path / name).read_text("utf-8").split())
+
+
+# Which pytest
+
+
+def test_a_pytest_that_is_too_old_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    extras = tomllib.loads(Path(__file__).parents[2].joinpath("pyproject.toml").read_text("utf-8"))["project"]
+    (needed,) = extras["optional-dependencies"]["pytest"]
+    monkeypatch.setattr(pytest, "version_tuple", (8, 2, 2))
+    with pytest.raises(pytest.UsageError, match=r"pip install 'hsrcpay-mockserver\[pytest\]'") as error:
+        runpy.run_path(str(pytest_plugin.__file__))
+    assert re.findall(r"pytest (\S+) or later", str(error.value)) == re.findall(r">=([\d.]+)", needed)
 
 
 # A sandbox for each test

@@ -122,6 +122,7 @@ def limit(what: int, amount: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(what, (amount, amount))
 
 
+@pytest.mark.usefixtures("loop")
 def test_h45_with_64_descriptors_it_goes_on_serving_and_does_not_spin() -> None:
     with serve(preexec_fn=limit(resource.RLIMIT_NOFILE, 64)) as served:
         clients = [served.connect() for _ in range(200)]

@@ -176,6 +176,7 @@ def test_the_verbs_reach_it_from_elsewhere(server: MockServer, ca_file: str) -> 
     sandbox._door.close()
 
 
+@pytest.mark.usefixtures("loop")
 def test_the_file_of_the_authority_ends_with_the_server() -> None:
     server = MockServer(tls=True)
     path = Path(str(server.ca_file))
