@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 from mockserver.contract import Contract
 from mockserver.engine.deciders import choose, list_deciders, list_passing_deciders, vary_where_asked
@@ -15,7 +15,7 @@ from mockserver.engine.passing import Passage, Passed, PassesOn, PassingRules
 from mockserver.engine.rendering import Renderer
 from mockserver.engine.requirements import choose_success, idempotency_key
 from mockserver.engine.rules import Rules
-from mockserver.engine.scripted import write_webhooks
+from mockserver.engine.scripted import ask_stubs, find_candidates, write_webhooks
 from mockserver.engine.situation import CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
 from mockserver.exceptions import Superseded
@@ -24,9 +24,9 @@ from mockserver.journal.call import Call, Facet
 from mockserver.json_codec import trim
 from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
 from mockserver.request.head import Head, HeadReader
-from mockserver.request.inspection import Inspection, Inspector, ParsedRequest
+from mockserver.request.inspection import Inspection, Inspector
 from mockserver.scripting.documents import read_stub
-from mockserver.scripting.stubs import Stub
+from mockserver.scripting.stubs import Stub, Trial
 from mockserver.scripting.webhooks import Webhook
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
@@ -41,6 +41,9 @@ from mockserver.types import JsonObject
 from mockserver.variants import VariantBook
 
 logger = logging.getLogger("mockserver")
+
+# So many stubs are asked in a millisecond or two.
+FEW_STUBS = 100
 
 
 @dataclass(slots=True)
@@ -68,6 +71,13 @@ class Progress:
             self.number, self.call_id = namespace.next_call()
         self.reason, self.response = fail_call(error, self.call_id)
         self.webhooks = ()
+
+
+class Prepared(NamedTuple):
+    """What is known of a call before it is one; `trial` where stubs were asked."""
+
+    inspection: Inspection
+    trial: Trial | None
 
 
 class FacetReading(Protocol):
@@ -181,24 +191,49 @@ class Engine:
             return self.complete(found, self.passes_on.pass_on(found))
         return found
 
-    def read_long(self, head: Head, body: bytes) -> ParsedRequest:
-        """What a request with a long body tells, for `admit`. Pure: others may have their turn meanwhile."""
-        parsed = self._inspector.read(head, body)
+    def is_contested(self, head: Head) -> bool:
+        """Whether so many stubs may answer a call that asking them takes longer than a moment."""
+        namespace = self.namespaces.get(head.namespace)
+        if len(namespace.stubs) <= FEW_STUBS:
+            return False
+        if not namespace.lock.acquire(blocking=False):
+            # Whoever has it may be making the index.
+            return True
+        try:
+            return namespace.stubs.count_candidates(head.line.stub_keys) > FEW_STUBS
+        finally:
+            namespace.lock.release()
+
+    def prepare(self, head: Head, body: bytes, client: str | None) -> Prepared:
+        """What can be found out about a call before it is one, for `admit`: what it tells, and what stubs say
+        of it. Others may have their turn meanwhile. Nothing is decided, as the stubs may be others then."""
+        inspection = self._inspector.inspect(head, body, client)
         # What deciding asks for.
-        parsed.digest  # noqa: B018
-        return parsed
+        inspection.parsed.digest  # noqa: B018
+        if self.store.is_remote:
+            # Its lock may be held for as long as the store takes.
+            return Prepared(inspection, None)
+        namespace = self.namespaces.get(head.namespace)
+        with namespace.lock:
+            situation = self._situate(inspection, namespace)
+            candidates = find_candidates(situation)
+        ask_stubs(situation, candidates)
+        return Prepared(inspection, situation.trial())
 
     def admit(
-        self, head: Head, body: bytes, client: str | None, parsed: ParsedRequest | None = None
+        self, head: Head, body: bytes, client: str | None, prepared: Prepared | None = None
     ) -> Exchange | Passage:
         """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it.
 
-        `parsed` is what the request tells, where somebody has read it already.
+        `prepared` is what is known of the call, where somebody has asked for that already.
         """
         while True:
-            inspection = self._inspector.inspect(head, body, client, parsed)
+            if prepared is None:
+                inspection, trial = self._inspector.inspect(head, body, client), None
+            else:
+                inspection, trial = prepared.inspection.copy(), prepared.trial
             try:
-                return self._answer(inspection)
+                return self._answer(inspection, trial=trial)
             except Superseded:
                 continue
 
@@ -212,11 +247,15 @@ class Engine:
             assert isinstance(found, Exchange), "a call is passed on once"
             return found
 
-    def _answer(self, inspection: Inspection, passed: Passed | None = None) -> Exchange | Passage:
+    def _answer(
+        self, inspection: Inspection, passed: Passed | None = None, trial: Trial | None = None
+    ) -> Exchange | Passage:
         """Decide, respond and record, as one transaction of the namespace."""
         namespace = self.namespaces.get(inspection.head.namespace)
         with namespace.transaction(reads_first=False):
             situation = self._situate(inspection, namespace)
+            if trial is not None:
+                situation.take(trial)
             progress = Progress()
             try:
                 decision = self._decide(situation, passed)

@@ -31,18 +31,32 @@ from mockserver.state.resources import StoredAnswer
 
 def by_stub(situation: Situation) -> Decision | None:
     """The first stub, in the order of the book, whose matcher fits."""
+    stub, unfinished = ask_stubs(situation, find_candidates(situation))
+    for text in unfinished:
+        situation.inspection.warnings.append(CallWarning("unfinished_match", text))
+    return None if stub is None else _scripted(situation, stub, _write_out(situation, stub))
+
+
+def find_candidates(situation: Situation) -> list[Stub]:
+    """The stubs that may answer, in order."""
+    return situation.namespace.stubs.candidates(situation.head.line.stub_keys, situation.subject)
+
+
+def ask_stubs(situation: Situation, candidates: list[Stub]) -> tuple[Stub | None, list[str]]:
+    """The first of the stubs that answers, and what could not be found out of those before it. Nothing is
+    changed but what the situation's trial remembers."""
     head, namespace = situation.head, situation.namespace
     operation = head.shown.operation
-    for stub in namespace.stubs.candidates(head.line.stub_keys, situation.subject):
+    unfinished: list[str] = []
+    for stub in candidates:
         if head.operation is not None and not stands_for(stub, head.operation):
             continue
-        accepted = namespace.stubs.accepts(stub, situation.subject(), operation)
+        accepted = namespace.stubs.accepts(stub, situation.trial(), operation)
         if accepted is True:
-            return _scripted(situation, stub, _write_out(situation, stub))
+            return stub, unfinished
         if accepted is not False and accepted.doubt is not None:
-            text = f"the stub {stub.id} was not tried to its end: {accepted.doubt.value}"
-            situation.inspection.warnings.append(CallWarning("unfinished_match", text))
-    return None
+            unfinished.append(f"the stub {stub.id} was not tried to its end: {accepted.doubt.value}")
+    return None, unfinished
 
 
 def _write_out(situation: Situation, stub: Stub) -> ResponseDefinition:

@@ -124,26 +124,18 @@ class Inspector:
     def __repr__(self) -> str:
         return f"<Inspector with {self._memory!r}>"
 
-    def inspect(
-        self, head: Head, data: bytes, client: str | None, parsed: ParsedRequest | None = None
-    ) -> Inspection:
-        """Everything that a request tells whose body is `data`. Never raises for what a client sends.
-
-        `parsed` is what `read` gave of it, where somebody has called that already.
-        """
-        if parsed is not None:
-            return Inspection(parsed, data, client)
+    def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
+        """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
         key = (head, data)
         parsed = self._memory.get(key)
         if parsed is None:
-            parsed = self.read(head, data)
+            parsed = self._read(head, data)
             # A body with something to hide is read anew each time.
             if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and parsed.is_clean:
                 self._memory.put(key, parsed, head.namespace, head.generation)
         return Inspection(parsed, data, client)
 
-    def read(self, head: Head, data: bytes) -> ParsedRequest:
-        """What a request tells, read anew; in whatever thread."""
+    def _read(self, head: Head, data: bytes) -> ParsedRequest:
         parsed = ParsedRequest(head, data)
         operation, line = head.operation, head.line
         contract = None if operation is None or operation.problem is not None else operation.body

@@ -8,10 +8,11 @@ that must be equal to something, by those:
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from heapq import merge
 from itertools import product
+from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
 
@@ -41,15 +42,20 @@ class Indexed(Protocol):
 
 
 class BookEntry(Protocol):
-    """A stub in a book; entries are in the order in which they are asked."""
+    """A stub in a book; by `order`, entries are in the order in which they are asked."""
 
     @property
     def stub(self) -> Indexed: ...
+
+    @property
+    def order(self) -> tuple[int, int, int]: ...
 
     def __lt__(self, other: Any, /) -> bool: ...
 
 
 E = TypeVar("E", bound=BookEntry)
+# Quicker than `<`, which is a call for each comparison.
+_ORDER = attrgetter("order")
 
 
 def list_bucket_keys(
@@ -87,7 +93,7 @@ class StubIndex(Generic[E]):
     def __init__(self, entries: Iterable[E] = ()) -> None:
         self._buckets: dict[BucketKey, dict[_Names, _Shape[E]]] = {}
         # In order, so that each goes to the end of its lists.
-        for entry in sorted(entries):
+        for entry in sorted(entries, key=_ORDER):
             self.add(entry)
 
     def add(self, entry: E) -> None:
@@ -103,15 +109,25 @@ class StubIndex(Generic[E]):
         key = _bucket_key(entry.stub)
         shapes = self._buckets[key]
         shape = shapes[names]
-        shape.all.remove(entry)
+        _take_out(shape.all, entry)
         if names:
-            shape.by_values[values].remove(entry)
+            _take_out(shape.by_values[values], entry)
             if not shape.by_values[values]:
                 del shape.by_values[values]
         if not shape.all:
             del shapes[names]
             if not shapes:
                 del self._buckets[key]
+
+    def count(self, keys: Iterable[BucketKey]) -> int:
+        """How many entries a request may fit at most, by its keys; of those that are looked up by a value,
+        how many may have the same one."""
+        found = (shapes for shapes in map(self._buckets.get, keys) if shapes)
+        return sum(
+            len(shape.all) - len(shape.by_values) + bool(names)
+            for shapes in found
+            for names, shape in shapes.items()
+        )
 
     def find(self, keys: Iterable[BucketKey], subject: Callable[[], Subject]) -> list[E]:
         """The entries that a request may fit, in order. `keys` are its own (`list_bucket_keys`); `subject`
@@ -123,7 +139,7 @@ class StubIndex(Generic[E]):
         for shapes in map(buckets.get, keys):
             for names, shape in shapes.items() if shapes else ():
                 found += _look_up(shape, names, subject()) if names else (shape.all,)
-        return list(found[0] if len(found) == 1 else merge(*found))
+        return list(found[0] if len(found) == 1 else merge(*found, key=_ORDER))
 
 
 class _Shape(NamedTuple, Generic[E]):
@@ -138,6 +154,10 @@ def _insert(entries: list[E], entry: E) -> None:
         insort(entries, entry)
     else:
         entries.append(entry)
+
+
+def _take_out(entries: list[E], entry: E) -> None:
+    del entries[bisect_left(entries, entry.order, key=_ORDER)]
 
 
 def _split(matcher: RequestMatcher) -> tuple[_Names, _Values]:

@@ -91,6 +91,25 @@ class StubEntry:
         return self.order < other.order
 
 
+class Trial:
+    """A request, and what the matchers of stubs say of it: each is asked once."""
+
+    __slots__ = ("_verdicts", "subject")
+
+    def __init__(self, subject: Subject) -> None:
+        self.subject = subject
+        self._verdicts: dict[RequestMatcher, bool | Difference] = {}
+
+    def judge(self, matcher: RequestMatcher) -> bool | Difference:
+        """Whether the request fits; a difference where this would cost too much to find out."""
+        verdict = self._verdicts.get(matcher)
+        if verdict is None:
+            first = next(matcher.differences(self.subject), None)
+            verdict = first is None or (first if first.doubt is not None else False)
+            self._verdicts[matcher] = verdict
+        return verdict
+
+
 class StubBook:
     """The stubs of one namespace, in the order in which they are asked.
 
@@ -241,7 +260,11 @@ class StubBook:
             self._index = StubIndex(self._entries.values())
         return [entry.stub for entry in self._index.find(keys, subject)]
 
-    def accepts(self, stub: Stub, subject: Subject, operation: str | None) -> bool | Difference:
+    def count_candidates(self, keys: Iterable[BucketKey]) -> int:
+        """How many stubs `candidates` gives at most; all, where the index has still to be made."""
+        return len(self) if self._index is None else self._index.count(keys)
+
+    def accepts(self, stub: Stub, trial: Trial, operation: str | None) -> bool | Difference:
         """Whether a stub answers a request now: operation, scenario state, and the matcher.
 
         A difference says that this would cost too much to find out; the stub does not answer then.
@@ -250,8 +273,7 @@ class StubBook:
             return False
         if stub.scenario is not None and not self.scenarios.allows(stub.scenario):
             return False
-        first = next(stub.matcher.differences(subject), None)
-        return first is None or (first if first.doubt is not None else False)
+        return trial.judge(stub.matcher)
 
     def use(self, stub: Stub) -> None:
         """A stub answers a call: count it, drop it when used up, move its scenario."""

@@ -18,7 +18,7 @@ from mockserver.clocks import real_millis
 from mockserver.control import Control
 from mockserver.control.door import ControlDoor
 from mockserver.control.routing import PAGES, ROOT_DOCUMENTS, split_path
-from mockserver.engine.engine import Engine
+from mockserver.engine.engine import Engine, Prepared
 from mockserver.engine.exchange import Exchange
 from mockserver.engine.failures import fail
 from mockserver.engine.passing import Passage, Passed
@@ -27,7 +27,6 @@ from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
-from mockserver.request.inspection import ParsedRequest
 from mockserver.scripting.subjects import normal_path
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
@@ -131,11 +130,11 @@ class App:
         self, head: Head, body: bytes, client: tuple[str, int] | None, cycle: Cycle
     ) -> None:
         """Answer a call that the guard has let in, once it is read and its store has time for it."""
-        parsed = None
-        if self.is_long(head, body):
-            read = partial(copy_context().run, self._read_long, head, body)
-            parsed = await asyncio.get_running_loop().run_in_executor(self._reader, read)
-        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, parsed))
+        prepared = None
+        if self.takes_long(head, body):
+            prepare = partial(copy_context().run, self._prepare, head, body, client)
+            prepared = await asyncio.get_running_loop().run_in_executor(self._reader, prepare)
+        found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, prepared))
         if isinstance(found, Passage):
             passed = await in_thread(partial(self._pass_on, found))
             found = await self.turns.run(head.namespace, partial(self._complete, found, passed))
@@ -174,17 +173,22 @@ class App:
         self.engine.heads.remember(head)
         return head
 
-    @staticmethod
-    def is_long(head: Head, body: bytes) -> bool:
-        """Whether reading a body may take so long that others shall have their turn meanwhile."""
-        return len(body) > _LONG_BODY or (len(body) > _LONG_BODY // 64 and bool(head.facts.content_coding))
+    def takes_long(self, head: Head, body: bytes) -> bool:
+        """Whether reading a body, or asking the stubs, may take so long that others shall have their turn
+        meanwhile."""
+        return (
+            len(body) > _LONG_BODY
+            or (len(body) > _LONG_BODY // 64 and bool(head.facts.content_coding))
+            or self.engine.is_contested(head)
+        )
 
-    def _read_long(self, head: Head, body: bytes) -> ParsedRequest | None:
+    def _prepare(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Prepared | None:
         try:
-            return self.engine.read_long(head, self.guard.inflate(head, body))
+            body = self.guard.inflate(head, body)
         except Refused:
             # As `_begin` will find out.
             return None
+        return self.engine.prepare(head, body, None if client is None else client[0])
 
     @property
     def takes_turns(self) -> bool:
@@ -208,7 +212,7 @@ class App:
         head: Head,
         body: bytes,
         client: tuple[str, int] | None,
-        parsed: ParsedRequest | None = None,
+        prepared: Prepared | None = None,
     ) -> Exchange | Passage | Response:
         origin = head.facts.origin
         if origin is not None:
@@ -217,7 +221,7 @@ class App:
                 return preflight
         try:
             body = self.guard.inflate(head, body)
-            found = self.engine.admit(head, body, None if client is None else client[0], parsed)
+            found = self.engine.admit(head, body, None if client is None else client[0], prepared)
         except Refused as refusal:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:

@@ -466,7 +466,7 @@ class Connection(asyncio.Protocol):
             answer = request
         else:
             head = cast(Head, request)
-            if self._mock.takes_turns or self._mock.is_long(head, body):
+            if self._mock.takes_turns or self._mock.takes_long(head, body):
                 return self._answer_later(partial(self._mock.answer_in_turn, head, body, self.client))
             answer = self._mock.answer(head, body, self.client)
         if not self._write_at_once(answer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from mockserver.contract import Contract
 from mockserver.journal.call import make_subject
 from mockserver.messages import build_request
+from mockserver.scripting.differences import Difference
 from mockserver.scripting.documents import read_stub
+from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.stub_index import MAX_COMBINATIONS, list_bucket_keys
-from mockserver.scripting.stubs import Stub, StubBook
+from mockserver.scripting.stubs import Stub, StubBook, Trial
 from mockserver.scripting.subjects import Subject
 from mockserver.types import UNSET
 
@@ -67,7 +69,7 @@ def ask(
     found = [
         stub
         for stub in book.candidates(list_bucket_keys(method, [path], query, operation), lambda: subject)
-        if book.accepts(stub, subject, operation) is True
+        if book.accepts(stub, Trial(subject), operation) is True
     ]
     return list(dict.fromkeys(stub.id for stub in found))
 
@@ -159,7 +161,7 @@ def test_the_index_leaves_out_no_stub_and_keeps_the_order(
     book = StubBook()
     book.add(stubs)
     subject, _, _ = read(url, method, headers, body)
-    fitting = [stub for stub in stubs if book.accepts(stub, subject, operation)]
+    fitting = [stub for stub in stubs if book.accepts(stub, Trial(subject), operation)]
     # Lowest number first; among equals those with `times`, oldest first; then newest first.
     counted = [stub for stub in fitting if stub.times is not None]
     others = [stub for stub in reversed(fitting) if stub.times is None]
@@ -251,6 +253,37 @@ def test_stubs_that_differ_in_headers_or_bodies_only_are_looked_up(contract: Con
     subject, path_, query = read("/a", "POST", {"X-Tenant": "t7"}, {"order": {"id": "8", "number": 9.0}})
     keys = list_bucket_keys("POST", [path_], query, None)
     assert [stub.id for stub in book.candidates(keys, lambda: subject)] == ["j9", "p8", "h7"]
+    assert book.count_candidates(keys) == 3
     twice = {"x-tenant": [f"t{index}" for index in range(MAX_COMBINATIONS + 1)]}
     subject = Subject("POST", "/a", {}, twice, b"", url="/a")
     assert len(book.candidates(keys, lambda: subject)) == 100, "too many values to look up: all are tried"
+
+
+def test_how_many_may_answer_is_counted_without_asking(contract: Contract) -> None:
+    book = StubBook()
+    contains: list[dict[str, Any]] = [
+        {"urlPath": "/a", "bodyPatterns": [{"contains": f"z{index}"}]} for index in range(30)
+    ]
+    alike = [{**request, "headers": {"X-Tenant": {"equalTo": "t1"}}} for request in contains]
+    book.add(make(contract, str(index), request) for index, request in enumerate([*contains, *alike]))
+    book.add([make(contract, "other", {"urlPath": "/b"}), make(contract, "any", {"method": "GET"})])
+    subject, path, query = read("/a", "POST", {"X-Tenant": "t1"}, {})
+    keys = list_bucket_keys("POST", [path], query, None)
+    assert book.count_candidates(keys) == len(book.candidates(keys, lambda: subject)) == 61
+    book.forget_index()
+    assert book.count_candidates(keys) == len(book) == 62
+
+
+def test_a_matcher_is_asked_once(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[RequestMatcher] = []
+    real = RequestMatcher.differences
+
+    def differences(matcher: RequestMatcher, subject: Subject) -> Iterator[Difference]:
+        asked.append(matcher)
+        return real(matcher, subject)
+
+    monkeypatch.setattr(RequestMatcher, "differences", differences)
+    stubs = [make(contract, name, {"urlPath": path}) for name, path in (("1", "/a"), ("2", "/b"))]
+    book, trial = StubBook(), Trial(read("/a", "GET")[0])
+    assert [book.accepts(stub, trial, None) for stub in (*stubs, *stubs)] == [True, False] * 2
+    assert asked == [stub.matcher for stub in stubs]
