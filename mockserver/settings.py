@@ -289,7 +289,7 @@ class Settings:
                                choices=("off", "on", "required"), is_own=True)  # fmt: skip
     rate_limit: str | None = _option(None, "Calls allowed in a time, such as 100/60s; off by default.",
                                      _ANSWERS, check=read_rate_limit, is_own=True)  # fmt: skip
-    upstream: str | None = _option(None, "Origin of the real API that `mockserver proxy` passes calls on to.",
+    upstream: str | None = _option(None, "Origin of the real API, for `mockserver proxy` and `drift`.",
                                    _UPSTREAM)  # fmt: skip
     upstream_timeout: int = _option(30, "Seconds that it may take to answer.", _UPSTREAM, NUMBER,
                                     check=_at_least_one)  # fmt: skip

@@ -15,9 +15,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 
+from mockserver.cli.main import main
 from mockserver.cli.serve import serve
 from mockserver.settings import OPTIONS, Settings
 from mockserver.stores import make_store
@@ -67,7 +69,8 @@ def test_a_service_is_started_with_options_that_there_are(name: str) -> None:
     assert service["environment"].keys() <= variables
     command, *arguments = service.get("command", ["serve"])
     assert command == "serve"
-    context = serve.make_context("serve", arguments)
+    # A command keeps the names of its help, which it has from the group.
+    context = serve.make_context("serve", arguments, click.Context(main, **main.context_settings))
     given = {name: value for name, value in context.params.items() if name in OPTIONS and value}
     Settings().with_changes(given)
     if name == "shared":

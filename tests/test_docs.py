@@ -158,7 +158,8 @@ def test_the_commands_of_a_page_are_those_that_there_are(page: Path) -> None:
         while isinstance(command, click.Group):
             name, *words = words
             command = command.commands[name]
-        command.make_context(command.name, words)
+        # A command keeps the names of its help, which it has from the group.
+        command.make_context(command.name, words, click.Context(main, **main.context_settings))
 
 
 def test_every_command_is_named() -> None:

@@ -143,4 +143,5 @@ def test_the_commands_about_stores_are_those_that_there_are() -> None:
         while isinstance(command, click.Group):
             name, *arguments = arguments
             command = command.commands[name]
-        make_store(command.make_context(name, arguments).params["store"])
+        context = command.make_context(name, arguments, click.Context(main, **main.context_settings))
+        make_store(context.params["store"])

@@ -20,7 +20,8 @@ INTERRUPTED = 130
 
 
 @click.command(short_help="Tell what a client survives.")
-@settings_options("contract", "fixtures", "rules", "seed", "success_status", "port")
+@settings_options("contract", "fixtures", "rules", "seed", "success_status")
+@click.option("--port", type=int, help="Port that the command expects; without it a free one.")
 @click.option("--only", type=click.Choice(("legal", "failures")), help="Try legal answers or failures alone.")
 @click.option("--operation", "operations", multiple=True, help="Try this operation alone; may be repeated.")
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Runs side by side.")
@@ -62,8 +63,8 @@ INTERRUPTED = 130
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="File for the report.")
 @click.argument("command", nargs=-1, required=True)
 def gauntlet(
-    only: str | None, operations: tuple[str, ...], workers: int, budget: float | None, timeout: float,
-    client_timeout: float, repeat: int, require: str | None, form: str, output: Path | None,
+    port: int | None, only: str | None, operations: tuple[str, ...], workers: int, budget: float | None,
+    timeout: float, client_timeout: float, repeat: int, require: str | None, form: str, output: Path | None,
     command: tuple[str, ...], **given: Any,
 ) -> None:  # fmt: skip
     """Tell what a client survives: mockserver gauntlet [OPTIONS] -- COMMAND …
@@ -94,10 +95,9 @@ def gauntlet(
     is_interrupted = False
     try:
         settings = read_settings(given)
-        # The port of `serve` is none that a command waits for: here only a given one counts.
-        chosen = {name: getattr(settings, name) for name in given if name in OPTIONS and name != "port"}
+        chosen = {name: getattr(settings, name) for name in given if name in OPTIONS}
         runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
-        with MockServer(**chosen, port=given["port"] or 0) as server:
+        with MockServer(**chosen, port=port or 0) as server:
             search = Gauntlet(command, partial(run_command, server, runner), options, show)
 
             def work() -> None:

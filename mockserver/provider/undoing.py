@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import sleep
 
 from mockserver.contract import Contract, Operation
 from mockserver.messages import Request
@@ -12,6 +13,9 @@ from mockserver.provider.upstream import UpstreamError
 
 _MAX_PAGES = 20
 _ATTEMPTS = 3
+# Statuses that pass by themselves, and how long an API may make us wait for that, in seconds.
+_PASSING = (429, 500, 502, 503, 504)
+_LONGEST_WAIT = 60
 
 
 class Undoing:
@@ -60,15 +64,24 @@ class Undoing:
         if operation is None:
             return False
         request = self._writer.write_plain(operation, Side(self._side.credentials, {collection: id}))
-        for _ in range(_ATTEMPTS if request is not None else 0):
-            assert request is not None
+        answer = None if request is None else self._ask(request)
+        # One that is gone was deleted by a probe, or by an attempt whose answer was lost.
+        return answer is not None and (answer.status < 300 or answer.status in (404, 410))
+
+    def _ask(self, request: Request) -> Answer | None:
+        """An answer that will not get better by itself; None where there is none after some attempts."""
+        seconds = ""
+        for _ in range(_ATTEMPTS):
+            if seconds.isdecimal() and seconds.isascii():
+                sleep(min(int(seconds[:9]), _LONGEST_WAIT))
             try:
-                status = self._fetch(request).status
+                answer = self._fetch(request)
             except UpstreamError:
                 continue
-            # One that is gone was deleted by a probe, or by an attempt whose answer was lost.
-            return status < 300 or status in (404, 410)
-        return False
+            if answer.status not in _PASSING:
+                return answer
+            seconds = answer.header("retry-after")
+        return None
 
     def _find_marked(self, collection: str) -> list[str]:
         """The ids of items with our mark in a collection."""
@@ -81,9 +94,8 @@ class Undoing:
         found: list[str] = []
         for page in range(1, _MAX_PAGES + 1 if has_pages else 2):
             query = "&".join(filter(None, (request.query, f"page={page}" if has_pages else "")))
-            try:
-                answer = self._fetch(Request(request.method, request.path, query, request.headers, b""))
-            except UpstreamError:
+            answer = self._ask(Request(request.method, request.path, query, request.headers, b""))
+            if answer is None or answer.status >= 300:
                 self.left.append(f"{collection} (an answer was lost, and what is there cannot be listed)")
                 break
             items = [item for item in answer.find_items()[1] if isinstance(item, dict)]

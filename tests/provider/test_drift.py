@@ -259,6 +259,32 @@ def test_what_cannot_be_undone_is_told() -> None:
             assert report.has_drifted
 
 
+def test_what_cannot_be_listed_after_a_lost_answer_is_told() -> None:
+    def change_it(answer: Relayed) -> None:
+        if answer.method == "GET":
+            answer.status = 403
+        elif answer.status == 201:
+            raise Lost
+
+    with MockServer(seed="real") as real, relay(real, change_it) as origin:
+        report = find(origin, only=["createApiKey"])
+        assert report.left == ["/api-keys (an answer was lost, and what is there cannot be listed)"]
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_undoing_waits_as_long_as_the_real_api_asks(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy, waited = iter([True]), list[int]()
+    monkeypatch.setattr("mockserver.provider.undoing.sleep", waited.append)
+
+    def be_busy(answer: Relayed) -> None:
+        if answer.method == "DELETE" and next(busy, False):
+            answer.status, answer.headers["Retry-After"] = status, "7"
+
+    with MockServer(seed="real") as real, relay(real, be_busy) as origin:
+        report = find(origin, only=["createApiKey"])
+        assert (report.left, list_left(real), waited) == ([], [], [7])
+
+
 def test_the_real_api_may_ask_for_patience() -> None:
     def limit(answer: Relayed) -> None:
         if answer.method == "GET":
