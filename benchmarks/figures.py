@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias, TypeVar
 
 Key = TypeVar("Key")
-Result = TypeVar("Result")
 
 
 class Unmeasurable(Exception):
@@ -30,47 +29,43 @@ class Quartiles(NamedTuple):
 
 def quartiles(values: Iterable[float]) -> Quartiles:
     """The quartiles of at least one value, both ends counted in (Hyndman and Fan, type 7)."""
-    known = sorted(values)
-    if len(known) == 1:
-        return Quartiles(known[0], known[0], known[0])
-    return Quartiles(*statistics.quantiles(known, n=4, method="inclusive"))
+    known = list(values)
+    return Quartiles(*statistics.quantiles(known * 2 if len(known) == 1 else known, n=4, method="inclusive"))
 
 
 def show(value: float) -> str:
     """A number with three figures that matter: 43,512 -> 43,500, 0.01234 -> 0.0123."""
-    if value == 0:
-        return "0"
     rounded = float(f"{value:.3g}")
-    if abs(rounded) >= 100:
-        return f"{rounded:,.0f}"
-    if abs(rounded) >= 1:
-        return f"{rounded:.1f}" if abs(rounded) >= 10 else f"{rounded:.2f}"
-    return f"{rounded:.3g}"
+    size = abs(rounded)
+    if 0 < size < 1:
+        return f"{rounded:.3g}"
+    return f"{rounded:,.{0 if size >= 100 or size == 0 else 1 if size >= 10 else 2}f}"
 
 
-@dataclass(slots=True)
-class Rounds(Generic[Key, Result]):
-    """The results of every case, round by round, and why the other cases have none."""
-
-    results: dict[Key, list[Result]] = field(default_factory=dict)
-    failures: dict[Key, str] = field(default_factory=dict)
-
-
-def interleave(rounds: int, cases: Iterable[Key], measure: Callable[[Key], Result]) -> Rounds[Key, Result]:
+def interleave(
+    rounds: int, cases: Iterable[Key], measure: Callable[[Key], float]
+) -> tuple[dict[Key, list[float]], dict[Key, str]]:
     """Measure all cases in turn, `rounds` times, so that a noisy minute hits all of them alike.
 
     Every second round runs backwards, so that no case always follows the same one. A case that raises
-    Unmeasurable is left out from then on.
+    Unmeasurable is left out from then on. Returns the results of every case, round by round, and why the
+    other cases have none.
     """
-    done: Rounds[Key, Result] = Rounds({case: [] for case in cases})
+    results: dict[Key, list[float]] = {case: [] for case in cases}
+    failures: dict[Key, str] = {}
     for number in range(rounds):
-        for case in list(done.results)[:: -1 if number % 2 else 1]:
+        for case in list(results)[:: -1 if number % 2 else 1]:
             try:
-                done.results[case].append(measure(case))
+                results[case].append(measure(case))
             except Unmeasurable as error:
-                done.failures[case] = str(error)
-                del done.results[case]
-    return done
+                failures[case] = str(error)
+                del results[case]
+    return results, failures
+
+
+def note_missing(reasons: Mapping[str, str]) -> tuple[str, ...]:
+    """A note for each thing that could not be measured."""
+    return tuple(f"Not measured: {name}: {why}." for name, why in reasons.items())
 
 
 Cell: TypeAlias = str | int | float | Quartiles | None
@@ -85,24 +80,3 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """`{"name", "title", "columns", "rows", "notes"}`; quartiles are objects."""
-        rows = [
-            [cell._asdict() if isinstance(cell, Quartiles) else cell for cell in row] for row in self.rows
-        ]
-        return {
-            "name": self.name,
-            "title": self.title,
-            "columns": list(self.columns),
-            "rows": rows,
-            "notes": list(self.notes),
-        }
-
-
-def read_table(value: Mapping[str, Any]) -> Table:
-    """A table from its JSON."""
-    rows = tuple(
-        tuple(Quartiles(**cell) if isinstance(cell, dict) else cell for cell in row) for row in value["rows"]
-    )
-    return Table(value["name"], value["title"], tuple(value["columns"]), rows, tuple(value["notes"]))

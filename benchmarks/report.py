@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from benchmarks.figures import Cell, Table, read_table, show
+from benchmarks.figures import Cell, Quartiles, Table, show
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,45 +26,39 @@ class Results:
     versions: dict[str, str]
     parts: tuple[Part, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """`{"machine", "versions", "parts": [{"name", "date", "tables"}]}`."""
-        return {
-            "machine": self.machine,
-            "versions": self.versions,
-            "parts": [
-                {"name": part.name, "date": part.date, "tables": [table.to_json() for table in part.tables]}
-                for part in self.parts
-            ],
-        }
-
-    def with_parts(self, parts: Sequence[Part], order: Sequence[str]) -> Results:
-        """The same with new parts in the place of old ones of their name, in the order of the names."""
-        found = {part.name: part for part in (*self.parts, *parts)}
-        return Results(self.machine, self.versions, tuple(found[name] for name in order if name in found))
-
     def find_table(self, name: str) -> Table | None:
         """The table of a name."""
         return next((table for part in self.parts for table in part.tables if table.name == name), None)
 
 
-def read_results(value: Mapping[str, Any]) -> Results:
+def write_json(results: Results) -> str:
+    """The results as JSON: the members of the classes; quartiles are lists of three."""
+    return json.dumps(asdict(results), indent=1, ensure_ascii=False) + "\n"
+
+
+def read_json(text: str) -> Results:
     """Results from their JSON."""
-    parts = tuple(
-        Part(part["name"], part["date"], tuple(map(read_table, part["tables"]))) for part in value["parts"]
+    value = json.loads(text)
+    parts = [Part(one["name"], one["date"], tuple(map(_read_table, one["tables"]))) for one in value["parts"]]
+    return Results(value["machine"], value["versions"], tuple(parts))
+
+
+def _read_table(value: dict[str, Any]) -> Table:
+    rows = [[Quartiles(*cell) if isinstance(cell, list) else cell for cell in row] for row in value["rows"]]
+    return Table(
+        value["name"], value["title"], tuple(value["columns"]), tuple(map(tuple, rows)), tuple(value["notes"])
     )
-    return Results(dict(value["machine"]), dict(value["versions"]), parts)
 
 
 _INTRODUCTION = """# Results
 
-Written by `scripts/bench`, with [results.json](results.json) and [throughput.svg](throughput.svg).
+Written by `scripts/bench`, with [results.json](results.json) and [callers.svg](callers.svg).
 
-All servers answer the same operation, Create API key. A figure is the median of the rounds, with the first
-and third quartile behind it. Within a part the rounds of all that is compared are interleaved, so that noise
-hits all alike; ratios are made within a round. Absolute figures are worth little on another machine; ratios
-are worth more.
+All servers answer the same operation, Create API key. A figure is the median of the rounds, with its
+quartiles. Rounds are interleaved; ratios and differences are made within a round. Absolute figures are worth
+little on another machine, ratios more.
 
-![Throughput](throughput.svg)
+![CPU time of the server for each request](callers.svg)
 """
 
 
@@ -86,12 +80,9 @@ def write_table(table: Table) -> str:
     head = f"| {' | '.join(table.columns)} |"
     is_text = [all(isinstance(row[index], str) for row in table.rows) for index in range(len(table.columns))]
     rule = f"| {' | '.join('---' if text else '---:' for text in is_text)} |"
-    rows = [f"| {' | '.join(write_cell(cell) for cell in row)} |" for row in table.rows]
+    rows = [f"| {' | '.join(map(_write_cell, row))} |" for row in table.rows]
     return "\n".join((head, rule, *rows))
 
 
-def write_cell(cell: Cell) -> str:
-    """A cell as text; a dash where there is nothing."""
-    if cell is None:
-        return "–"
-    return show(cell) if isinstance(cell, int | float) else str(cell)
+def _write_cell(cell: Cell) -> str:
+    return "–" if cell is None else show(cell) if isinstance(cell, float) else str(cell)

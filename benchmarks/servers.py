@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.figures import Unmeasurable
-from benchmarks.workload import Workload, free_port
+from benchmarks.workload import PATH, QUERY, write_equal
 
 ROOT = Path(__file__).resolve().parents[1]
-_START_SECONDS = 60
-_POLL_SECONDS = 0.001
-# The last lines that a server printed, shown when it does not start.
-_SHOWN_BYTES = 2_000
+SUCCESSES = {200, 201}
 
 # From a port and an empty folder for its files to the command that starts a server.
 Prepare = Callable[[int, Path], Sequence[str]]
@@ -34,7 +33,12 @@ class Server:
     name: str
     does: str
     prepare: Prepare
-    workload: Workload = field(default_factory=Workload)
+    path: str = PATH
+
+    @property
+    def url(self) -> str:
+        """Path and query of the operation."""
+        return f"{self.path}?{QUERY}"
 
 
 class Running:
@@ -50,42 +54,37 @@ class Running:
         with self._errors.open("wb") as errors:
             self._started = time.perf_counter()
             self._process = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=clean_environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                start_new_session=True,
-            )
+                command, cwd=ROOT, env=clean_environment(), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+            )  # fmt: skip
 
     def wait(self) -> float:
         """Wait for the first right answer; seconds since the process was started. Raises Unmeasurable."""
-        deadline = self._started + _START_SECONDS
+        deadline = self._started + 60
         while True:
-            status = ask_once(self.port, self.server.workload)
-            if status in self.server.workload.statuses:
+            status = self._ask_once()
+            if status in SUCCESSES:
                 return time.perf_counter() - self._started
             if self._process.poll() is not None or time.perf_counter() > deadline:
-                self._show_errors()
-                raise Unmeasurable(
-                    "it did not start" if status is None else f"it answered {status} instead of a success"
-                )
-            time.sleep(_POLL_SECONDS)
+                sys.stderr.write(self._errors.read_text("utf-8", "replace")[-2_000:])
+                raise Unmeasurable("it did not start" if status is None else f"it answered {status}")
+            time.sleep(0.001)
 
-    def _show_errors(self) -> None:
-        text = self._errors.read_bytes()[-_SHOWN_BYTES:].decode("utf-8", "replace")
-        sys.stderr.write(f"{self.server.name}:\n{text}\n")
+    def _ask_once(self) -> int | None:
+        headers, body = write_equal()
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as connection:
+            try:
+                connection.request("POST", self.server.url, json.dumps(body), headers)
+                return connection.getresponse().status
+            except (OSError, http.client.HTTPException):
+                return None
 
-    def cpu_seconds(self) -> float | None:
-        """Processor time that all processes of the server have used; None where nobody tells (no /proc)."""
+    def cpu_seconds(self) -> float:
+        """Processor time that all processes of the server have used. Raises Unmeasurable without /proc."""
         ticks = [int(stat[11]) + int(stat[12]) for stat in self._stats()]
-        return sum(ticks) / os.sysconf("SC_CLK_TCK") if ticks else None
-
-    def resident_bytes(self) -> int | None:
-        """Memory that all processes of the server hold; None where nobody tells (no /proc)."""
-        pages = [int(stat[21]) for stat in self._stats()]
-        return sum(pages) * os.sysconf("SC_PAGE_SIZE") if pages else None
+        if not ticks:
+            raise Unmeasurable("it has ended, or this system has no /proc")
+        return sum(ticks) / os.sysconf("SC_CLK_TCK")
 
     def _stats(self) -> Iterator[list[str]]:
         """/proc/PID/stat of each process of the session (proc(5)), from its third field on."""
@@ -111,55 +110,28 @@ class Running:
         self._folder.cleanup()
 
 
+def free_port() -> int:
+    """A port of the loopback interface on which nothing listens just now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def clean_environment() -> dict[str, str]:
     """The environment without options for the mock server: what is measured is what the command says."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MOCKSERVER_")}
 
 
-@contextlib.contextmanager
-def running(server: Server) -> Iterator[Running]:
-    """A started server, ended in any case. Raises Unmeasurable if it does not come to answer."""
-    process = Running(server)
-    try:
-        process.wait()
-        yield process
-    finally:
-        process.stop()
+def _run_module(*words: str) -> Prepare:
+    return lambda port, folder: (sys.executable, "-m", *words, "--port", str(port), "--log-level", "warning")
 
 
-def ask_once(port: int, workload: Workload) -> int | None:
-    """The status of one request on a connection of its own; None if there is no answer."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.request("POST", workload.url, workload.body, workload.headers)
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
-
-
-def program(name: str, *, python: str = sys.executable) -> Prepare:
-    """One of `benchmarks.programs`."""
-    return lambda port, folder: (python, "-m", "benchmarks.programs", name, str(port))
-
-
-def serve(*options: str, files: Callable[[Path], Sequence[str]] | None = None) -> Prepare:
-    """`mockserver serve` with options. `files` writes what it needs into a folder and gives more options."""
-
-    def prepare(port: int, folder: Path) -> Sequence[str]:
-        more = files(folder) if files is not None else ()
-        # Options given here come last and win.
-        own = ("--port", str(port), "--log-level", "warning", *options, *more)
-        return (sys.executable, "-m", "mockserver", "serve", *own)
-
-    return prepare
-
-
-RAW = Server("raw asyncio protocol", "says the same to any bytes; no HTTP", program("raw"))
-ASGI = Server("bare ASGI on uvicorn", "reads HTTP, says the same to any request", program("asgi"))
+ASGI = Server(
+    "bare ASGI",
+    "an application on uvicorn that takes the body and says the same to any request",
+    _run_module("uvicorn", "benchmarks.programs:bare", "--no-access-log"),
+)
 SANDBOX = Server(
     "mockserver",
     "validates request and answer, credential rules, namespaces, stubs, derived keys, journal, redaction",
-    serve(),
+    _run_module("mockserver", "serve"),
 )

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.figures import Table
-from benchmarks.report import read_results, write_table
+from benchmarks.figures import Quartiles, Table
+from benchmarks.report import read_json, write_table
 from mockserver.control import ROUTES
 from mockserver.control.shapes import describe_stub_file
 from mockserver.engine.catalogue import FAULTS, Catalogue
@@ -80,16 +80,16 @@ def create_errors_table() -> str:
 
 
 def speed_table() -> str:
-    """Throughput side by side, as it was measured last."""
-    results = read_results(json.loads((ROOT / "benchmarks" / "results.json").read_text("utf-8")))
-    table = results.find_table("throughput-16")
+    """What a call costs each server, as it was measured last."""
+    results = read_json((ROOT / "benchmarks" / "results.json").read_text("utf-8"))
+    table = results.find_table("callers")
     assert table is not None, "scripts/bench measures it"
-    names = ("server", "requests/s", "p50 ms", "p99 ms", "of bare ASGI")
-    shown = [table.columns.index(name) for name in names]
-    rows = tuple(tuple(row[index] for index in shown) for row in table.rows)
+    rows = tuple(
+        tuple(cell.median if isinstance(cell, Quartiles) else cell for cell in row) for row in table.rows
+    )
     machine = ", ".join(results.machine.values())
-    written = write_table(Table(table.name, table.title, names, rows, ()))
-    return f"{written}\n\n16 connections, medians and quartiles. Measured on: {machine}.\n"
+    written = write_table(Table(table.name, table.title, table.columns, rows))
+    return f"{written}\n\nMedians of the rounds. Measured on: {machine}.\n"
 
 
 TABLES: dict[str, Callable[[], str]] = {

@@ -6,10 +6,10 @@ Nothing here is timed.
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -19,14 +19,14 @@ import jsonschema_rs
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import answers, costs, documents, runs, throughput
-from benchmarks.figures import Quartiles, Table, Unmeasurable, interleave, quartiles, read_table, show
-from benchmarks.load import KeepAlive, read_load
-from benchmarks.material import stubs_that_do_not_fit, write_contract, write_fixtures
-from benchmarks.options import FULL, SMOKE, USUAL
+from benchmarks import callers, documents, heads, peers, walk
+from benchmarks.figures import Quartiles, Table, Unmeasurable, interleave, note_missing, quartiles, show
+from benchmarks.load import CONNECTIONS, ask_over_many
 from benchmarks.plot import draw_bars
-from benchmarks.report import Part, Results, read_results, write_markdown, write_table
-from benchmarks.workload import ANSWER, Workload
+from benchmarks.report import Part, Results, read_json, write_json, write_markdown, write_table
+from benchmarks.servers import ASGI, Running
+from benchmarks.workload import ANSWER, NAMESPACES, PATH, QUERY, write_equal, write_fresh
+from mockserver import MockServer
 from mockserver.contract import load_contract
 from mockserver.engine.engine import Engine
 from mockserver.messages import Request, build_request
@@ -35,15 +35,17 @@ from mockserver.serving.building import build_engine
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings, packaged_folder
 from mockserver.state import resources
+from mockserver.state.namespace import VariantChoice
 
+URL = f"{PATH}?{QUERY}"
 TABLE = Table(
-    "throughput-16",
-    "Throughput <16>",
-    ("server", "requests/s", "of bare ASGI"),
+    "callers",
+    "Time <each>",
+    ("caller", "bare ASGI µs", "mockserver µs", "bare ASGI / mockserver"),
     (
-        ("bare ASGI on uvicorn", Quartiles(40_000, 43_512, 44_000), Quartiles(1, 1, 1)),
-        ("mockserver", Quartiles(21_000, 22_222.2, 23_000), Quartiles(0.49, 0.5107, 0.55)),
-        ("raw asyncio protocol", Quartiles(180_000, 186_000, 190_000), None),
+        ("equal bytes", Quartiles(23, 24.04, 25), Quartiles(94, 96.16, 98), Quartiles(0.2, 0.25, 0.3)),
+        ("httpx", Quartiles(100, 120, 140), None, None),
+        ("geometric mean", 53.7, 1_234.5, 0.25),
     ),
     ("A note.",),
 )
@@ -71,6 +73,7 @@ def test_quartiles_of_one_value_are_that_value() -> None:
         (12.34, "12.3"),
         (1.234, "1.23"),
         (0.01234, "0.0123"),
+        (-0.0412, "-0.0412"),
     ],
 )
 def test_numbers_are_shown_with_three_figures_that_matter(value: float, shown: str) -> None:
@@ -84,9 +87,10 @@ def test_rounds_are_interleaved_and_every_second_one_runs_backwards() -> None:
         order.append(case)
         return len(order)
 
-    done = interleave(3, ["a", "b"], measure)
+    results, failures = interleave(3, ["a", "b"], measure)
     assert order == ["a", "b", "b", "a", "a", "b"]
-    assert done.results == {"a": [1, 4, 5], "b": [2, 3, 6]}
+    assert results == {"a": [1, 4, 5], "b": [2, 3, 6]}
+    assert failures == {}
 
 
 def test_a_case_that_cannot_be_measured_is_left_out_and_the_others_go_on() -> None:
@@ -95,63 +99,93 @@ def test_a_case_that_cannot_be_measured_is_left_out_and_the_others_go_on() -> No
             raise Unmeasurable("it does not run")
         return 1
 
-    done = interleave(3, ["broken", "whole"], measure)
-    assert done.results == {"whole": [1, 1, 1]}
-    assert done.failures == {"broken": "it does not run"}
+    results, failures = interleave(3, ["broken", "whole"], measure)
+    assert results == {"whole": [1, 1, 1]}
+    assert note_missing(failures) == ("Not measured: broken: it does not run.",)
 
 
-def test_a_table_written_as_json_and_read_back_is_equal() -> None:
-    assert read_table(json.loads(json.dumps(TABLE.to_json()))) == TABLE
+# Callers
 
 
-# Workload and load
+def test_equal_requests_are_equal_and_fresh_ones_differ_in_all_that_is_told() -> None:
+    assert write_equal().to_bytes(URL) == write_equal().to_bytes(URL)
+    found = [write_fresh("run", number) for number in range(100)]
+    for name in ("Idempotency-Key", "X-Request-Id"):
+        assert len({ask.headers[name] for ask in found}) == 100
+    assert len({json.dumps(ask.body) for ask in found}) == 100
+    assert len({ask.headers["Authorization"] for ask in found}) == NAMESPACES
 
 
-def test_a_workload_asks_the_engine_and_a_socket_for_the_same() -> None:
-    workload = Workload().in_namespace("bench")
-    head, _, body = workload.to_bytes(4020).partition(b"\r\n\r\n")
-    assert head.startswith(b"POST /v1/api-keys/?account_id=acct_bench HTTP/1.1\r\nHost: 127.0.0.1:4020\r\n")
-    assert b"Authorization: Bearer sk_test_ns-bench_bench" in head
+def test_a_request_goes_onto_the_wire_whole() -> None:
+    head, _, body = write_fresh("run", 1).to_bytes(URL).partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/api-keys/?account_id=acct_bench HTTP/1.1\r\nHost: 127.0.0.1\r\n")
     assert f"Content-Length: {len(body)}".encode() in head
-    assert body == workload.body
+    assert json.loads(body)["name"] == "Reporting run 1"
 
 
-def test_every_request_of_a_fresh_header_and_run_differs() -> None:
-    script = Workload(fresh_header="Idempotency-Key").to_lua("run-1")
-    assert 'wrk.headers["Idempotency-Key"] = "run-1-" .. n' in script
-    script = Workload(fresh_text="Reporting").to_lua("run-1")
-    assert 'wrk.body = [==[{"name": "]==] .. "run-1-" .. n .. [==[", "permissions"' in script
-    assert "request = function" not in Workload().to_lua("run-1")
+@pytest.mark.parametrize("name", callers.CALLERS)
+def test_each_caller_asks_and_counts_what_it_was_answered(name: str, server: ServerThread) -> None:
+    statuses = callers.CALLERS[name](server.port, URL, 0)
+    assert statuses == {201: CONNECTIONS if name in ("equal bytes", "all fresh") else 1}
+    journals = {namespace.name: len(namespace.journal) for namespace in server.engine.namespaces}
+    assert sum(journals.values()) == statuses.total()
+    assert ("default" in [name for name, calls in journals.items() if calls]) == (name == "equal bytes")
 
 
-def _output(**changes: int) -> str:
-    found = {"requests": 4_000, "micros": 2_000_000, "p50": 300.0, "p95": 500.0, "p99": 900.0}
-    return f"Running 2s test\nRESULT {json.dumps({**found, 'refused': 0, 'lost': 0, **changes})}\n"
+def test_load_reads_answers_in_chunks_and_goes_on_where_a_connection_ends(server: ServerThread) -> None:
+    server.engine.namespaces.default.choose_variant(VariantChoice("chunked"))
+    asks = [write_equal().to_bytes(URL), b"GET /nowhere HTTP/1.0\r\nHost: localhost\r\n\r\n"]
+    statuses = ask_over_many(server.port, itertools.cycle(asks), 0.05)
+    assert statuses.keys() == {201, 404}
 
 
-def test_load_is_read_from_what_wrk_prints() -> None:
-    load = read_load(_output(), Workload())
-    assert (load.per_second, load.p50_ms, load.p99_ms) == (2_000, 0.3, 0.9)
+def test_load_without_an_answer_is_no_measurement() -> None:
+    with MockServer() as sandbox:
+        sandbox.queue("createApiKey", [{"fault": "EMPTY_RESPONSE"}])
+        with pytest.raises(Unmeasurable, match="closed a connection"):
+            ask_over_many(
+                int(sandbox.origin.rpartition(":")[2]), itertools.repeat(write_equal().to_bytes(URL)), 0
+            )
 
 
-def test_load_of_refused_requests_counts_where_a_refusal_is_the_answer() -> None:
-    assert read_load(_output(refused=4_000), Workload(statuses=(422,))).requests == 4_000
+def test_a_server_is_started_and_ended_and_wrong_answers_of_it_are_no_measurement() -> None:
+    process = Running(ASGI)
+    try:
+        assert process.wait() > 0
+        assert callers.measure_caller(callers.ask_equal, process, 0) >= 0
+        with pytest.raises(Unmeasurable, match="500: 1"):
+            callers.measure_caller(lambda port, url, seconds: Counter({201: 9, 500: 1}), process, 0)
+        with pytest.raises(Unmeasurable):
+            callers.measure_caller(lambda port, url, seconds: Counter(), process, 0)
+    finally:
+        process.stop()
+    with pytest.raises(Unmeasurable, match="ended"):
+        callers.measure_caller(callers.ask_by_http_client, process, 0)
 
 
-@pytest.mark.parametrize(
-    ("output", "workload"),
-    [
-        (_output(refused=1), Workload()),
-        (_output(lost=1), Workload()),
-        (_output(requests=0), Workload()),
-        (_output(refused=3_999), Workload(statuses=(422,))),
-        ("unable to connect", Workload()),
-    ],
-    ids=["an error", "a lost one", "none", "a success", "no connection"],
-)
-def test_load_with_wrong_answers_is_no_measurement(output: str, workload: Workload) -> None:
-    with pytest.raises(Unmeasurable):
-        read_load(output, workload)
+def test_the_table_of_callers_has_ratios_within_a_round_and_their_geometric_mean() -> None:
+    costs = {(caller, "bare ASGI"): [10.0, 20.0, 30.0] for caller in callers.CALLERS}
+    costs |= {(caller, "mockserver"): [20.0, 40.0, 60.0] for caller in callers.CALLERS}
+    costs |= {(caller, "peer"): [40.0, 40.0, 40.0] for caller in callers.CALLERS if caller != "httpx"}
+    costs["httpx", "mockserver"] = [80.0, 160.0, 240.0]
+    table = callers.build_table(costs, ["bare ASGI", "mockserver", "peer"], ["A note."])
+    assert table.columns == ("caller", "bare ASGI µs", "mockserver µs", "bare ASGI / mockserver", "peer µs")
+    rows = {row[0]: row[1:] for row in table.rows}
+    assert rows["httpx"] == (quartiles([10, 20, 30]), quartiles([80, 160, 240]), quartiles([0.125]), None)
+    assert rows[callers.MEAN] == pytest.approx((20, 40 * 4**0.2, (0.5**4 * 0.125) ** 0.2, None))
+    assert table.notes[-1] == "A note."
+    del costs["httpx", "bare ASGI"]
+    with pytest.raises(Unmeasurable, match=r"A note\."):
+        callers.build_table(costs, ["bare ASGI", "mockserver", "peer"], ["A note."])
+
+
+@pytest.mark.parametrize("name", ["wiremock", "mountebank", "mockoon"])
+def test_the_files_of_a_peer_answer_what_all_answer(name: str) -> None:
+    """But for the name and the key, which they make themselves."""
+    text = json.dumps(peers.read_configuration(name))
+    wanted = json.loads(ANSWER)["data"]
+    for member in wanted.keys() - {"name", "key"}:
+        assert json.dumps(json.dumps({member: wanted[member]})[1:-1])[1:-1] in text
 
 
 def test_the_constant_answer_fits_the_contract() -> None:
@@ -161,173 +195,70 @@ def test_the_constant_answer_fits_the_contract() -> None:
     assert envelope.schema.is_valid(json.loads(ANSWER))
 
 
-# Cases
+# The path of a call
 
 
-def test_variants_have_names_of_their_own_and_the_usual_one_is_the_reference() -> None:
-    names = [server.name for server in throughput.list_variants()]
-    assert names[0] == throughput.USUAL_NAME
-    assert len(set(names)) == len(names)
+def test_the_walk_of_a_call_counts_modules_and_changes_and_is_the_same_each_time() -> None:
+    known, new = walk.take_walks().values()
+    again = walk.take_walks().values()
+    assert [(one.steps, one.changes) for one in (known, new)] == [(one.steps, one.changes) for one in again]
+    for one in (known, new):
+        modules = [module for module, _, _ in one.steps]
+        assert modules[0] == "serving/connection" and "engine/engine" in modules
+        # Every module is entered, and each change leads into it or out of it.
+        assert len(set(modules)) == one.modules <= one.changes + 1
+        assert str(one).splitlines()[0].startswith("serving/connection: Connection.data_received")
+    assert "request/headers" not in {module for module, _, _ in known.steps}
+    assert "request/headers" in {module for module, _, _ in new.steps}
 
 
-def test_stubs_of_the_benchmarks_are_sound_and_do_not_fit(tmp_path: Path) -> None:
-    settings = Settings(fixtures=write_fixtures(tmp_path, stubs_that_do_not_fit(10), alone=True))
-    engine = build_engine(settings)
-    assert len(engine.fixtures.stubs) == 10
-    assert costs.engine_way(engine)(Workload())() == 201
+def test_what_is_no_success_has_no_walk() -> None:
+    with pytest.raises(Unmeasurable, match="404"):
+        walk.follow([b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"])
 
 
-def test_a_contract_of_the_benchmarks_has_as_many_operations_as_asked_for(tmp_path: Path) -> None:
-    engine = build_engine(Settings(contract=write_contract(tmp_path, 12)))
-    assert len(engine.contract.operations) == 12
-    assert costs.engine_way(engine)(Workload())() == 201
-
-
-@pytest.mark.parametrize("subject", costs.STATES)
-def test_a_state_is_filled_and_asked_with_right_answers(subject: str, tmp_path: Path) -> None:
-    state = costs.STATES[subject](20)
-    way = costs.engine_way(build_engine(costs.build_settings(state, tmp_path)))
-    asked = [*state.filling(), *state.block(0), *state.block(7)]
-    assert {way(workload)() for workload in asked} == {201}
-
-
-def test_each_answer_that_is_measured_by_the_engine_is_the_one_that_is_named() -> None:
-    engine = build_engine(Settings(log_level="error"))
-    workloads = answers.list_workloads(engine)
-    answers.choose_in_engine(engine, workloads)
-    for workload in workloads.values():
-        assert costs.engine_way(engine)(workload)() in workload.statuses
-    assert _seen_variants(engine) == {None, *workloads} - {answers.PLAIN}
-
-
-def test_each_answer_that_is_measured_over_a_socket_is_the_one_that_is_named(server: ServerThread) -> None:
-    # One of each kind: more would only say the same more often.
-    names = {answers.PLAIN, "status-200", "null-expires_at", "chunked", "gzip", "header-case"}
-    listed = answers.list_workloads(server.engine)
-    workloads = {name: listed[name] for name in sorted(names)}
-    answers.choose_in_server(server.port, workloads)
-    with KeepAlive(server.port) as connection:
-        for workload in workloads.values():
-            assert connection.ask(workload.to_bytes(server.port)) in workload.statuses
-    assert _seen_variants(server.engine) == {None, *names} - {answers.PLAIN}
-
-
-def _seen_variants(engine: Engine) -> set[str | None]:
-    return {call.variant for namespace in engine.namespaces for call in namespace.journal}
-
-
-def test_all_variants_of_the_contract_are_derived_when_that_is_measured() -> None:
-    engine = build_engine(Settings())
-    count, seconds = answers.derive_all(engine.contract)
-    again, _ = answers.derive_all(engine.contract)
-    assert count == again > 1_000
-    assert seconds > 0
-
-
-@pytest.mark.parametrize("kind", runs.KINDS.values(), ids=runs.KINDS)
-def test_generated_test_files_hold_the_fixture_and_the_number_of_tests(
-    kind: runs.Kind, tmp_path: Path
-) -> None:
-    text = runs.write_test_file(tmp_path, kind, 30).read_text("utf-8")
-    compile(text, "test", "exec")
-    assert "range(30)" in text
-    assert kind.fixture is None or f"def test_call(number, {kind.fixture}):" in text
-
-
-def test_the_total_of_pytest_is_read_and_failed_tests_are_no_measurement(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert runs.read_total("....\n200 passed in 0.85s\n") == 0.85
-    with pytest.raises(Unmeasurable):
-        runs.read_total("F\n1 failed, 199 passed in 0.85s\n")
-    assert "1 failed" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "way",
-    [costs._guard_way, partial(costs._door_way, is_fresh=False), partial(costs._door_way, is_fresh=True)],
-    ids=["guard", "known", "fresh"],
-)
-def test_the_guard_looks_at_the_headers_of_each_call(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, way: Any
-) -> None:
-    app = create_app(engine)
-    looked: list[object] = []
-    check = app.guard._check_headers
-
-    def look(*given: Any) -> Any:
-        looked.append(given)
-        return check(*given)
-
-    monkeypatch.setattr(app.guard, "_check_headers", look)
-    ask = way(app)(Workload())
-    looked.clear()
-    for count in range(1, 5):
-        assert ask() in (200, 201)
-        assert len(looked) == count
-
-
-def test_the_cost_of_the_guard_is_told_beside_that_of_a_call() -> None:
-    (table,) = costs.measure_guard(SMOKE)
-    assert table.columns[-1] == "guard %"
-    assert [row[0] for row in table.rows] == ["as in the call before", "never the same"]
-    for _, guard, call, share in table.rows:
-        assert isinstance(guard, Quartiles) and isinstance(call, Quartiles) and isinstance(share, Quartiles)
-        assert min(guard.median, call.median, share.median) > 0
-
-
-def test_smaller_efforts_measure_less() -> None:
-    assert SMOKE.rounds < USUAL.rounds < FULL.rounds
-    assert max(SMOKE.calls) < max(USUAL.calls) < max(FULL.calls) == 1_000_000
+def test_each_step_of_a_head_can_be_repeated() -> None:
+    steps = heads.list_steps(create_app(build_engine(Settings(log_level="error"))))
+    for step in [*steps.values()] * 2:
+        step()
 
 
 # Report
 
 
-def _results(*parts: Part, machine: str = "one") -> Results:
-    return Results({"processor": machine}, {"uvicorn": "0.1"}, parts)
+def _results(*parts: Part) -> Results:
+    return Results({"processor": "one"}, {"uvicorn": "0.1"}, parts)
 
 
 def test_a_table_is_written_in_markdown() -> None:
     assert write_table(TABLE).splitlines() == [
-        "| server | requests/s | of bare ASGI |",
-        "| --- | ---: | ---: |",
-        "| bare ASGI on uvicorn | 43,500 (40,000–44,000) | 1.00 |",
-        "| mockserver | 22,200 (21,000–23,000) | 0.511 (0.49–0.55) |",
-        "| raw asyncio protocol | 186,000 (180,000–190,000) | – |",
+        "| caller | bare ASGI µs | mockserver µs | bare ASGI / mockserver |",
+        "| --- | ---: | ---: | ---: |",
+        "| equal bytes | 24.0 (23.0–25.0) | 96.2 (94.0–98.0) | 0.25 (0.2–0.3) |",
+        "| httpx | 120 (100–140) | – | – |",
+        "| geometric mean | 53.7 | 1,230 | 0.25 |",
     ]
+    assert write_table(Table("t", "T", ("a", "b"), (("x", 41),))).endswith("| x | 41 |")
 
 
 def test_results_written_as_json_and_read_back_are_equal() -> None:
-    results = _results(Part("throughput", "2026-01-01", (TABLE,)))
-    assert read_results(json.loads(json.dumps(results.to_json()))) == results
+    results = _results(Part("callers", "2026-01-01", (TABLE,)))
+    assert read_json(write_json(results)) == results
 
 
 def test_the_page_names_machine_versions_dates_and_notes() -> None:
-    page = write_markdown(_results(Part("throughput", "2026-01-01", (TABLE,))))
-    for text in ("processor: one", "uvicorn 0.1", "2026-01-01", "A note.", "scripts/bench throughput"):
+    page = write_markdown(_results(Part("callers", "2026-01-01", (TABLE,))))
+    for text in ("processor: one", "uvicorn 0.1", "2026-01-01", "A note.", "scripts/bench callers"):
         assert text in page
 
 
-def test_new_parts_replace_old_ones_of_their_name_in_the_usual_order() -> None:
-    old, new, other = Part("b", "old", ()), Part("b", "new", ()), Part("a", "old", ())
-    assert _results(old).with_parts([new, other], ["a", "b"]).parts == (other, new)
-
-
-def test_the_plot_shows_each_row_but_those_left_out() -> None:
-    plot = draw_bars(
-        TABLE,
-        "requests/s",
-        own="mockserver",
-        limit="bare ASGI on uvicorn",
-        leave_out=("raw asyncio protocol",),
-    )
-    root = ElementTree.fromstring(plot)
+def test_the_plot_shows_each_row_that_has_both_columns() -> None:
+    root = ElementTree.fromstring(plot := draw_bars(TABLE, "bare ASGI µs", "mockserver µs"))
     space = "{http://www.w3.org/2000/svg}"
     texts = [text.text for text in root.iter(f"{space}text")]
-    assert texts == ["Throughput <16>, requests/s", "bare ASGI on uvicorn", "43,500", "mockserver", "22,200"]
+    assert texts == ["Time <each>", "equal bytes", "bare ASGI µs: 24.0", "mockserver µs: 96.2"]
     widths = {bar.get("class"): float(bar.get("width", "")) for bar in root.iter(f"{space}rect")}
-    assert widths["bar own"] / widths["limit"] == pytest.approx(22_222.2 / 43_512, rel=1e-3)
+    assert widths["bar"] / widths["limit"] == pytest.approx(4, rel=1e-2)
     assert "prefers-color-scheme: dark" in plot
 
 
@@ -336,17 +267,18 @@ def test_a_report_keeps_the_other_parts_of_the_same_machine_only(
 ) -> None:
     monkeypatch.setattr(command, "list_versions", dict)
     monkeypatch.setattr(command, "describe_machine", lambda: {"processor": "one"})
-    command.write_report(tmp_path, [Part("throughput", "2026-01-01", (TABLE,))])
     command.write_report(tmp_path, [Part("start", "2026-01-02", ())])
-    assert [part.name for part in _read(tmp_path).parts] == ["throughput", "start"]
-    assert "mockserver" in (tmp_path / "throughput.svg").read_text("utf-8")
+    command.write_report(tmp_path, [Part("callers", "2026-01-01", (TABLE,))])
+    command.write_report(tmp_path, [Part("start", "2026-01-03", ())])
+    assert [part.name + part.date[-1] for part in _read(tmp_path).parts] == ["callers1", "start3"]
+    assert "mockserver" in (tmp_path / "callers.svg").read_text("utf-8")
     monkeypatch.setattr(command, "describe_machine", lambda: {"processor": "another"})
     command.write_report(tmp_path, [Part("start", "2026-01-03", ())])
     assert [part.name for part in _read(tmp_path).parts] == ["start"]
 
 
 def _read(folder: Path) -> Results:
-    return read_results(json.loads((folder / "results.json").read_text("utf-8")))
+    return read_json((folder / "results.json").read_text("utf-8"))
 
 
 # What is done at load and not per call
