@@ -168,9 +168,7 @@ def _import(stubs: StubBook, new: list[Stub], options: _ImportOptions) -> None:
     # The list is newest first, so the last is added first.
     book.add(stub for stub in reversed(new) if stub.id not in known)
     if options.overwrites:
-        for stub in new:
-            if stub.id in known:
-                book.replace(stub)
+        book.replace([stub for stub in new if stub.id in known])
     stubs.admit([stub for stub in new if options.overwrites or stub.id not in known], gone)
     stubs.take_over(book)
 
@@ -275,7 +273,7 @@ def _replace(call: ControlCall, old: Stub) -> Stub:
     document = {name: value for name, value in call.object().items() if name not in _IDS} | {"id": old.id}
     files = call.namespace.fixtures.files
     stub = read_stub(document, call.engine.contract, new_id=lambda: old.id, files=files)
-    call.namespace.stubs.replace(stub)
+    call.namespace.stubs.replace([stub])
     return stub
 
 

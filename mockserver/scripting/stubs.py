@@ -122,7 +122,7 @@ class StubBook:
     def __init__(
         self,
         table: MakeTable = make_plain_table,
-        admit: Callable[[list[Stub], int], None] = lambda stubs, freed: None,
+        admit: Callable[[list[Stub], int], None] | None = None,
         *,
         is_given: bool = False,
     ) -> None:
@@ -161,6 +161,8 @@ class StubBook:
     def admit(self, new: list[Stub], gone: Iterable[str] = ()) -> None:
         """Whether there is room for new stubs in the place of those that have their ids, or ids that are
         `gone`. Raises StubError where there is none."""
+        if self._admit is None:
+            return
         old = {stub.id for stub in new}.union(gone)
         self._admit(new, sum(self._entries[id].size for id in old if id in self._entries))
 
@@ -190,11 +192,12 @@ class StubBook:
         if self._index is not None:
             self._index.add(entry)
 
-    def replace(self, stub: Stub) -> None:
-        """A new version of a stub, in the place of the old one in the order. Raises StubError where there is
-        no room for it."""
-        self.admit([stub])
-        self._replace(stub)
+    def replace(self, stubs: list[Stub]) -> None:
+        """New versions of stubs, each in the place of the old one in the order. Raises StubError where there
+        is no room for them."""
+        self.admit(stubs)
+        for stub in stubs:
+            self._replace(stub)
 
     def _replace(self, stub: Stub) -> None:
         old = self._entries[stub.id]

@@ -209,8 +209,7 @@ def test_a_replaced_stub_keeps_its_place_and_starts_to_count_anew(contract: Cont
     old = make(contract, "a", times=2)
     book.add([old, make(contract, "b", times=1), make(contract, "c"), make(contract, "d")])
     book.use(old)
-    book.replace(make(contract, "a", times=2))
-    book.replace(make(contract, "c"))
+    book.replace([make(contract, "a", times=2), make(contract, "c")])
     assert ask(book, "/a") == ["a", "b", "d", "c"]
     assert book.remaining("a") == 2
     assert [stub.id for stub in book] == ["d", "c", "b", "a"]
@@ -287,3 +286,12 @@ def test_a_matcher_is_asked_once(contract: Contract, monkeypatch: pytest.MonkeyP
     book, trial = StubBook(), Trial(read("/a", "GET")[0])
     assert [book.accepts(stub, trial, None) for stub in (*stubs, *stubs)] == [True, False] * 2
     assert asked == [stub.matcher for stub in stubs]
+
+
+def test_whether_there_is_room_is_asked_once_for_all(contract: Contract) -> None:
+    asked: list[tuple[int, int]] = []
+    book = StubBook(admit=lambda stubs, freed: asked.append((len(stubs), freed)))
+    stubs = [make(contract, str(number)) for number in range(5)]
+    book.add(stubs)
+    book.replace(stubs)
+    assert asked == [(5, 0), (5, sum(stub.size for stub in stubs))]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.json_codec import dumps, loads
-from mockserver.state.rows import Codec, Rows, Table
+from mockserver.state.rows import Codec, Rows, SizedTable, Table
 from mockserver.types import UNSET
 
 PLAIN: Codec[Any, Any] = Codec(
@@ -230,3 +230,13 @@ def test_a_dump_leaves_out_what_it_is_told_to() -> None:
     one["a"] = two["b"] = 1
     rows.commit()
     assert list(rows.dump(leave_out=("two",))) == [["one"], ["one", "a", 1]]
+
+
+def test_rows_that_are_put_into_an_empty_table_are_charged_at_once() -> None:
+    charges: list[int] = []
+    table = SizedTable[str, int](lambda value: value, charges.append)
+    table.update({"a": 1, "b": 2})
+    assert charges == [3]
+    table.update({"b": 5, "c": 4})
+    assert list(table.items()) == [("a", 1), ("b", 5), ("c", 4)]
+    assert charges == [3, 3, 4]
