@@ -6,7 +6,6 @@ Run as a program (`python -m scripts.tables`) it writes them; `tests/test_docs.p
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -43,14 +42,9 @@ def options_table() -> str:
 
 
 def routes_table() -> str:
-    """Every route of the control API, with the first sentence of its docstring."""
+    """Every route of the control API, with its sentence in the description."""
     lines = ["| route | what it does |", "| --- | --- |"]
-    for route in ROUTES:
-        doc = " ".join((route.run.__doc__ or "").split())
-        text = re.sub(r"^`[^`]*`(?: and `[^`]*`)*(?: \([^)]*\))?[:.,]?\s*", "", doc)
-        found = re.match(r"(.+?[.])(?:\s|$)", text)
-        sentence = found.group(1) if found else text or "As WireMock does."
-        lines.append(f"| `{route.method} {route.path}` | {sentence[:1].upper()}{sentence[1:]} |")
+    lines += [f"| `{route.method} {route.path}` | {route.summary} |" for route in ROUTES]
     return "\n".join(lines) + "\n"
 
 

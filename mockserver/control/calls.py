@@ -261,7 +261,8 @@ _FILTERS = (*FILTERS, "limit")
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/calls", list_calls, "Lists the newest calls that fit, oldest first, with exact totals.",
           query=_FILTERS, answers={200: "Calls"}),
-    Route("GET", "/calls/{id}", get_call, "Gives one call; with `format` what makes the same request again.",
+    Route("GET", "/calls/{id}", get_call,
+          "Gives one call; `format` (curl, pytest, har) gives what makes the same request again.",
           query=("format",), answers={200: ("Call", "Har", "text/plain", "text/x-python")}),
     Route("GET", "/calls/{id}/near-misses", get_near_misses,
           "Lists the stubs nearest to a call, with every difference that kept them from answering it.",

@@ -244,7 +244,7 @@ def _are_texts(values: list[Json]) -> bool:
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/clock", get_clock, "Tells the time in the namespace, and whether its clock stands still.",
           answers={200: "Clock"}),
-    Route("PUT", "/clock", put_clock, "Freezes, shifts or advances the clock, or lets it run.",
+    Route("PUT", "/clock", put_clock, "Sets the clock by `mode` and `now`, or moves it by `advanceSeconds`.",
           body="ClockChange", answers={200: "Clock"}),
     Route("PATCH", "/settings", patch_settings,
           "Changes options of this namespace alone, until it is reset; answers with all of them.",

@@ -206,7 +206,7 @@ ROUTES: tuple[Route, ...] = (
           "Gives a credential that the API lets in, and that names this namespace.",
           query=("scheme",), answers={200: "Credential"}),
     Route("GET", "/health", health,
-          "Says that the server lives, and how many requests it refused before they became calls, by reason.",
+          "Says whether server and store work, and counts what was refused before it was a call, by reason.",
           answers={200: "Health", 503: "Health"}, is_locked=False, is_public=True),
     Route("GET", "/version", version, "Gives the version of the server.", answers={200: "Version"}),
     Route("GET", "/metrics", metrics, "Gives the counters of the whole server as Prometheus text.",

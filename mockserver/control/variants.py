@@ -116,10 +116,12 @@ def _read_status(value: Json) -> int | None:
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", "/variants", list_variants, "Lists the other answers that the contract allows, by name.",
+    Route("GET", "/variants", list_variants,
+          "Lists every legal answer by name, and with `legal: false` those that break the contract.",
           query=("operation", "status", "name", "pairs", "diff"), answers={200: "Variants"}),
-    Route("GET", "/variant", get_variant, "Gives the variant that answers are; `name` null means plain.",
+    Route("GET", "/variant", get_variant, "Gives the variant of every answer; `name` null means plain.",
           answers={200: "VariantChoice"}),
-    Route("PUT", "/variant", put_variant, "Lets every answer be a variant, if it has it; null ends that.",
+    Route("PUT", "/variant", put_variant,
+          "Gives every answer a variant, where it has that one; null ends that.",
           body="VariantChoice", answers={200: "VariantChoice"}),
 )  # fmt: skip
