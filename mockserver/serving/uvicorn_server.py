@@ -28,10 +28,22 @@ WAITING_CONNECTIONS = 2048
 ACCEPTED_A_TURN = 2
 
 
+_Socket = socket.socket
+
+
+class _Listener(_Socket):
+    """Accepts also while a test of this process may open no socket: pytest-socket then puts another class in
+    the place of `socket.socket`, and asyncio's own loop accepts by that name."""
+
+    def accept(self) -> tuple[socket.socket, Any]:
+        number, address = self._accept()  # type: ignore[attr-defined]
+        return _Socket(self.family, self.type, self.proto, fileno=number), address
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket. Raises SettingsError with what to do when the address cannot be had."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = _Listener(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
+import pytest_socket
 
 from tests.hostile.servers import target_with
 from tests.hostile.wire import BODY, Target, http, read_answer, read_to_end, split_answers
@@ -92,6 +93,18 @@ def test_more_than_a_client_reads_waits_and_then_arrives(target: Target) -> None
         assert reply.answer.body == text.encode()
         rest = reply.rest
     assert rest == b""
+
+
+def test_a_server_accepts_while_a_test_may_open_no_socket(target: Target) -> None:
+    with socket.socket() as client:
+        pytest_socket.disable_socket()
+        try:
+            client.connect((target.server.host, target.server.port))
+            client.settimeout(20)
+            client.sendall(http())
+            assert read_answer(client).answer.status == 201
+        finally:
+            pytest_socket.enable_socket()
 
 
 def test_a_server_that_ends_closes_what_is_idle_and_what_has_begun(loop: str) -> None:
