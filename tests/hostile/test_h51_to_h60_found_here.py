@@ -50,7 +50,6 @@ from tests.hostile.wire import (
 from tests.served import PATIENCE, SERVE, Served, serve
 from tests.serving.processes import LIST
 from tests.serving.processes import serve as start
-from tests.serving.test_workers import children
 from tests.stores.servers import run_redis
 
 # H51
@@ -608,7 +607,7 @@ def test_h59_every_door_keys_by_the_seed() -> None:
 def test_h60_a_worker_that_dies_under_load_is_replaced_and_nothing_answered_is_lost(tmp_path: Path) -> None:
     created: list[str] = []
     with start("--workers", "2", "--store", f"sqlite:{tmp_path / 'state.db'}") as served:
-        before = children(served)
+        before = served.workers
 
         def create_some(number: int) -> None:
             try:
@@ -625,7 +624,7 @@ def test_h60_a_worker_that_dies_under_load_is_replaced_and_nothing_answered_is_l
                 if number in (20, 40):
                     os.kill(before[number // 40], signal.SIGKILL)
         deadline = time.monotonic() + 20
-        while len(set(children(served)) - set(before)) < 2:
+        while len(set(served.workers) - set(before)) < 2:
             assert time.monotonic() < deadline
         kept = {item["id"] for item in served.send("GET", LIST).json["data"]}
         assert created and kept >= set(created)

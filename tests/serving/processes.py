@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.doors import BODY, CREATE, FROZEN, KEY, Answer
@@ -27,6 +28,12 @@ class Server:
         assert line, "it did not start"
         self.welcome: dict[str, Any] = json.loads(line)
         self.port = int(self.welcome["origin"].rpartition(":")[2])
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that it has started. Raises FileNotFoundError where there is no /proc."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(number) for number in path.read_text("ascii").split()]
 
     def kill(self) -> None:
         """End it and all that it has started, at once."""

@@ -15,14 +15,7 @@ import pytest
 from mockserver.exceptions import MockFailure
 from mockserver.serving.workers import Workers
 from tests.doors import BODY
-from tests.serving.processes import LIST, Server, serve
-
-
-def children(server: Server) -> list[int]:
-    """The workers of a server."""
-    path = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
-    return [int(number) for number in path.read_text("ascii").split()]
-
+from tests.serving.processes import LIST, serve
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="the workers of a server are found in /proc"
@@ -60,12 +53,12 @@ def test_the_state_of_workers_without_a_store_is_a_file_that_ends_with_them() ->
 def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> None:
     with serve("--workers", "2", "--store", f"sqlite:{tmp_path / 'state.db'}") as server:
         created = server.send()
-        before = children(server)
+        before = server.workers
         assert len(before) == 2
         for number in before:
             os.kill(number, signal.SIGKILL)
         deadline = time.monotonic() + 20
-        while len(set(children(server)) - set(before)) < 2:
+        while len(set(server.workers) - set(before)) < 2:
             assert time.monotonic() < deadline
         assert server.send("GET", LIST).json["data"][0]["id"] == created.json["data"]["id"]
         assert server.send("GET", LIST, key=created.key).status == 200
@@ -74,7 +67,7 @@ def test_a_worker_that_dies_is_replaced_and_nothing_is_lost(tmp_path: Path) -> N
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_all_of_them(number: signal.Signals) -> None:
     with serve("--workers", "2") as server:
-        workers = children(server)
+        workers = server.workers
         os.kill(server.process.pid, number)
         assert server.process.wait(20) == 0
         assert not [worker for worker in workers if Path(f"/proc/{worker}").exists()]
@@ -83,7 +76,7 @@ def test_a_signal_ends_all_of_them(number: signal.Signals) -> None:
 def test_workers_end_with_the_process_that_watches_over_them() -> None:
     with serve("--workers", "2") as server:
         folder = Path(server.welcome["temporaryStore"].removeprefix("sqlite:")).parent
-        workers = children(server)
+        workers = server.workers
         server.process.kill()
         server.process.wait(20)
         deadline = time.monotonic() + 20
