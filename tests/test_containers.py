@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -90,6 +91,15 @@ def test_everything_that_the_image_takes_is_let_into_its_context() -> None:
 @pytest.mark.parametrize("file", ["Dockerfile", "action.yml"])
 def test_what_serves_many_has_the_faster_loop(file: str) -> None:
     assert re.search(r"install[^\n]*(\n[^\n]*)?\[fast\b", (ROOT / file).read_text("utf-8"))
+
+
+def test_the_package_is_found_where_workflows_take_its_action_from() -> None:
+    (repository,) = re.findall(
+        r"uses: (\S+)@main", (ROOT / "examples" / "github-workflow.yml").read_text("utf-8")
+    )
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+    assert {"/".join(url.split("/")[3:5]) for url in urls.values()} == {repository}
+    assert all((ROOT / url.partition("/blob/main/")[2]).exists() for url in urls.values())
 
 
 # What the action runs
