@@ -16,16 +16,18 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import ne
 from typing import Any, TypeAlias
 
 import orjson
 
 from mockserver.exceptions import MalformedJson
-from mockserver.types import Json
+from mockserver.types import Json, JsonObject
 
 MAX_DEPTH = 64
 # A number with more digits than this is refused: reading it exactly costs more than it is worth to anybody.
@@ -140,6 +142,56 @@ def loads(
     ):
         return value, ()
     return _loads_strictly(data, max_depth, max_number_length)
+
+
+# So many bytes of a long text are read in one go, in some hundredths of a second.
+_PIECE = 1024 * 1024
+# Between two objects of an array; at so many such places is tried to end a piece.
+_BETWEEN = re.compile(rb"\}[ \t\r\n]*,(?=[ \t\r\n]*\{)")
+_MAX_PLACES = 16
+
+
+def loads_in_pieces(data: bytes, most: int) -> JsonObject | None:
+    """As `loads`, for an object with one long array of objects, not many more than `most`, and no other
+    array, such as a list of stubs. It is read a piece at a time, and other threads have their turn in
+    between. None for any other text.
+
+    A piece that is an array of its own, once it stands in brackets, ends where one of the items ends: in any
+    other place the closing bracket would close something else. So nothing has to be looked at twice.
+    """
+    start, end = data.find(b"[") + 1, data.rfind(b"]")
+    if not 0 < start <= end or len(data) - (end - start) > _PIECE:
+        return None
+    try:
+        frame, _ = loads(data[:start] + data[end:])
+        # The only array of the frame, if it is a member of its own.
+        name = next((name for name, value in frame.items() if value == []), None)
+        if name is None:
+            return None
+        items = frame[name]
+        for piece in _cut(data, start, end):
+            items += loads(piece, MAX_DEPTH - 1)[0]
+            if len(items) > most:
+                return None
+    except (MalformedJson, AttributeError):
+        return None
+    return frame  # type: ignore[no-any-return]
+
+
+def _cut(data: bytes, start: int, end: int) -> Iterator[bytes]:
+    """The content of an array of objects as arrays of about a megabyte. Raises MalformedJson where it cannot
+    be cut."""
+    while end - start > _PIECE:
+        for place in islice(_BETWEEN.finditer(data, start + _PIECE, end), _MAX_PLACES):
+            piece = b"[%b]" % data[start : place.start() + 1]
+            with suppress(orjson.JSONDecodeError):
+                orjson.loads(piece)
+                yield piece
+                start = place.end()
+                break
+        else:
+            raise MalformedJson("it cannot be cut")
+    yield b"[%b]" % data[start:end]
 
 
 def _loses_digits(data: bytes) -> bool:

@@ -28,6 +28,7 @@ from mockserver.json_codec import (
     exact,
     forget_texts,
     loads,
+    loads_in_pieces,
     loads_kept,
 )
 from tests.strategies import json_values
@@ -312,3 +313,66 @@ def test_all_that_the_standard_library_reads_is_read_alike_and_nothing_else(data
             assert "byte order mark" in str(refusal) or "exponent" in str(refusal) or "deeper" in str(refusal)
         else:
             assert same(value, expected)
+
+
+# In pieces.
+
+ITEMS = st.lists(
+    st.dictionaries(st.text(max_size=3) | st.sampled_from(["},{", '"', "[", "]"]), json_values, max_size=3),
+    max_size=12,
+)
+
+
+@given(
+    ITEMS, st.sampled_from([{}, {"b": 1}, {"b": {"c": "x"}}]), st.sampled_from([None, 1]), st.integers(1, 40)
+)
+def test_what_is_read_in_pieces_is_what_is_read_as_a_whole(
+    items: list[Any], rest: dict[str, Any], indent: int | None, size: int
+) -> None:
+    for document in ({"a": items, **rest}, {**rest, "a": items}):
+        text = json.dumps(document, indent=indent).encode()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("mockserver.json_codec._PIECE", size + len(json.dumps(rest, indent=1)) + 20)
+            found = loads_in_pieces(text, 500)
+        assert found in (document, None)
+        assert found is None or list(found) == list(document)
+
+
+def test_a_long_array_of_objects_is_read_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    document = {"mappings": [{"a": [{"b": "},{"}, {"c": number}]} for number in range(500)], "meta": {"x": 1}}
+    read: list[int] = []
+    monkeypatch.setattr("mockserver.json_codec._PIECE", 1_000)
+
+    def note(data: bytes, *limits: int) -> Any:
+        read.append(len(data))
+        return loads(data, *limits)
+
+    monkeypatch.setattr("mockserver.json_codec.loads", note)
+    assert loads_in_pieces(dumps(document), 500) == document
+    assert len(read) > 15
+    assert max(read) < 1_100
+    assert loads_in_pieces(dumps(document), 400) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[{},{}]",
+        b"{}",
+        b"null",
+        b'{"a":"[{},{}]"}',
+        b'{"a":{"b":[{},{}]}}',
+        b'{"a":[{},{}],"b":[]}',
+        b'{"a":[{},{}]',
+        b'{"a":[{},{},]}',
+        b'{"a":[,{},{}]}',
+        b'{"a":[{},{}],}',
+        b'{"a":[{} {}]}',
+        b'{"a":[{}],"a":[{}]}',
+        b"]{}[",
+    ],
+)
+def test_what_cannot_be_cut_is_not_read(text: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    for size in (12, 50):
+        monkeypatch.setattr("mockserver.json_codec._PIECE", size)
+        assert loads_in_pieces(text, 500) is None

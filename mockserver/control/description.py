@@ -55,7 +55,7 @@ _ERRORS: Mapping[int, str] = {
 }
 _NOT_FOUND = "What the path names is unknown."
 _GONE = "Evicted calls could change the answer; or something is there already."
-_TOO_LARGE = "The body is larger than 64 MiB."
+_TOO_LARGE = "The body is larger than 64 MiB, or than 2 MiB and no list."
 _UNSOUND = "The body is JSON, but not what the route takes; every problem is listed."
 _MEANINGS: Mapping[int, str] = {
     200: "It is done.", 201: "It is made.", 204: "It is done; there is nothing to say.",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar, cast
 
@@ -17,11 +19,13 @@ from starlette.types import Receive, Scope, Send
 from mockserver.control.routing import (
     CONTROL_HEADERS,
     PAGE_HEADERS,
+    Body,
     ControlAnswer,
     Listing,
     Question,
     Router,
     Stream,
+    read_body,
     refuse,
     refuse_unavailable,
 )
@@ -42,6 +46,8 @@ MAX_EVENTS_BEHIND = 1_000
 KEEP_ALIVE_SECONDS = 15.0
 # So many calls of a listing are written before others have their turn: some milliseconds.
 _LISTED_AT_ONCE = 50
+# Bodies of more than so many bytes are read in a thread.
+_LONG_BODY = 64 * 1024
 
 
 class ControlDoor:
@@ -50,6 +56,8 @@ class ControlDoor:
     def __init__(self, control: Router, turns: Turns) -> None:
         self._control = control
         self._turns = turns
+        # A thread of its own, as such a body may take seconds.
+        self._reader = ThreadPoolExecutor(1, "mockserver-control")
         self._bells: set[_Bell] = set()
 
     def end_waits(self) -> None:
@@ -68,7 +76,22 @@ class ControlDoor:
 
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
-        namespace, path, body = request.scope["mockserver.control"]
+        namespace, path, data = request.scope["mockserver.control"]
+        body: bytes | Body = data
+        if len(data) > _LONG_BODY:
+            body = await self._in_thread(partial(read_body, data))
+        try:
+            return await self._answer_read(request, namespace, path, body)
+        finally:
+            if isinstance(body, Body):
+                await self._in_thread(body.let_go)
+
+    async def _in_thread(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, copy_context().run, work)
+
+    async def _answer_read(
+        self, request: HttpRequest, namespace: str, path: str, body: bytes | Body
+    ) -> HttpResponse:
         is_pretty = "curl" in (request.headers.get("user-agent") or "")
         answer = await self._turns.run(
             # Health has a turn of its own: it tells what the others wait for.

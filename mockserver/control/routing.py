@@ -26,7 +26,7 @@ from mockserver.exceptions import (
     UnknownItem,
 )
 from mockserver.http_fields import read_query
-from mockserver.json_codec import loads
+from mockserver.json_codec import loads, loads_in_pieces
 from mockserver.redaction import redact, redact_pointer
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
 from mockserver.state.ledger import repeat
@@ -239,6 +239,9 @@ def refuse(status: int, text: str) -> ControlAnswer:
 # So many calls are looked at without turns for others: each may take some hundredths of a second. A turn
 # lasts so many seconds.
 AT_ONCE = 2
+# Bodies of more than so many bytes are read in pieces, if they have at most so many items.
+MAX_WHOLE = 2 * 1024 * 1024
+MAX_ITEMS = 10_000
 TURN_SECONDS = 0.005
 
 
@@ -269,6 +272,44 @@ def refuse_all(status: int, problems: list[Problem]) -> ControlAnswer:
         for problem in problems
     ]
     return ControlAnswer(status, {"errors": errors})
+
+
+class Body(NamedTuple):
+    """A body, read as JSON; UNSET where there is none. A `refusal` is the answer to what cannot be read."""
+
+    value: Json | UnsetType = UNSET
+    refusal: ControlAnswer | None = None
+
+    def __repr__(self) -> str:
+        # It can hold a secret.
+        return "<Body>"
+
+    def let_go(self) -> None:
+        """Nobody reads it any more: its arrays are emptied item by item, so that other threads have their
+        turn in between."""
+        for value in self.value.values() if isinstance(self.value, dict) else ():
+            while isinstance(value, list) and value:
+                value.pop()
+
+
+def read_body(data: bytes) -> Body:
+    """Read a body, in whatever thread."""
+    if not data.strip():
+        return Body()
+    if len(data) > MAX_WHOLE:
+        value = loads_in_pieces(data, MAX_ITEMS)
+        if value is None:
+            text = (
+                f"a body of more than {MAX_WHOLE} bytes must be an object with one array of at most "
+                f"{MAX_ITEMS} objects and no other array beside it, as an import is; the body of one stub "
+                "can be a file (bodyFileName)"
+            )
+            return Body(refusal=refuse(413, text))
+        return Body(value)
+    try:
+        return Body(loads(data)[0])
+    except MalformedJson as error:
+        return Body(refusal=refuse_all(400, [Problem(f"the body is no JSON: {error}")]))
 
 
 class Router:
@@ -313,7 +354,7 @@ class Router:
         method: str,
         path: str,
         query: str,
-        body: bytes,
+        body: bytes | Body,
         *,
         namespace: str = DEFAULT_NAMESPACE,
         origin: str = "",
@@ -321,8 +362,8 @@ class Router:
     ) -> Told:
         """Carry out one control call.
 
-        `path` is below `/__admin`, percent-encoded; `origin` is the scheme, host and port that links lead to;
-        `accepts_html` says that a browser asks, which shows pages.
+        `path` is below `/__admin`, percent-encoded; `body` may have been read already; `origin` is the
+        scheme, host and port that links lead to; `accepts_html` says that a browser asks, which shows pages.
         Everything that a caller can do wrong is an answer, never an exception.
         """
         found = self._paths.find(path)
@@ -334,15 +375,13 @@ class Router:
             allow = ", ".join(sorted(methods))
             refusal = refuse(405, f"{path} takes {allow}, not {method}")
             return refusal._replace(headers=((b"allow", allow.encode("ascii")),))
-        value: Json | UnsetType = UNSET
-        if body.strip():
-            try:
-                value, _ = loads(body)
-            except MalformedJson as error:
-                return refuse_all(400, [Problem(f"the body is no JSON: {error}")])
+        if isinstance(body, bytes):
+            body = read_body(body)
+        if body.refusal is not None:
+            return body.refusal
         space = self._engine.namespaces.get(namespace)
         call = ControlCall(
-            self._engine, space, parameters, read_query(query), value, origin, accepts_html, self._routes
+            self._engine, space, parameters, read_query(query), body.value, origin, accepts_html, self._routes
         )
         answer: Told = _tell(partial(repeat, partial(_run, route, call)))
         if isinstance(answer, Question):

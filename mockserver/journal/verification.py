@@ -100,7 +100,7 @@ class VerificationReader:
         self._operations = operations
         self._reading = reading = Reading(redact)
         self._expected: list[Expectation] = []
-        rest = drop_nulls({name: value for name, value in document.items() if name != "expected"})
+        rest = {name: value for name, value in document.items() if name != "expected" and value is not None}
         _refuse_others(rest, _VERIFICATION, "", reading)
         entries = document.get("expected")
         if entries is not None and not isinstance(entries, list):

@@ -456,7 +456,8 @@ class Connection(asyncio.Protocol):
         than the call. What has to wait, or to be damaged, gets one all the same."""
         body, request = end, self._request
         if self._body:
-            body, self._body = bytes(self._body) + end, bytearray()
+            self._body += end
+            body, self._body = bytes(self._body), bytearray()
         self._request = None
         self.deadline = None
         answer: Exchange | Response

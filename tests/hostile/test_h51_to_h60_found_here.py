@@ -11,6 +11,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,7 @@ import pytest
 
 from mockserver import MockServer
 from mockserver.engine.engine import Engine
-from mockserver.json_codec import dumps, dumps_pretty
+from mockserver.json_codec import dumps, dumps_pretty, loads
 from mockserver.messages import Response, build_request
 from mockserver.scripting.json_paths import Search
 from mockserver.scripting.subjects import MAX_NODES
@@ -156,6 +157,62 @@ def test_h52_an_import_in_turns_is_all_or_nothing(target: Target) -> None:
     listed = target.control("GET", "/mappings").json["mappings"]
     assert [stub["request"]["url"] for stub in listed[:300]] == [stub["request"]["url"] for stub in good]
     assert len({stub["id"] for stub in listed}) == before + 300
+
+
+@pytest.fixture
+def readers(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """In which threads JSON of control calls was read, and how many bytes at once."""
+    read: list[tuple[str, int]] = []
+
+    def note(data: bytes, *limits: int) -> Any:
+        read.append((threading.current_thread().name.partition("_")[0], len(data)))
+        return loads(data, *limits)
+
+    monkeypatch.setattr("mockserver.control.routing.loads", note)
+    monkeypatch.setattr("mockserver.json_codec.loads", note)
+    return read
+
+
+def test_h52_a_long_import_is_read_in_pieces_in_a_thread(
+    target: Target, readers: list[tuple[str, int]]
+) -> None:
+    stub = {"request": {"url": "/long"}, "response": {"status": 200, "body": "x" * 20_000}}
+    question = {
+        "mappings": [stub | {"id": f"long-{number}"} for number in range(200)],
+        "meta": {"total": 200},
+    }
+    assert target.control("POST", "/mappings/import", question).status == 200
+    assert len(target.control("GET", "/mappings").json["mappings"]) >= 200
+    assert [name for name, _ in readers] == ["mockserver-control"] * len(readers)
+    assert len(readers) > 3
+    assert max(size for _, size in readers) < 1_200_000
+
+
+LARGE = {
+    "numbers": b'{"a":[' + b"0," * 1_500_000 + b"0]}",
+    "a-text": b'{"a":"' + b"x" * 3_000_000 + b'"}',
+    "many": b'{"mappings":[' + b"{}," * 1_000_000 + b"{}]}",
+    "broken": b"[" * 3_000_000,
+    "broken-at-its-end": b'{"mappings":[' + b'{"a":1},' * 500_000 + b"]}",
+}
+
+
+@pytest.mark.parametrize("body", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize("path", ["/verify", "/mappings/import", "/mappings"])
+def test_h52_a_large_body_that_is_no_list_is_refused(
+    target: Target, path: str, body: bytes, readers: list[tuple[str, int]]
+) -> None:
+    answer = target.ask(http("POST", f"/__admin{path}", body=body, key=None))
+    assert answer.status == 413
+    assert "bodyFileName" in answer.json["errors"][0]["title"]
+    assert all(name == "mockserver-control" and size < 1_200_000 for name, size in readers)
+
+
+def test_h52_a_long_body_of_the_control_api_is_refused_as_any_other(target: Target) -> None:
+    wrong = target.ask(http("POST", "/__admin/verify", body=b"{" + b" " * 70_000 + b"x", key=None))
+    assert (wrong.status, "no JSON" in wrong.json["errors"][0]["title"]) == (400, True)
+    nowhere = http("POST", "/__admin/nowhere", body=b"x" * 70_000, key=None)
+    assert target.ask(nowhere).status == 404
 
 
 def test_h52_others_are_answered_while_many_expectations_are_judged(target: Target) -> None:
