@@ -7,10 +7,8 @@ from xml.sax.saxutils import escape
 from benchmarks.figures import Quartiles, Table, show
 
 _WIDTH = 760
-_LABEL_WIDTH = 130
-_NUMBER_WIDTH = 160
-_BAR_HEIGHT = 16
-_GAP = 14
+_LABEL_WIDTH, _NUMBER_WIDTH = 130, 160
+_BAR_HEIGHT, _GAP = 16, 14
 _HEAD_HEIGHT = 44
 
 _STYLE = """
