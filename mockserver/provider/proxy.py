@@ -15,7 +15,8 @@ from mockserver.messages import BODILESS
 from mockserver.provider.judging import Judgement, judge_answer
 from mockserver.provider.recording import Recorder
 from mockserver.provider.upstream import Upstream, UpstreamAnswer, UpstreamError
-from mockserver.request.content_coding import CODINGS, inflate
+from mockserver.redaction import redact
+from mockserver.request.content_coding import CODINGS, TooMuch, inflate
 from mockserver.request.head import Head
 from mockserver.types import Headers
 
@@ -23,6 +24,8 @@ from mockserver.types import Headers
 MAX_JUDGED_BYTES = 10 * 1024 * 1024
 # Forms that are read whole, however long they are to come.
 _TEXTS = frozenset({"json", "form", "xml", "text"})
+# What an answer may be asked for in.
+_KNOWN_CODINGS = CODINGS | {b"identity"}
 
 
 class Proxy:
@@ -52,9 +55,11 @@ class Proxy:
         except UpstreamError as error:
             return Passed(self._refuse(passage, error.reason, str(error), ()), request_violations)
         coding = dict(answer.headers).get(b"content-encoding", b"").strip().lower()
-        plain = _undo(body, coding)
-        judged = None if rest is not None or plain is None else plain
-        judgement = self._judge(passage, answer, judged)
+        unread = Judgement([], [])
+        plain = _undo(body, coding, unread) if rest is None else None if coding else body
+        judgement = self._judge(passage, answer, plain if rest is None else None)
+        judgement.violations.extend(unread.violations)
+        judgement.warnings.extend(unread.warnings)
         if rest is None and self._recorder is not None and plain is not None:
             self._recorder.record(
                 passage.inspection, answer.status, answer.headers, plain, breaks=bool(judgement.violations)
@@ -170,20 +175,38 @@ def _write_target(head: Head) -> bytes:
 
 
 def _list_headers(head: Head) -> Iterator[tuple[bytes, bytes]]:
-    """The headers that go on. A body that came compressed goes on as what it stands for."""
+    """The headers that go on. A body that came compressed goes on as what it stands for, and the answer is
+    asked for in a coding that can be undone here."""
     for name, value in head.headers:
+        if name == b"accept-encoding":
+            yield name, _limit_codings(value)
+            continue
         if name == b"expect" or (name == b"content-encoding" and value.strip().lower() in CODINGS):
             continue
         yield name, value
 
 
-def _undo(body: bytes, coding: bytes) -> bytes | None:
-    """A body without its content coding; None where that cannot be undone here."""
-    if coding in (b"", b"identity"):
+def _limit_codings(value: bytes) -> bytes:
+    """`br, gzip;q=0.5` -> `gzip;q=0.5`: what of Accept-Encoding can be undone here."""
+    given = [part.strip() for part in value.split(b",")]
+    kept = [part for part in given if part.partition(b";")[0].strip().lower() in _KNOWN_CODINGS]
+    return value if kept == given else b", ".join(kept) or b"identity"
+
+
+def _undo(body: bytes, coding: bytes, unread: Judgement) -> bytes | None:
+    """A body without its content coding; None where that cannot be undone, and `unread` then tells why."""
+    if coding in (b"", b"identity") or not body:
         return body
-    if coding not in CODINGS:
-        return None
-    try:
-        return inflate(body, coding, MAX_JUDGED_BYTES)
-    except ValueError:
-        return None
+    name = redact(coding.decode("latin-1"))
+    if coding in CODINGS:
+        try:
+            return inflate(body, coding, MAX_JUDGED_BYTES)
+        except TooMuch:
+            text = f"the body has more than {MAX_JUDGED_BYTES} bytes once it is inflated, and was not judged"
+        except ValueError:
+            unread.violations.append(Violation("response body", "", "contentEncoding", f"is no {name}"))
+            return None
+    else:
+        text = f"the body came as {name}, which cannot be undone here, and was not judged"
+    unread.warnings.append(CallWarning("not_judged", text))
+    return None

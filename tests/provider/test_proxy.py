@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from mockserver import MockServer
+from mockserver.provider.proxy import MAX_JUDGED_BYTES
 from tests.provider.contracts import BASE, change, write_contract
 from tests.provider.upstreams import BODY, HEADERS, KEY, PATIENCE, answer_wrongly, pair, raw_server, send
 
@@ -206,6 +207,53 @@ def test_a_compressed_answer_goes_on_as_it_is_and_is_judged() -> None:
         answer = send(proxy)
         assert (answer.headers["content-encoding"], answer.json()) == ("gzip", OK)
         assert [item["pointer"] for item in proxy.calls()[0].violations] == ["/data"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("gzip, deflate", b"gzip, deflate"),
+        ("br, gzip;q=0.5 , zstd", b"gzip;q=0.5"),
+        ("br", b"identity"),
+        ("*", b"identity"),
+        ("identity;q=1", b"identity;q=1"),
+    ],
+)
+def test_an_answer_is_asked_for_in_a_coding_that_can_be_undone(asked: str, sent: bytes) -> None:
+    def respond(client: socket.socket, data: bytes) -> None:
+        client.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+    with raw_server(respond) as (origin, heads), MockServer(upstream=origin) as proxy:
+        send(proxy, headers=HEADERS | {"Accept-Encoding": asked})
+        (line,) = [each for each in heads[0].split(b"\r\n") if each.lower().startswith(b"accept-encoding:")]
+        assert line.partition(b": ")[2] == sent
+
+
+@pytest.mark.parametrize(
+    ("coding", "body", "violations", "warnings"),
+    [
+        ("br", b"\x8b\x00", [], ["not_judged"]),
+        ("gzip", b"no gzip", ["contentEncoding"], []),
+        ("gzip", gzip.compress(bytes(MAX_JUDGED_BYTES + 1)), [], ["not_judged"]),
+    ],
+    ids=["unknown", "broken", "too long"],
+)
+def test_a_body_that_cannot_be_judged_is_told(
+    coding: str, body: bytes, violations: list[str], warnings: list[str]
+) -> None:
+    lines = ["HTTP/1.1 201 Created", "Content-Type: application/json", f"Content-Encoding: {coding}"]
+    head = "\r\n".join([*lines, f"Content-Length: {len(body)}", "", ""]).encode()
+
+    def respond(client: socket.socket, data: bytes) -> None:
+        client.sendall(head + body)
+
+    with raw_server(respond) as (origin, _), MockServer(upstream=origin) as proxy:
+        url = f"{proxy.base_url}/api-keys/?account_id=acct_1"
+        with httpx.stream("POST", url, headers=HEADERS, json=BODY, trust_env=False) as answer:
+            assert b"".join(answer.iter_raw()) == body
+        (call,) = proxy.calls()
+        assert [item["keyword"] for item in call.violations] == violations
+        assert [item["code"] for item in call.warnings] == warnings
 
 
 def test_a_compressed_request_goes_on_as_what_it_stands_for() -> None:
