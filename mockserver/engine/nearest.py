@@ -25,7 +25,9 @@ def find_nearest(situation: Situation) -> JsonObject | None:
         asked = f"{situation.head.method} {situation.head.line.path}"[:_MAX_TEXT]
         distance = 1.0 - SequenceMatcher(None, asked, f"{found['method']} {found['path']}").ratio()
     stubs = situation.namespace.stubs
-    near = find_near_stub(stubs, situation.shown_subject(), within=distance) if len(stubs) else None
+    if not len(stubs):
+        return found
+    near = find_near_stub(stubs, situation.shown_subject(is_whole=False), within=distance)
     if near is None:
         return found
     situation.inspection.warnings.append(CallWarning("near_miss", _tell(near)))

@@ -139,16 +139,22 @@ class Situation:
         if trial.subject.view.now_millis == self.now_millis:
             self._trial = trial
 
-    def shown_subject(self) -> Subject:
-        """The request as it may be shown, its secrets redacted."""
+    def shown_subject(self, *, is_whole: bool = True) -> Subject:
+        """The request as it may be shown, its secrets redacted; without `is_whole` no more of its body than
+        the journal keeps."""
         shown, inspection = self.head.shown, self.inspection
         body = inspection.parsed.shown_body
-        if len(body) > MAX_KEPT_LENGTH:
-            # A template sees more than the journal keeps.
-            body = redact_bytes(inspection.data)
+        is_long = len(body) > MAX_KEPT_LENGTH
+        if is_long:
+            body = redact_bytes(inspection.data) if is_whole else body[:MAX_KEPT_LENGTH]
         request = shown.with_body(body, inspection.client)
         return make_subject(
-            request, shown.path_parameters, shown.other_path, is_kept=True, now_millis=self.now_millis
+            request,
+            shown.path_parameters,
+            shown.other_path,
+            is_kept=True,
+            is_cut=is_long and not is_whole,
+            now_millis=self.now_millis,
         )
 
 

@@ -74,3 +74,11 @@ def test_only_so_many_stubs_are_compared(desk: Desk) -> None:
         add(desk, {"urlPath": f"/zzzzzzzzzzzzzzz/{index}", "method": "PATCH"})
     nearest = ask(desk, "POST", "/orders/1")
     assert nearest is None or "operation" in nearest
+
+
+def test_of_a_long_body_no_more_is_compared_than_the_journal_keeps(desk: Desk) -> None:
+    id = add(desk, {"method": "POST", "urlPath": "/orders", "bodyPatterns": [{"equalTo": "y"}]})
+    answer = desk.api.send("POST", "/orders", json={"a": "x" * 200_000})
+    nearest = answer.json["error"]["details"]["nearest"]
+    assert nearest["stub"]["id"] == id
+    assert len(answer.body) < 80_000
