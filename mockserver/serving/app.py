@@ -185,10 +185,10 @@ class App:
     def _prepare(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Prepared | None:
         try:
             body = self.guard.inflate(head, body)
-        except Refused:
-            # As `_begin` will find out.
+            return self.engine.prepare(head, body, None if client is None else client[0])
+        except Exception:
+            # As `_begin` will find out, who answers that.
             return None
-        return self.engine.prepare(head, body, None if client is None else client[0])
 
     @property
     def takes_turns(self) -> bool:

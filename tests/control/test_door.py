@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mockserver.control import door
+from mockserver.control.routing import read_body
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from mockserver.serving.uvicorn_server import ServerThread
@@ -211,3 +212,13 @@ def test_the_end_of_the_server_ends_streams_and_waits(engine: Engine) -> None:
         with waiting:
             answer = parse(waiting.makefile("rb").read())
         assert (answer.status, answer.json["ok"]) == (200, False)
+
+
+def test_a_body_that_was_read_shows_nothing_and_is_let_go() -> None:
+    for text in (b'{"secret":[{"a":1},{"b":2}],"b":5}', b"[1]", b""):
+        body = read_body(text)
+        assert repr(body) == "<Body>"
+        body.let_go()
+    kept = read_body(b'{"secret":[{"a":1}],"b":5}')
+    kept.let_go()
+    assert kept.value == {"secret": [], "b": 5}

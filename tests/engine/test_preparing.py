@@ -17,9 +17,12 @@ from mockserver.request.head import Head
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.subjects import Subject
+from mockserver.serving.building import build_engine
 from mockserver.serving.uvicorn_server import ServerThread
+from mockserver.settings import Settings
 from tests.desk import Desk
 from tests.doors import socket_api
+from tests.stores.servers import RedisServer
 
 MANY = FEW_STUBS + 10
 
@@ -147,3 +150,29 @@ def test_finding_and_using_a_contested_stub_is_one_step(server: ServerThread) ->
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(send, range(16))) == [202] * 3 + [404] * 13
+
+
+def test_what_fails_while_it_is_prepared_fails_as_any_other_call(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = Desk(server.engine)
+    desk.post("/mappings/import", {"mappings": [contested(number) for number in range(MANY)]})
+
+    def fail(matcher: RequestMatcher, subject: Subject) -> Iterator[Difference]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(RequestMatcher, "differences", fail)
+    with socket_api(server) as api:
+        assert api.send(url="/x", json={}).outcome == (500, "mock_failure")
+    assert desk.last_call.reason == "mock_failure"
+
+
+def test_with_a_store_elsewhere_stubs_are_asked_in_turn(redis_server: RedisServer, asked: list[str]) -> None:
+    engine = build_engine(Settings(store=redis_server.url))
+    desk = Desk(engine)
+    desk.post("/mappings/import", {"mappings": [contested(number) for number in range(MANY)]})
+    asked.clear()
+    prepared = engine.prepare(read(engine), b"{}", None)
+    assert (prepared.trial, asked) == (None, [])
+    assert finish(engine.admit(read(engine), b"{}", None, prepared))[0] == 404
+    engine.namespaces.close()
