@@ -190,7 +190,10 @@ def _cut(data: bytes, start: int, end: int) -> Iterator[bytes]:
                 start = place.end()
                 break
         else:
-            raise MalformedJson("it cannot be cut")
+            # The last items may be large ones.
+            if end - start > 4 * _PIECE:
+                raise MalformedJson("it cannot be cut")
+            break
     yield b"[%b]" % data[start:end]
 
 

@@ -188,12 +188,19 @@ def test_h52_a_long_import_is_read_in_pieces_in_a_thread(
     assert max(size for _, size in readers) < 1_200_000
 
 
+@pytest.mark.parametrize("count", [3, 4, 10])
+def test_h52_an_import_of_large_stubs_is_read(target: Target, count: int) -> None:
+    stub = {"request": {"url": "/large"}, "response": {"status": 200, "body": "x" * 1_000_000}}
+    assert target.control("POST", "/mappings/import", {"mappings": [stub] * count}).status == 200
+    target.control("DELETE", "/mappings")
+
+
 LARGE = {
-    "numbers": b'{"a":[' + b"0," * 1_500_000 + b"0]}",
+    "numbers": b'{"a":[' + b"0," * 3_000_000 + b"0]}",
     "a-text": b'{"a":"' + b"x" * 3_000_000 + b'"}',
     "many": b'{"mappings":[' + b"{}," * 1_000_000 + b"{}]}",
-    "broken": b"[" * 3_000_000,
-    "broken-at-its-end": b'{"mappings":[' + b'{"a":1},' * 500_000 + b"]}",
+    "broken": b"[" * 5_000_000,
+    "broken-at-its-end": b'{"mappings":[' + b'{"a":1},' * 700_000 + b"]}",
 }
 
 
