@@ -45,7 +45,7 @@ LIBRARIES: dict[str, tuple[str, ...]] = {
     "jsonschema_specifications": ("contract.schema_registry",),
     "jsonschema_rs": ("contract.schema_registry",),
     "orjson": ("json_codec",),
-    "pytest": ("pytest_plugin.*",),
+    "pytest": ("pytest_plugin", "pytest_plugin.*"),
     "re2": ("regexes",),
     "redis": ("stores",),
     "referencing": ("contract.schema_registry",),
