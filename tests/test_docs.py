@@ -21,6 +21,7 @@ from mockserver.cli.main import main
 from mockserver.serving.uvicorn_server import ServerThread
 from mockserver.settings import Settings
 from mockserver.vendors.hsrcpay.fixtures import load_knowledge
+from mockserver.version import VERSION
 from scripts.pins import TOOLS
 from scripts.tables import TABLES, with_tables
 
@@ -178,6 +179,12 @@ def test_every_verb_and_every_marker_argument_is_named() -> None:
     assert [verb for verb in verbs if not re.search(rf"`{verb}[`(.]", page)] == []
     assert [name for name in MARKER_ARGUMENTS if f"`{name}=" not in page] == []
     assert [name for name in INI_OPTIONS if f"`mockserver_{name}`" not in page] == []
+
+
+def test_the_changelog_has_a_dated_section_of_this_version_behind_what_is_to_come() -> None:
+    titles = re.findall(r"(?m)^## (.*)$", text_of("CHANGELOG.md"))
+    assert titles[0] == "[Unreleased]"
+    assert re.fullmatch(rf"\[{re.escape(VERSION)}\] - \d{{4}}-\d\d-\d\d", titles[1])
 
 
 def test_what_is_installed_is_named_with_what_it_is_for() -> None:
