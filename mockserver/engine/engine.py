@@ -26,7 +26,7 @@ from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
 from mockserver.request.head import Head, HeadReader
 from mockserver.request.inspection import Inspection, Inspector
 from mockserver.scripting.documents import read_stub
-from mockserver.scripting.stubs import Stub, Trial
+from mockserver.scripting.stubs import Stub, StubTrial
 from mockserver.scripting.webhooks import Webhook
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
@@ -77,7 +77,7 @@ class Prepared(NamedTuple):
     """What is known of a call before it is one; `trial` where stubs were asked."""
 
     inspection: Inspection
-    trial: Trial | None
+    trial: StubTrial | None
 
 
 class FacetReading(Protocol):
@@ -248,7 +248,7 @@ class Engine:
             return found
 
     def _answer(
-        self, inspection: Inspection, passed: Passed | None = None, trial: Trial | None = None
+        self, inspection: Inspection, passed: Passed | None = None, trial: StubTrial | None = None
     ) -> Exchange | Passage:
         """Decide, respond and record, as one transaction of the namespace."""
         namespace = self.namespaces.get(inspection.head.namespace)

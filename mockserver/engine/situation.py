@@ -13,7 +13,7 @@ from mockserver.messages import Request
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
 from mockserver.request.inspection import MAX_KEPT_LENGTH, Inspection
-from mockserver.scripting.stubs import Stub, Trial
+from mockserver.scripting.stubs import Stub, StubTrial
 from mockserver.scripting.subjects import Subject
 from mockserver.seeds import Seed
 from mockserver.state.namespace import Namespace
@@ -109,7 +109,7 @@ class Situation:
     behaviour: Behaviour | None
     variants: VariantBook
     rules: Rules
-    _trial: Trial | None = None
+    _trial: StubTrial | None = None
 
     def envelope(self, status: int) -> Envelope | None:
         """What the operation documents for a status, in the media type that the request likes best; in the
@@ -122,19 +122,19 @@ class Situation:
         """The request as it came, as patterns see it."""
         return self.trial().subject
 
-    def trial(self) -> Trial:
+    def trial(self) -> StubTrial:
         """The same, with what stubs said of it."""
         if self._trial is None:
             head, line, inspection = self.head, self.head.line, self.inspection
             request = Request(head.method, line.path, head.query, head.headers, inspection.data)
-            self._trial = Trial(
+            self._trial = StubTrial(
                 make_subject(
                     request, line.path_parameters, line.other_path, is_kept=False, now_millis=self.now_millis
                 )
             )
         return self._trial
 
-    def take(self, trial: Trial) -> None:
+    def take(self, trial: StubTrial) -> None:
         """Go on from what stubs said of the same request before, if the namespace's clock is where it was."""
         if trial.subject.view.now_millis == self.now_millis:
             self._trial = trial

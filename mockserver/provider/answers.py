@@ -14,7 +14,7 @@ _MAX_SHOWN = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """One whole answer. `headers` have names in lower case."""
 
     status: int

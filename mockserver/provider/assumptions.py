@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from mockserver.contract import Contract, Operation
 from mockserver.coverage import follow, is_near
 from mockserver.json_codec import escape_pointer, read_pointer
-from mockserver.provider.answers import Answer
+from mockserver.provider.answers import ApiAnswer
 from mockserver.types import JsonObject
 
 # What an answer showed of a place: whether its status came, and whether a member of a name was as described.
@@ -28,7 +28,7 @@ class Findings:
         """What leads to a status for a reason was kept, or was not."""
         self._reasons.setdefault((status, reason), set()).add(is_kept)
 
-    def note_answer(self, operation: Operation, status: int, answer: Answer, wrong: Iterable[str]) -> None:
+    def note_answer(self, operation: Operation, status: int, answer: ApiAnswer, wrong: Iterable[str]) -> None:
         """An answer came where the contract says that one of a status comes. `wrong` are pointers into it."""
         place = f"/paths/{escape_pointer(operation.path)}/{operation.method.lower()}/responses"
         pointers = set(wrong)

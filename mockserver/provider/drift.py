@@ -14,7 +14,7 @@ from mockserver.contract import Operation
 from mockserver.contract.media_types import find_media_type
 from mockserver.engine.engine import Engine
 from mockserver.messages import Request
-from mockserver.provider.answers import Answer
+from mockserver.provider.answers import ApiAnswer
 from mockserver.provider.assumptions import Findings
 from mockserver.provider.judging import find_unnamed, judge_answer
 from mockserver.provider.probes import Probe, ProbeWriter, Side, collection_of
@@ -28,7 +28,7 @@ _STATUS = "/:status"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class DriftEntry:
     """One difference: what the contract says of an operation's answer at a pointer, and what came.
 
     `place` tells a header from the body; `/:status` among the headers is the status.
@@ -41,7 +41,7 @@ class Entry:
     expected: Json
     actual: Json
 
-    def is_same(self, other: Entry) -> bool:
+    def is_same(self, other: DriftEntry) -> bool:
         """Whether another one tells of the same difference, which several probes meet."""
         mine, theirs = (
             (each.operation, each.place, each.pointer, each.expected, each.pointer == _STATUS and each.actual)
@@ -91,7 +91,7 @@ class DriftReport:
     `left` is what could not be undone of `created` items."""
 
     upstream: str
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[DriftEntry] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     assumptions: list[JsonObject] = field(default_factory=list)
     untried: list[str] = field(default_factory=list)
@@ -197,7 +197,7 @@ class Drift:
             return None
         for _ in range(1 + probe.repeats):
             response = self._engine.handle(request)
-        answer = Answer(response.status, response.headers, response.body)
+        answer = ApiAnswer(response.status, response.headers, response.body)
         self._keep_id(self._own, probe.operation, answer)
         # Where the sandbox does not page, nobody says that the real API does.
         self._pages = self._pages or (probe.name == "first page" and len(answer.find_items()[1]) <= 1)
@@ -210,7 +210,7 @@ class Drift:
         request = probe.build(self._real)
         if request is None:
             return self._note(probe, None, expected, None, "not reached: nothing was created to ask about")
-        entries: list[Entry] = []
+        entries: list[DriftEntry] = []
         status: int | None = None
         try:
             answer = self._send(probe, request)
@@ -237,7 +237,7 @@ class Drift:
                 self.report.entries.append(entry)
         return self._note(probe, request, expected, status, "drift" if entries else "kept")
 
-    def _send(self, probe: Probe, request: Request) -> Answer:
+    def _send(self, probe: Probe, request: Request) -> ApiAnswer:
         """Send a probe, and note what it may have created. Raises UpstreamError."""
         is_noted = not _creates(probe.operation)
         try:
@@ -256,22 +256,22 @@ class Drift:
         self._keep_id(self._real, probe.operation, answer)
         return answer
 
-    def _fetch(self, request: Request) -> Answer:
+    def _fetch(self, request: Request) -> ApiAnswer:
         target = f"{request.path}?{request.query}" if request.query else request.path
         found = self._upstream.send(request.method, target.encode("latin-1"), request.headers, request.body)
-        return Answer(found.status, found.headers, self._upstream.read(found, MAX_JUDGED_BYTES))
+        return ApiAnswer(found.status, found.headers, self._upstream.read(found, MAX_JUDGED_BYTES))
 
-    def _keep_id(self, side: Side, operation: Operation, answer: Answer) -> None:
+    def _keep_id(self, side: Side, operation: Operation, answer: ApiAnswer) -> None:
         id = answer.find_id() if _creates(operation) and answer.status < 300 else None
         if id is not None:
             side.ids[collection_of(operation)] = id
 
     # Judging.
 
-    def _enter(self, probe: Probe, place: str, pointer: str, expected: Json, actual: Json) -> Entry:
-        return Entry(probe.operation.id, probe.name, place, redact(pointer), expected, actual)
+    def _enter(self, probe: Probe, place: str, pointer: str, expected: Json, actual: Json) -> DriftEntry:
+        return DriftEntry(probe.operation.id, probe.name, place, redact(pointer), expected, actual)
 
-    def _compare(self, probe: Probe, expected: int, answer: Answer) -> Iterator[Entry]:
+    def _compare(self, probe: Probe, expected: int, answer: ApiAnswer) -> Iterator[DriftEntry]:
         operation, status = probe.operation, answer.status
         if status != expected and not {status, expected} <= set(operation.success_statuses):
             yield self._enter(probe, "response header", _STATUS, expected, status)

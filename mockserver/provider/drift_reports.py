@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from mockserver.json_codec import dumps, dumps_pretty
 from mockserver.markup import keep_printable, write_row
-from mockserver.provider.drift import Asked, DriftReport, Entry
+from mockserver.provider.drift import Asked, DriftEntry, DriftReport
 from mockserver.types import Json
 
 _STATES = ("refuted", "confirmed", "unknown")
@@ -31,7 +31,7 @@ def write_text(report: DriftReport) -> str:
     return "\n".join([*lines, *([""] if lines else []), _summarize(report)])
 
 
-def _describe(entry: Entry) -> str:
+def _describe(entry: DriftEntry) -> str:
     pointer = "status" if entry.pointer == "/:status" else f"{entry.place} {entry.pointer or '/'}"
     return f"{pointer}: expected {_say(entry.expected)}, got {_say(entry.actual)}"
 

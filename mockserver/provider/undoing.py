@@ -7,7 +7,7 @@ from time import sleep
 
 from mockserver.contract import Contract, Operation
 from mockserver.messages import Request
-from mockserver.provider.answers import Answer
+from mockserver.provider.answers import ApiAnswer
 from mockserver.provider.probes import MARKER, ProbeWriter, Side, collection_of
 from mockserver.provider.upstream import UpstreamError
 
@@ -25,7 +25,7 @@ class Undoing:
     """
 
     def __init__(
-        self, contract: Contract, writer: ProbeWriter, side: Side, fetch: Callable[[Request], Answer]
+        self, contract: Contract, writer: ProbeWriter, side: Side, fetch: Callable[[Request], ApiAnswer]
     ) -> None:
         self._contract = contract
         self._writer = writer
@@ -40,7 +40,7 @@ class Undoing:
         """How many items were created, as far as that is known."""
         return len(self._created)
 
-    def note_created(self, operation: Operation, answer: Answer | None) -> None:
+    def note_created(self, operation: Operation, answer: ApiAnswer | None) -> None:
         """A request to create was sent; the answer is None where it was lost."""
         collection = collection_of(operation)
         id = None if answer is None else answer.find_id()
@@ -68,7 +68,7 @@ class Undoing:
         # One that is gone was deleted by a probe, or by an attempt whose answer was lost.
         return answer is not None and (answer.status < 300 or answer.status in (404, 410))
 
-    def _ask(self, request: Request) -> Answer | None:
+    def _ask(self, request: Request) -> ApiAnswer | None:
         """An answer that will not get better by itself; None where there is none after some attempts."""
         seconds = ""
         for _ in range(_ATTEMPTS):

@@ -91,7 +91,7 @@ class StubEntry:
         return self.order < other.order
 
 
-class Trial:
+class StubTrial:
     """A request, and what the matchers of stubs say of it: each is asked once."""
 
     __slots__ = ("_verdicts", "subject")
@@ -267,7 +267,7 @@ class StubBook:
         """How many stubs `candidates` gives at most; all, where the index has still to be made."""
         return len(self) if self._index is None else self._index.count(keys)
 
-    def accepts(self, stub: Stub, trial: Trial, operation: str | None) -> bool | Difference:
+    def accepts(self, stub: Stub, trial: StubTrial, operation: str | None) -> bool | Difference:
         """Whether a stub answers a request now: operation, scenario state, and the matcher.
 
         A difference says that this would cost too much to find out; the stub does not answer then.

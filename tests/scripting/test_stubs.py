@@ -18,7 +18,7 @@ from mockserver.scripting.differences import Difference
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.stub_index import MAX_COMBINATIONS, list_bucket_keys
-from mockserver.scripting.stubs import Stub, StubBook, Trial
+from mockserver.scripting.stubs import Stub, StubBook, StubTrial
 from mockserver.scripting.subjects import Subject
 from mockserver.types import UNSET
 
@@ -69,7 +69,7 @@ def ask(
     found = [
         stub
         for stub in book.candidates(list_bucket_keys(method, [path], query, operation), lambda: subject)
-        if book.accepts(stub, Trial(subject), operation) is True
+        if book.accepts(stub, StubTrial(subject), operation) is True
     ]
     return list(dict.fromkeys(stub.id for stub in found))
 
@@ -161,7 +161,7 @@ def test_the_index_leaves_out_no_stub_and_keeps_the_order(
     book = StubBook()
     book.add(stubs)
     subject, _, _ = read(url, method, headers, body)
-    fitting = [stub for stub in stubs if book.accepts(stub, Trial(subject), operation)]
+    fitting = [stub for stub in stubs if book.accepts(stub, StubTrial(subject), operation)]
     # Lowest number first; among equals those with `times`, oldest first; then newest first.
     counted = [stub for stub in fitting if stub.times is not None]
     others = [stub for stub in reversed(fitting) if stub.times is None]
@@ -283,7 +283,7 @@ def test_a_matcher_is_asked_once(contract: Contract, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(RequestMatcher, "differences", differences)
     stubs = [make(contract, name, {"urlPath": path}) for name, path in (("1", "/a"), ("2", "/b"))]
-    book, trial = StubBook(), Trial(read("/a", "GET")[0])
+    book, trial = StubBook(), StubTrial(read("/a", "GET")[0])
     assert [book.accepts(stub, trial, None) for stub in (*stubs, *stubs)] == [True, False] * 2
     assert asked == [stub.matcher for stub in stubs]
 
