@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hostile.soak import Sample, is_flat
+from tests.hostile.soak import Sample, is_flat, soak
 
 # A reset every three seconds, for three minutes.
 FLAT = [85.0 + (number * 7 % 5) for number in range(60)]
@@ -29,3 +29,9 @@ def test_memory_is_flat_or_grows(sizes: list[float], holds: bool) -> None:
 @pytest.mark.parametrize("each, holds", [(0, True), (1, False)])
 def test_descriptors_are_flat_or_grow(each: int, holds: bool) -> None:
     assert is_flat([Sample(85.0, 40 + each * number) for number in range(60)]) is holds
+
+
+def test_a_second_of_soaking_finds_nothing() -> None:
+    told: list[Sample] = []
+    samples = soak(1.0, told.append, pause=0)
+    assert samples == told != []
