@@ -300,9 +300,9 @@ def read_body(data: bytes) -> Body:
         value = loads_in_pieces(data, MAX_ITEMS)
         if value is None:
             text = (
-                f"a body of more than {MAX_WHOLE} bytes must be an object with one array of at most "
-                f"{MAX_ITEMS} objects and no other array beside it, as an import is; the body of one stub "
-                "can be a file (bodyFileName)"
+                f"a body of more than {MAX_WHOLE} bytes is read in pieces: it must be sound JSON, an object "
+                f"with one array of at most {MAX_ITEMS} objects and no other array beside it, as an import "
+                "is; the body of one stub can be a file (bodyFileName)"
             )
             return Body(refusal=refuse(413, text))
         return Body(value)
