@@ -236,13 +236,12 @@ def refuse(status: int, text: str) -> ControlAnswer:
     return refuse_all(status, [Problem(text)])
 
 
-# So many calls are looked at without turns for others: each may take some hundredths of a second. A turn
-# lasts so many seconds.
+# So many calls are looked at without turns for others: each may take some hundredths of a second.
 AT_ONCE = 2
+TURN_SECONDS = 0.005
 # Bodies of more than so many bytes are read in pieces, if they have at most so many items.
 MAX_WHOLE = 2 * 1024 * 1024
 MAX_ITEMS = 10_000
-TURN_SECONDS = 0.005
 
 
 def _refuse_unanswerable(error: Unanswerable) -> ControlAnswer:

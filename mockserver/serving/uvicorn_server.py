@@ -22,8 +22,8 @@ from mockserver.serving.tls import Tls, open_tls
 from mockserver.serving.watching import find_watched, watching
 from mockserver.settings import Settings
 
-# So many connections may wait to be accepted. So many of them asyncio's own loop accepts before it looks at
-# the first; with more, it would use up the descriptors before the limit of connections is seen, and pause.
+# The kernel keeps so many connections until they are accepted. asyncio's own loop accepts a few of them
+# before it serves the first: with more it would run out of descriptors before our own limit is seen.
 WAITING_CONNECTIONS = 2048
 ACCEPTED_A_TURN = 2
 

@@ -1,4 +1,4 @@
-"""What a client sees at the socket hangs on no event loop: uvloop is an extra."""
+"""A client sees the same on every event loop: uvloop is an extra."""
 
 from __future__ import annotations
 
