@@ -11,8 +11,10 @@ from mockserver.json_codec import dumps
 from mockserver.redaction import redact
 from mockserver.types import UNSET, Headers
 
-# Statuses whose answers have no body, and so no Content-Length (RFC 9110, sections 15.3.5, 15.4.5 and 8.6).
-BODILESS = (204, 304)
+# Statuses whose answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
+BODILESS = (204, 205, 304)
+# Those of them that say so by themselves, without a Content-Length (RFC 9112, section 6.3).
+UNFRAMED = (204, 304)
 # A body of so many bytes goes out at once, but for a client that does not read.
 SMALL_BYTES = 64 * 1024
 

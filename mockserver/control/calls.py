@@ -20,7 +20,7 @@ from mockserver.control.routing import (
     Stream,
 )
 from mockserver.engine.rules import Rules
-from mockserver.exceptions import BadQuestion, Problem
+from mockserver.exceptions import BadQuestion
 from mockserver.exports import FORMATS, Server, wrap_har, write_har_entry
 from mockserver.exports.pact import can_be_agreed, write_interaction, write_pact
 from mockserver.journal.call import Call
@@ -42,7 +42,7 @@ from mockserver.scripting.documents import write_stub
 from mockserver.scripting.reading import Reading, drop_nulls
 from mockserver.security.credential import Sent
 from mockserver.security.schemes import Shown
-from mockserver.types import Json
+from mockserver.types import Json, JsonObject
 
 
 def list_calls(call: ControlCall) -> Listing:
@@ -157,7 +157,7 @@ def get_events(call: ControlCall) -> Stream:
 def verify(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /verify`: whether the journal holds what is expected, now or before a time is up."""
     reader = VerificationReader(call.body, call.engine.contract.operations)
-    seconds, journal = _read_seconds(call), call.namespace.journal
+    seconds, journal = _read_seconds(call.object(), reader.reading), call.namespace.journal
     verifier = cache(lambda: Verifier(reader.finish(), journal))
 
     def report(failures: list[Failure]) -> Listing:
@@ -195,10 +195,10 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Listing | Question:
         if name not in body:
             reading.refuse(f"/{name}", f"{name!r} is missing")
     count = read_count(body["count"], "/count", reading) if "count" in body else None
-    if reading.problems:
+    seconds = _read_seconds(body, reading)
+    if "pattern" not in body:
         raise BadQuestion(reading.problems)
-    target = read_target(body["pattern"], "/pattern", call.engine.contract.operations)
-    seconds = _read_seconds(call)
+    target = read_target(body["pattern"], "/pattern", call.engine.contract.operations, reading)
     journal = call.namespace.journal
     tally = Selection(target.judge)
     sweep = Sweep(journal, [tally])
@@ -230,15 +230,16 @@ def wait_for_count(call: ControlCall) -> ControlAnswer | Listing | Question:
 _WAITING = ("pattern", "count", "timeoutMillis")
 
 
-def _read_seconds(call: ControlCall) -> float:
-    """`timeoutMillis` in seconds; 0 where it is not given. Raises BadQuestion."""
-    millis = call.object().get("timeoutMillis")
+def _read_seconds(body: JsonObject, reading: Reading) -> float:
+    """`timeoutMillis` in seconds; 0 where it is not given, or refused."""
+    millis = body.get("timeoutMillis")
     if millis is None:
         return 0.0
     limit = round(MAX_WAIT_SECONDS * 1000)
     if isinstance(millis, bool) or not isinstance(millis, int | float) or not 0 <= millis <= limit:
         text = f"'timeoutMillis' must be a number of milliseconds from 0 to {limit}"
-        raise BadQuestion([Problem(text, "/timeoutMillis")])
+        reading.refuse("/timeoutMillis", text)
+        return 0.0
     return millis / 1000
 
 

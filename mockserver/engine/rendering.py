@@ -23,7 +23,7 @@ from mockserver.engine.situation import (
 from mockserver.exceptions import MockFailure
 from mockserver.faults import Fault
 from mockserver.json_codec import loads
-from mockserver.messages import PROMPT, Delivery, Response
+from mockserver.messages import BODILESS, PROMPT, Delivery, Response
 from mockserver.scripting.delays import draw_delay
 from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
@@ -32,9 +32,6 @@ from mockserver.synthesis.values import NoValue
 from mockserver.synthesis.writing import make_media_value, write_headers
 from mockserver.types import Headers, Json
 from mockserver.variants import Answer, Variant, write_answer, write_bytes
-
-# Statuses whose answers have no body (RFC 9110, sections 15.3.5, 15.3.6 and 15.4.5).
-_BODILESS = frozenset({204, 205, 304})
 
 
 class Renderer:
@@ -173,7 +170,7 @@ class Renderer:
         if operation is None or envelope is None:
             return b"", ()
         documented = self._documented(envelope, situation)
-        if envelope.media_type is None or status in _BODILESS:
+        if envelope.media_type is None or status in BODILESS:
             return b"", documented
         value, schema = outcome.value, envelope.schema if envelope.is_json else None
         if schema is None or schema.is_valid(value):
@@ -202,7 +199,7 @@ class Renderer:
         if envelope is None:
             return b"", ()
         documented = self._documented(envelope, situation)
-        if envelope.media_type is None or status in _BODILESS:
+        if envelope.media_type is None or status in BODILESS:
             return b"", documented
         base = Seed("preferred", wish.seed) if wish.seed is not None else situation.namespace.seed
         name = operation.id if operation else ""

@@ -91,14 +91,15 @@ _VERIFICATION = ("expected", "inOrder", "nothingElse", "timeoutMillis")
 
 
 class VerificationReader:
-    """Reads the body of `POST /__admin/verify`, some expectations at a time. It has `count` of them."""
+    """Reads the body of `POST /__admin/verify`, some expectations at a time. It has `count` of them.
+    `reading` is for what else is wrong with the body."""
 
     def __init__(self, document: Json | UnsetType, operations: Collection[str]) -> None:
         """`operations` are those of the contract. Raises BadQuestion for what is no object."""
         if not isinstance(document, dict):
             raise BadQuestion([Problem("a verification must be a JSON object", "")])
         self._operations = operations
-        self._reading = reading = Reading(redact)
+        self.reading = reading = Reading(redact)
         self._expected: list[Expectation] = []
         rest = {name: value for name, value in document.items() if name != "expected" and value is not None}
         _refuse_others(rest, _VERIFICATION, "", reading)
@@ -124,7 +125,7 @@ class VerificationReader:
         for index, entry in self._entries:
             if entry is not None:
                 place = f"/expected/{index}"
-                item = _read_expectation(drop_nulls(entry), place, self._operations, self._reading)
+                item = _read_expectation(drop_nulls(entry), place, self._operations, self.reading)
                 if item is not None:
                     self._expected.append(item)
             if time.perf_counter() > until:
@@ -134,13 +135,13 @@ class VerificationReader:
     @property
     def is_refused(self) -> bool:
         """Whether something that was read so far is wrong."""
-        return bool(self._reading.problems)
+        return bool(self.reading.problems)
 
     def finish(self) -> Verification:
         """The whole question. Raises BadQuestion with every problem: a verification of nothing is one."""
         self.go_on()
-        if self._reading.problems:
-            raise BadQuestion(self._reading.problems)
+        if self.reading.problems:
+            raise BadQuestion(self.reading.problems)
         return Verification(tuple(self._expected), *self._flags)
 
 
@@ -175,14 +176,17 @@ def _read_expectation(
     return Expectation(target, at_least, at_most, _show(target) | counts)
 
 
-def read_target(pattern: Json, pointer: str, operations: Collection[str]) -> Target:
+def read_target(
+    pattern: Json, pointer: str, operations: Collection[str], reading: Reading | None = None
+) -> Target:
     """Read which calls are meant: a request pattern, in which also `operation` may stand; or `{"operation",
     "request"}` as in a verification.
 
-    `pointer` is where it stands. Raises BadQuestion with every problem.
+    `pointer` is where it stands. Raises BadQuestion with every problem, those that `reading` has already
+    included.
     """
     pattern = drop_nulls(pattern)
-    reading = Reading(redact)
+    reading = Reading(redact) if reading is None else reading
     target = None
     if not isinstance(pattern, dict):
         reading.refuse(pointer, f"a request pattern must be an object, not {name_kind(pattern)}")

@@ -11,7 +11,7 @@ from mockserver.contract.validation import CallWarning, Violation
 from mockserver.engine.passing import Passage, Passed
 from mockserver.engine.situation import CarryOut, Decision, Foreign, Literal, Refusal
 from mockserver.http_fields import read_length
-from mockserver.messages import BODILESS
+from mockserver.messages import UNFRAMED
 from mockserver.provider.judging import Judgement, judge_answer
 from mockserver.provider.recording import Recorder
 from mockserver.provider.upstream import Upstream, UpstreamAnswer, UpstreamError
@@ -99,7 +99,7 @@ class Proxy:
         length = headers.get(b"content-length", b"")
         is_small = length.isdigit() and read_length(length) <= MAX_JUDGED_BYTES
         is_text = find_form(content_type) in _TEXTS and not content_type.startswith("text/event-stream")
-        if head.method != "HEAD" and answer.status not in BODILESS and not is_small and not is_text:
+        if head.method != "HEAD" and answer.status not in UNFRAMED and not is_small and not is_text:
             return b"", answer.chunks
         body = self._upstream.read(answer, MAX_JUDGED_BYTES)
         return body, answer.chunks if len(body) > MAX_JUDGED_BYTES else None

@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl
 from mockserver.exceptions import MalformedJson, Problem, SettingsError
 from mockserver.http_fields import read_media_type
 from mockserver.json_codec import dumps_canonical, dumps_pretty, loads_kept
+from mockserver.messages import BODILESS
 from mockserver.redaction import redact_bytes
 from mockserver.request.inspection import Inspection
 from mockserver.seeds import Seed
@@ -139,7 +140,7 @@ def _write_answer(status: int, headers: Headers, body: bytes) -> JsonObject:
         known = written.get(name)
         written[name] = text if known is None else [*([known] if isinstance(known, str) else known), text]
     answer: JsonObject = {"status": status, "headers": written}
-    clean = _hide(body)
+    clean = b"" if status in BODILESS else _hide(body)
     if not clean:
         # Without a body the contract would fill one in.
         answer["body"] = ""

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
 from mockserver.engine.failures import fail
-from mockserver.messages import BODILESS, Response
+from mockserver.messages import UNFRAMED, Response
 from mockserver.serving.writing import write_head, write_message
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -117,6 +117,6 @@ class Cycle:
         self.is_started = True
         self.status = status
         has_length = any(name == b"content-length" for name, _ in headers)
-        self._is_chunked = not has_length and self.method != "HEAD" and status not in BODILESS
+        self._is_chunked = not has_length and self.method != "HEAD" and status not in UNFRAMED
         framing = b"transfer-encoding: chunked\r\n" if self._is_chunked else b""
         self.transport.write(write_head(Response(status, headers, b""), framing, keep_alive=self.keep_alive))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from mockserver.faults import Fault
-from mockserver.messages import BODILESS, Response
+from mockserver.messages import UNFRAMED, Response
 from mockserver.seeds import Seed
 
 _STATUS_LINES: dict[int, bytes] = {
@@ -17,7 +17,7 @@ GARBAGE_BYTES = 64
 def write_message(response: Response, *, keep_alive: bool, is_head: bool = False) -> bytes:
     """A whole, undamaged answer as it goes onto the wire. `is_head`: it answers HEAD and has no body."""
     body = response.body
-    if response.status in BODILESS:
+    if response.status in UNFRAMED:
         framing, body = b"", b""
     elif response.delivery.chunked:
         framing = b"transfer-encoding: chunked\r\n"
@@ -42,7 +42,7 @@ def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes
 
 def has_body(response: Response, method: str) -> bool:
     """Whether bytes of a body stand in an answer to a request of this method (RFC 9110, section 6.4.1)."""
-    return bool(response.body) and method != "HEAD" and response.status not in BODILESS
+    return bool(response.body) and method != "HEAD" and response.status not in UNFRAMED
 
 
 def write_damaged(response: Response, fault: Fault, call_id: str) -> bytes:

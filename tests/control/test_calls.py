@@ -288,6 +288,8 @@ def test_waiting_for_calls_that_may_be_evicted(short: Desk) -> None:
         ({"pattern": {}, "count": 1, "timeoutMillis": "soon"}, ["/timeoutMillis"]),
         ({"pattern": {}, "count": 1, "timeoutMillis": True}, ["/timeoutMillis"]),
         ({"pattern": {}, "count": 1, "timeoutMillis": 300_001}, ["/timeoutMillis"]),
+        ({"count": "1", "timeoutMillis": -1}, ["/pattern", "/count", "/timeoutMillis"]),
+        ({"pattern": {"x": 1}, "count": -1, "timeoutMillis": -1}, ["/count", "/timeoutMillis", "/pattern/x"]),
     ],
 )
 def test_what_cannot_be_waited_for_is_refused(desk: Desk, body: Any, pointers: list[str]) -> None:
@@ -301,6 +303,14 @@ def test_the_time_to_wait_for_a_verification_is_checked(desk: Desk) -> None:
         status, (text,) = desk.refused("POST", "/verify", {"expected": [CREATE], "timeoutMillis": millis})
         assert status == 422
         assert text.startswith("#/timeoutMillis: 'timeoutMillis' must be a number of milliseconds")
+
+
+@pytest.mark.parametrize("count", [1, 100])
+def test_all_that_is_wrong_with_a_verification_is_said_at_once(desk: Desk, count: int) -> None:
+    expected = [*[CREATE] * count, {"operation": "x"}]
+    body = {"expected": expected, "inOrder": 1, "timeoutMillis": -1}
+    pointers = ["/inOrder", "/timeoutMillis", f"/expected/{count}/operation"]
+    assert desk.misplaced("POST", "/verify", body) == pointers
 
 
 def test_the_stubs_nearest_to_a_call_come_with_their_differences(desk: Desk) -> None:

@@ -11,7 +11,7 @@ import pytest
 from mockserver import MockServer
 from mockserver.exceptions import SettingsError
 from tests.provider.contracts import BASE, write_contract
-from tests.provider.upstreams import BODY, HEADERS, KEY, answer_wrongly, pair, send
+from tests.provider.upstreams import BODY, HEADERS, KEY, answer_wrongly, pair, raw_server, send
 
 
 def read_stubs(folder: Path) -> dict[str, Any]:
@@ -115,6 +115,20 @@ def test_bodies_of_all_kinds_are_kept(tmp_path: Path) -> None:
         ]
         assert answers == [b"\x00\xff", b"words", 204]
         assert send(sandbox, "PUT", "/a", content=b"other").status_code == 404
+
+
+def test_a_body_that_no_client_may_be_sent_is_left_out(tmp_path: Path) -> None:
+    # RFC 9110, section 15.3.6.
+    answer = b"HTTP/1.1 205 Reset Content\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno"
+    with (
+        raw_server(lambda client, _: client.sendall(answer)) as (origin, _),
+        MockServer(upstream=origin, record=tmp_path) as proxy,
+    ):
+        assert send(proxy, "PUT", "/a").status_code == 205
+    with MockServer(fixtures=tmp_path) as sandbox:
+        found = send(sandbox, "PUT", "/a")
+        assert (found.status_code, found.content) == (205, b"")
+        assert found.headers["content-length"] == "0"
 
 
 def test_a_credential_is_told_by_its_header_alone(tmp_path: Path) -> None:

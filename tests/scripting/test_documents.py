@@ -345,6 +345,7 @@ def test_a_json_null_is_written_as_text() -> None:
         ({"base64Body": "a?b="}, "/base64Body", "must be base64"),
         ({"base64Body": "ä==="}, "/base64Body", "must be base64"),
         ({"status": 204, "body": "x"}, "/body", "an answer with status 204 has no body"),
+        ({"status": 205, "body": "x"}, "/body", "an answer with status 205 has no body"),
         ({"status": 304, "jsonBody": {}}, "/jsonBody", "an answer with status 304 has no body"),
         ({"body": "x" * 1_048_577}, "/body", "1048577 bytes are too many; a body may have 1048576"),
         ({"body": "ü" * 524_289}, "/body", "1048578 bytes are too many"),
