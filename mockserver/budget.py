@@ -104,8 +104,8 @@ class ByteBudget:
 
 
 class Account:
-    """A holder whose things are elsewhere, under `lock`. `forget_oldest` forgets one of them, and says
-    whether one was left that it may; with True it may forget the newest as well."""
+    """A holder whose things are elsewhere, under `lock`. `forget_oldest` forgets one of them or a few, and
+    says whether one was left that it may; with True it may forget the newest as well."""
 
     def __init__(
         self,

@@ -17,7 +17,7 @@ Mode = Literal["real", "frozen", "shifted"]
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _SPAN = re.compile(r"([+-])(\d{1,9})(ms|s|m|h|d|w)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAIVE_EPOCH = datetime(1970, 1, 1)
+_MILLISECOND = timedelta(milliseconds=1)
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 
 
@@ -116,10 +116,9 @@ def read_instant(text: str) -> int:
         raise ValueError(
             f"{text!r} is not a valid time; use an instant with its zone such as 2026-01-01T00:00:00Z"
         )
-    millis = (moment.replace(tzinfo=None) - _NAIVE_EPOCH) // timedelta(milliseconds=1) + leap
-    offset = moment.utcoffset()
-    assert offset is not None, "a zone has an offset"
-    return min(max(millis - offset // timedelta(milliseconds=1), _FIRST), _LAST)
+    # Unlike the instant, the span between two lies in no year that there is not.
+    millis = (moment - _EPOCH) // _MILLISECOND + leap
+    return min(max(millis, _FIRST), _LAST)
 
 
 def check_range(millis: int) -> int:

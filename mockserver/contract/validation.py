@@ -103,6 +103,10 @@ def find_media_type(body: RequestBody, content_type: str | None) -> MediaType | 
     """
     if content_type is None:
         return Violation("header", "/content-type", "required", "is missing")
+    media = body.content.get(content_type)
+    if media is not None and media.essence == content_type:
+        # Nearly always it is written as the contract writes it.
+        return media
     sent = read_media_type(content_type)
     if sent is not None:
         media = find_by_name(body.content, sent.essence)

@@ -177,6 +177,7 @@ class Engine:
         if head is None:
             head = self.heads.read(*key)
             self.heads.remember(head, key)
+            self.heads.remember_credential(head)
         return head
 
     def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:

@@ -9,7 +9,8 @@ from mockserver.contract import Operation
 from mockserver.contract.validation import Violation
 from mockserver.engine.nearest import find_nearest
 from mockserver.engine.situation import CARRY_OUT, Decision, Literal, Refusal, Situation
-from mockserver.types import Headers
+from mockserver.request.head import Head
+from mockserver.types import UNSET, Headers
 
 
 def by_operation(situation: Situation) -> Decision | None:
@@ -166,11 +167,16 @@ def by_conflict(situation: Situation) -> Decision | None:
 
 def idempotency_key(situation: Situation) -> bytes | None:
     """What an idempotent answer is kept under: credential, operation and the key, as a digest; else None."""
-    head = situation.head
+    if situation.idempotency_key is UNSET:
+        situation.idempotency_key = _make_key(situation.head, situation.namespace.settings.idempotency)
+    return situation.idempotency_key
+
+
+def _make_key(head: Head, idempotency: str) -> bytes | None:
     operation = head.operation
     if head.idempotency_key is None or operation is None or not _is_idempotent_operation(operation):
         return None
-    if situation.namespace.settings.idempotency == "off":
+    if idempotency == "off":
         return None
     text = f"{operation.id}\n{head.idempotency_key}"
     return hashlib.sha256(head.credential.digest + text.encode("utf-8")).digest()

@@ -18,7 +18,7 @@ from mockserver.scripting.subjects import Subject
 from mockserver.seeds import Seed
 from mockserver.state.namespace import Namespace
 from mockserver.state.resources import StoredAnswer
-from mockserver.types import Headers, Json
+from mockserver.types import UNSET, Headers, Json, UnsetType
 from mockserver.variants import Variant, VariantBook
 
 if TYPE_CHECKING:
@@ -110,6 +110,8 @@ class Situation:
     variants: VariantBook
     rules: Rules
     _trial: StubTrial | None = None
+    # What an idempotent answer is kept under; UNSET until somebody asks (`requirements`).
+    idempotency_key: bytes | UnsetType | None = UNSET
 
     def envelope(self, status: int) -> Envelope | None:
         """What the operation documents for a status, in the media type that the request likes best; in the

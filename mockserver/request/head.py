@@ -16,7 +16,6 @@ from mockserver.contract.parameters import split_values
 from mockserver.contract.validation import CallWarning, Violation, read_parameter
 from mockserver.http_fields import read_cookies
 from mockserver.messages import Request
-from mockserver.redaction import redact_path
 from mockserver.request.headers import MAX_REMEMBERED_BYTES, HeaderFacts, HeaderReader
 from mockserver.request.leaks import LeakWatch, find_foreign_key
 from mockserver.request.line import LineFacts
@@ -129,7 +128,7 @@ class Head:
             None if self.operation is None else self.operation.id,
             line.shown_path_parameters,
             credential.recorded(),
-            None if line.other_path is None else redact_path(line.other_path),
+            line.shown_other_path,
         )
 
     def __repr__(self) -> str:
@@ -217,19 +216,21 @@ class HeadReader:
             head.generation = generation
         return head
 
-    def remember(self, head: Head, key: Hashable | None = None) -> None:
-        """Remember the credential of a head that is let in and, where there is a key, the head."""
-        memory, facts = self.memory, head.facts
-        if key is not None and head.is_cacheable:
-            memory.put(key, head, head.namespace, head.generation)
-        if not (self._is_told_by_authorization and head.credential.is_cacheable):
+    def remember(self, head: Head, key: Hashable) -> None:
+        """Remember a head that is let in, by a key as in `find`."""
+        if head.is_cacheable:
+            self.memory.put(key, head, head.namespace, head.generation)
+
+    def remember_credential(self, head: Head) -> None:
+        """Remember whose credential a head that is let in has, for others with the same Authorization."""
+        authorizations = head.facts.authorizations
+        if not (authorizations and self._is_told_by_authorization and head.credential.is_cacheable):
             return
-        authorizations = facts.authorizations
         own = _credential_key(head.line, authorizations)
-        if authorizations and sum(map(len, authorizations)) <= MAX_REMEMBERED_BYTES and own not in memory:
-            pairs = zip(head.headers, facts.recorded, strict=True)
+        if own not in self.memory and sum(map(len, authorizations)) <= MAX_REMEMBERED_BYTES:
+            pairs = zip(head.headers, head.facts.recorded, strict=True)
             hidden = {sent[1]: shown[1] for sent, shown in pairs if sent[0] == b"authorization"}
-            memory.put(own, _Known(head.credential, hidden), head.namespace, head.generation)
+            self.memory.put(own, _Known(head.credential, hidden), head.namespace, head.generation)
 
     def forget(self, namespace: str) -> None:
         """Forget what requests to a namespace told, credentials above all."""

@@ -108,11 +108,8 @@ class HeaderReader:
                 idempotency_key = value.decode("latin-1") or None
             else:
                 origin = value
-        recorded, is_clean = self._record(headers, hidden)
-        is_small = (
-            len(headers) <= MAX_REMEMBERED_HEADERS
-            and sum([len(name) + len(value) for name, value in headers]) <= MAX_REMEMBERED_BYTES
-        )
+        recorded, is_clean, size = self._record(headers, hidden)
+        is_small = size <= MAX_REMEMBERED_BYTES and len(headers) <= MAX_REMEMBERED_HEADERS
         return HeaderFacts(
             tuple(authorizations),
             content_type,
@@ -130,10 +127,11 @@ class HeaderReader:
             is_clean and is_small,
         )
 
-    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool]:
-        """Headers as they may be kept and shown, and whether nothing but Authorization had to be hidden."""
+    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool, int]:
+        """Headers as they may be kept and shown, whether nothing but Authorization had to be hidden, and
+        how many bytes there are."""
         secrets, others = self._secrets, self._others
-        is_clean = True
+        is_clean, size = True, 0
         parts: list[bytes] = []
         recorded: list[tuple[bytes, bytes]] = []
         for header in headers:
@@ -142,14 +140,16 @@ class HeaderReader:
                 shown = hidden.get(value) if name == b"authorization" else None
                 recorded.append((name, self._hide(name, value) if shown is None else shown))
                 is_clean = is_clean and name not in others
+                size += len(name) + len(value)
             else:
                 parts += header
                 recorded.append(header)
         # All at once, as in nearly every request there is nothing else to hide.
         rest = b"\n".join(parts)
+        size += len(rest)
         if redact_bytes(rest) is rest:
-            return tuple(recorded), is_clean
-        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers]), False
+            return tuple(recorded), is_clean, size
+        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers]), False, size
 
     def _hide(self, name: bytes, value: bytes) -> bytes:
         """The value of a header as it may be kept and shown."""

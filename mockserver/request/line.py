@@ -39,8 +39,8 @@ class LineFacts:
 
     __slots__ = (
         "arguments", "canonical", "is_cacheable", "is_clean", "namespace", "nearest", "operation",
-        "other_path", "path", "path_item", "path_parameters", "query", "shown_method", "shown_path",
-        "shown_path_parameters", "shown_query", "stub_keys", "violations", "warnings",
+        "other_path", "path", "path_item", "path_parameters", "query", "shown_method", "shown_other_path",
+        "shown_path", "shown_path_parameters", "shown_query", "stub_keys", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -97,9 +97,8 @@ class LineFacts:
         self.canonical = dumps_canonical([name or self.path, self.path_parameters, self.query])
         # The stubs know secrets by their redacted form only.
         shown = self.query if self.is_clean else read_query(self.shown_query)
-        paths = [self.shown_path]
-        if self.other_path is not None:
-            paths.append(redact_path(self.other_path))
+        self.shown_other_path = None if self.other_path is None else redact_path(self.other_path)
+        paths = [path for path in (self.shown_path, self.shown_other_path) if path is not None]
         self.stub_keys: tuple[BucketKey, ...] = list_bucket_keys(self.shown_method, paths, shown, name)
 
     def __repr__(self) -> str:

@@ -170,7 +170,7 @@ class App:
         """The head of a call, once the guard lets it in. Raises Refused."""
         head = self.engine.heads.read(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers)
         self.guard.check_call(head, raw_path, query)
-        self.engine.heads.remember(head)
+        self.engine.heads.remember_credential(head)
         return head
 
     def takes_long(self, head: Head, body: bytes) -> bool:

@@ -59,7 +59,8 @@ class Namespaces:
         # Of the snapshots. Nothing else changes under this lock.
         self._keeping = threading.Lock()
         self._account = Account(self._budget, self._keeping, self._forget_snapshot)
-        self.default = self.get(DEFAULT_NAMESPACE)
+        # The one that was asked for last.
+        self._last = self.default = self.get(DEFAULT_NAMESPACE)
 
     def __iter__(self) -> Iterator[Namespace]:
         return iter(sorted(self._known.values(), key=lambda namespace: namespace.name))
@@ -74,8 +75,12 @@ class Namespaces:
 
     def get(self, name: str) -> Namespace:
         """The namespace of a name, made now if there is none."""
-        if name == DEFAULT_NAMESPACE and self._known:
-            return self.default
+        if self._known:
+            if name == DEFAULT_NAMESPACE:
+                return self.default
+            last = self._last
+            if last.name == name:
+                return last
         with self._lock:
             known = self._known
             namespace = known.pop(name, None)
@@ -84,7 +89,7 @@ class Namespaces:
                 self._make_room()
                 self._budget.pin(_NAMESPACE_OVERHEAD)
             # Last in the order of the dict is most recently used.
-            known[name] = namespace
+            known[name] = self._last = namespace
             return namespace
 
     def _make(self, name: str) -> Namespace:
@@ -109,7 +114,10 @@ class Namespaces:
         return False
 
     def _forget(self, name: str) -> None:
-        self._known.pop(name).close(is_forgotten=self._is_lost)
+        gone = self._known.pop(name)
+        if gone is self._last:
+            self._last = self.default
+        gone.close(is_forgotten=self._is_lost)
         self._budget.pin(-_NAMESPACE_OVERHEAD)
         self._on_reset(name)
 

@@ -19,6 +19,8 @@ from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
 # The newest so many of each kind are remembered in a namespace.
 MAX_ITEMS = 10_000
 MAX_COUNTED_REQUESTS = 200_000
+# One of so many rows makes room at once, and one at least.
+_FORGOTTEN_PART = 100
 IDEMPOTENCY_MILLIS = 24 * 3_600_000
 
 
@@ -151,19 +153,21 @@ class Resources:
             getattr(self, name).clear()
 
     def forget_oldest(self, *, all_of_it: bool = False) -> bool:
-        """Forget the oldest of what there is most of; False where there is nothing left that may go. The
-        newest of each kind stays, unless it is `all_of_it`."""
+        """Forget some of the oldest of what there is most of; False where there is nothing left that may go.
+        The newest of each kind stays, unless it is `all_of_it`."""
         kept = 0 if all_of_it else 1
         found = [name for name in MEASURES if len(getattr(self, name)) > kept]
         if not found:
             return False
         name = max(found, key=self._weigh)
-        if name == "items":
-            self._forget_item()
-        elif name == "answers":
-            self._forget_answer()
-        else:
-            getattr(self, name).popitem(last=False)
+        # To weigh costs more than to forget.
+        for _ in range(1 + len(getattr(self, name)) // _FORGOTTEN_PART):
+            if name == "items":
+                self._forget_item()
+            elif name == "answers":
+                self._forget_answer()
+            else:
+                getattr(self, name).popitem(last=False)
         return True
 
     def _weigh(self, name: str) -> int:

@@ -37,8 +37,7 @@ class SizedTable(OrderedDict[Key, Value]):
     def __setitem__(self, key: Key, value: Value) -> None:
         measure = self._measure
         if measure is not None:
-            old = self.get(key, UNSET)
-            self._charge(measure(value) - (0 if old is UNSET else measure(old)))
+            self._charge(measure(value) - measure(self[key]) if key in self else measure(value))
         super().__setitem__(key, value)
 
     def __delitem__(self, key: Key) -> None:
@@ -61,7 +60,9 @@ class SizedTable(OrderedDict[Key, Value]):
         if not self:
             raise KeyError("the table is empty")
         key = next(reversed(self)) if last else next(iter(self))
-        return key, self.pop(key)
+        value = self[key]
+        del self[key]
+        return key, value
 
     def clear(self) -> None:
         """Take out all rows."""

@@ -57,6 +57,7 @@ def test_a_larger_head_takes_more(reader: HeadReader) -> None:
 def remembered(reader: HeadReader, headers: Headers = PLAIN, path: str = PATH, query: str = QUERY) -> Head:
     head = read(reader, headers, path, query)
     reader.remember(head, b"raw")
+    reader.remember_credential(head)
     return head
 
 
@@ -107,6 +108,7 @@ def test_a_head_that_was_read_before_something_was_forgotten_is_not_remembered_a
     head = read(reader)
     reader.forget("default")
     reader.remember(head, b"raw")
+    reader.remember_credential(head)
     assert reader.find(b"raw") is None
     assert KEY.decode() not in repr(vars(reader.memory))
 
@@ -168,6 +170,7 @@ def test_what_is_remembered_is_what_is_read(
         found = reader.find(whole)
         head = reader.read(*whole) if found is None else found
         reader.remember(head, whole)
+        reader.remember_credential(head)
         fresh = HeadReader(sources.contract, sources.rules).read(*whole)
         for name in set(LineFacts.__slots__):
             assert getattr(head.line, name) == getattr(fresh.line, name), name

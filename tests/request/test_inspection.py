@@ -222,6 +222,7 @@ def inspect_twice(heads: HeadReader, inspector: Inspector, **change: Any) -> tup
         key = (request.method, request.path, request.query, request.headers)
         head = heads.find(key) or heads.read(*key)
         heads.remember(head, key)
+        heads.remember_credential(head)
         return inspector.inspect(head, request.body, request.client)
 
     return inspect_once(), inspect_once()
@@ -270,6 +271,7 @@ def test_a_body_that_comes_after_its_namespace_was_forgotten_is_not_remembered(h
     request = build_request("POST", CREATE, headers={"Authorization": "Bearer sk_test_late_body"}, json=BODY)
     head = heads.read(request.method, request.path, request.query, request.headers)
     heads.remember(head, b"raw")
+    heads.remember_credential(head)
     heads.forget("default")
     Inspector(LeakWatch(None), heads.memory).inspect(head, request.body, None)
     assert (head, request.body) not in heads.memory
