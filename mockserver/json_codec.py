@@ -99,22 +99,23 @@ def exact(number: int | float | Decimal) -> int | Decimal:
     return Decimal(repr(number)) if isinstance(number, float) else number
 
 
-def may_hold_texts(value: Json) -> bool:
-    """Whether numbers in a value may remember their text; quickly False for what orjson has read."""
+def forget_texts(value: Json) -> Json:
+    """A value whose numbers are plain int, float and Decimal, for a library that knows no others; the value
+    itself where it has no others."""
     try:
+        # It takes no number that remembers its text.
         orjson.dumps(value)
     except TypeError:
-        return True
-    return False
+        return _forget_texts(value)
+    return value
 
 
-def forget_texts(value: Json) -> Json:
-    """A value whose numbers are plain int, float and Decimal, for a library that knows no others."""
+def _forget_texts(value: Json) -> Json:
     if isinstance(value, WrittenFloat | WrittenDecimal):
         return Decimal(value.text)
     if isinstance(value, dict):
-        return {name: forget_texts(item) for name, item in value.items()}
-    return [forget_texts(item) for item in value] if isinstance(value, list) else value
+        return {name: _forget_texts(item) for name, item in value.items()}
+    return [_forget_texts(item) for item in value] if isinstance(value, list) else value
 
 
 def loads(

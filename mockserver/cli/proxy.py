@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from mockserver.cli.options import GroupedCommand, exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput, Problem, SettingsError
-from mockserver.settings import OPTIONS
+from mockserver.cli.options import GroupedCommand, settings_options
+from mockserver.cli.serve import serve_given
+from mockserver.exceptions import Problem, SettingsError
+from mockserver.settings import OPTIONS, Settings
 
 
 @click.command(cls=GroupedCommand, short_help="Pass calls on to the real API, and judge them.")
@@ -18,13 +19,10 @@ def proxy(**given: Any) -> None:
 
     Stubs, delays and faults work in front of it; --upstream names its origin. Exits as `serve` does.
     """
-    from mockserver.serving.foreground import serve_forever
+    serve_given(given, _require_upstream)
 
-    try:
-        settings = read_settings(given)
-        if settings.upstream is None:
-            text = "is missing; name the origin of the real API, such as https://api.example.com"
-            raise SettingsError([Problem(text, "/upstream")])
-        serve_forever(settings)
-    except InvalidInput as error:
-        exit_with(error)
+
+def _require_upstream(settings: Settings) -> None:
+    if settings.upstream is None:
+        text = "is missing; name the origin of the real API, such as https://api.example.com"
+        raise SettingsError([Problem(text, "/upstream")])

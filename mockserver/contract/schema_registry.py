@@ -24,7 +24,7 @@ from mockserver.contract.patterns import translate
 from mockserver.contract.pointers import DATA_KEYWORDS, SCHEMA_MAPS, read_fragment, write_fragment
 from mockserver.contract.views import ORIGINAL, SchemaView
 from mockserver.exceptions import ContractError, Problem
-from mockserver.json_codec import dumps, escape_pointer, exact, forget_texts, may_hold_texts
+from mockserver.json_codec import dumps, escape_pointer, exact, forget_texts
 from mockserver.types import Json, JsonObject, Schema
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _accept_written_numbers(is_valid: Callable[[Json], bool]) -> Callable[[Json]
     """The same test for values with numbers that remember their text, which the library does not know."""
 
     def accepts(value: Json) -> bool:
-        return is_valid(forget_texts(value) if may_hold_texts(value) else value)
+        return is_valid(forget_texts(value))
 
     return accepts
 

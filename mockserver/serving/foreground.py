@@ -51,9 +51,9 @@ _COLLECTED_AFTER = (10_000, 5, 1_000)
 def settle_memory() -> None:
     """In a process of our own: what was loaded stays, and calls leave no cycles behind, so the garbage
     collector may look less often, and never at much."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AFTER)
+    gc.enable()
 
 
 def _serve(settings: Settings, lost: Counter[str], *, is_temporary: bool = False) -> None:
