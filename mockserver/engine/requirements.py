@@ -179,7 +179,7 @@ def _make_key(head: Head, idempotency: str) -> bytes | None:
     if idempotency == "off":
         return None
     text = f"{operation.id}\n{head.idempotency_key}"
-    return hashlib.sha256(head.credential.digest + text.encode("utf-8")).digest()
+    return hashlib.blake2b(head.credential.digest + text.encode("utf-8"), digest_size=32).digest()
 
 
 def _is_idempotent_operation(operation: Operation | None) -> bool:
