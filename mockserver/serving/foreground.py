@@ -44,8 +44,9 @@ def serve_forever(settings: Settings) -> None:
 
 
 # Objects more than went, then collections of those, then of these: a collection looks at some ten thousand
-# objects, in a few hundredths of a second, and at all of them once in fifty million.
-_COLLECTED_AFTER = (10_000, 5, 1_000)
+# objects, in a few hundredths of a second, and at all of them once in fifty million. Every second one looks
+# at what the last one left, so that most objects are looked at once.
+_COLLECTED_AFTER = (20_000, 0, 1_250)
 
 
 def settle_memory() -> None:
