@@ -12,6 +12,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import click
 import pytest
@@ -24,6 +25,7 @@ from mockserver.vendors.hsrcpay.fixtures import load_knowledge
 from mockserver.version import VERSION
 from scripts.pins import TOOLS
 from scripts.tables import TABLES, with_tables
+from tests.plugin.running import USUAL, run_pytest
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -110,22 +112,38 @@ def test_the_first_call_of_the_readme_shows_its_answer() -> None:
     assert ("bash", "json") in pairwise(kinds)
 
 
-@pytest.mark.parametrize("page", pages_with("python", "def test_"), ids=name_of)
-def test_the_tests_of_a_page_pass(page: Path, tmp_path: Path) -> None:
-    # They are one file in pieces.
-    source = "\n\n".join(text for kind, text in blocks_of(page) if kind == "python")
-    (tmp_path / "test_page.py").write_text(source, "utf-8")
-    workers = "-n2" if page.stem == "xdist" else "-n0"
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", workers, "test_page.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
-    assert "skipped" not in run.stdout
+PAGES_WITH_TESTS = pages_with("python", "def test_")
+
+
+def module_of(page: Path) -> str:
+    """The module that holds the tests of a page."""
+    return "test_" + re.sub(r"\W", "_", name_of(page))
+
+
+@pytest.fixture(scope="module")
+def problems_of_tests(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """By module, what is wrong with each test, empty for one that passed.
+
+    All run at once, as starting pytest takes longer than they do; those about pytest-xdist run under it.
+    """
+    problems: dict[str, list[str]] = {}
+    for workers in ("-n0", "-n2"):
+        folder = tmp_path_factory.mktemp("pages")
+        for page in PAGES_WITH_TESTS:
+            if (page.stem == "xdist") == (workers == "-n2"):
+                # They are one file in pieces.
+                source = "\n\n".join(text for kind, text in blocks_of(page) if kind == "python")
+                (folder / f"{module_of(page)}.py").write_text(source, "utf-8")
+        ran = run_pytest(folder, *USUAL, "--junitxml=junit.xml", workers)
+        for case in ElementTree.parse(folder / "junit.xml").iter("testcase"):
+            module = str(case.get("classname") or case.get("name")).partition(".")[0]
+            problems.setdefault(module, []).append(ran.stdout + ran.stderr if len(case) else "")
+    return problems
+
+
+@pytest.mark.parametrize("page", PAGES_WITH_TESTS, ids=name_of)
+def test_the_tests_of_a_page_pass(page: Path, problems_of_tests: dict[str, list[str]]) -> None:
+    assert set(problems_of_tests[module_of(page)]) == {""}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

@@ -15,31 +15,13 @@ import pytest
 
 from mockserver.cli.main import main
 from mockserver.stores import make_store
+from tests.plugin.running import ALONE, run_pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 def run(client: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-p",
-            "no:cacheprovider",
-            "-c",
-            os.devnull,
-            "--rootdir",
-            ".",
-            *arguments,
-        ],
-        cwd=EXAMPLES,
-        env={**os.environ, "CLIENT": client, "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return run_pytest(EXAMPLES, *ALONE, "-c", os.devnull, "--rootdir", ".", *arguments, CLIENT=client)
 
 
 def test_the_robust_client_survives_every_legal_answer_and_accepts_no_broken_one() -> None:
@@ -121,14 +103,7 @@ def test_the_page_about_the_gauntlet_shows_what_becomes_of_the_clients(command: 
 
 
 def test_they_run_from_the_folder_above_too() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "null-expires_at", "examples"],
-        cwd=EXAMPLES.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    result = run_pytest(EXAMPLES.parent, *ALONE, "-q", "-k", "null-expires_at", "examples")
     assert result.returncode == 0, result.stdout
 
 

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mockserver.cli.main import main
+from tests.plugin.running import ALONE
 from tests.provider.contracts import BASE, change, write_contract
 
 NOTE = "/components/schemas/Order/properties/note"
@@ -72,7 +73,7 @@ def test_coverage_of_a_run_names_the_tests_that_rely_on_what_breaks(
         """
     )
     report = tmp_path / "coverage.json"
-    ran = pytester.runpytest_subprocess(f"--mockserver-cov-report=json:{report}", "-p", "no:cacheprovider")
+    ran = pytester.runpytest_subprocess(*ALONE, f"--mockserver-cov-report=json:{report}")
     ran.assert_outcomes(passed=3)
     new = change("/paths/~1orders/post/requestBody/content/application~1json/schema", {
         "allOf": [{"$ref": "#/components/schemas/Order"}, {"properties": {"note": {"maxLength": 5}}}]

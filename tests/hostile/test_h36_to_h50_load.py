@@ -6,11 +6,9 @@ Rows of the proxy and of other stores wait for those parts.
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from mockserver.settings import Settings
 from tests.hostile.fuzz import Attacker, attack_with, mutate
 from tests.hostile.servers import target_with
 from tests.hostile.wire import CANARY, CREATE, Target, http, read_answer, read_to_end, split_answers
+from tests.plugin.running import ALONE, run_pytest
 
 # H36
 
@@ -318,40 +317,28 @@ def test_never(mockserver):
 """
 
 
-def run_pytest(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
+def run_tests(folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
     (folder / "tests_of_mine.py").write_text(TESTS)
     (folder / "test_mine.py").write_text(text)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--rootdir",
-        str(folder),
-        *options,
-    ]
-    environment = {**os.environ, "CANARY": CANARY}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+    return run_pytest(folder, *ALONE, "-q", "--rootdir", str(folder), *options, CANARY=CANARY)
 
 
 def test_h48_tests_in_several_processes_share_nothing(tmp_path: Path) -> None:
     # Eight of them are in test_parallel.
-    done = run_pytest(tmp_path, TESTS, "-n", "3")
+    done = run_tests(tmp_path, TESTS, "-n", "3")
     assert done.returncode == 0, done.stdout
     assert "41 passed" in done.stdout
 
 
 def test_h48_a_failing_test_shows_no_secret(tmp_path: Path) -> None:
-    done = run_pytest(tmp_path, FAILING, "-vv")
+    done = run_tests(tmp_path, FAILING, "-vv")
     assert "1 failed" in done.stdout
     assert "mockserver calls" in done.stdout
     assert CANARY not in done.stdout + done.stderr
 
 
 def test_h48_an_interrupted_run_leaves_no_process_behind(tmp_path: Path) -> None:
-    done = run_pytest(tmp_path, INTERRUPTED, "-n", "2")
+    done = run_tests(tmp_path, INTERRUPTED, "-n", "2")
     assert done.returncode == 2, done.stdout
     commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
     assert not [command for command in commands if str(tmp_path).encode() in command]

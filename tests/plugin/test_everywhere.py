@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ import pytest
 
 from mockserver import MockServer
 from mockserver.pytest_plugin.fixtures import name_namespace
-from tests.plugin.running import USUAL
+from tests.plugin.running import USUAL, run_pytest
 
 PROJECT = {
     "conftest.py": """
@@ -241,18 +239,6 @@ class Run:
     tests: dict[str, str]
 
 
-def run_pytest(folder: Path, *arguments: str) -> str:
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", *USUAL, "-rA", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    return run.stdout + run.stderr
-
-
 @pytest.fixture(scope="module", params=["in process", "xdist", "remote"])
 def way(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """The arguments of pytest for each way."""
@@ -283,13 +269,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(project: Path, way: list[str]) -> Run:
-    text = run_pytest(project, "--junitxml=junit.xml", *way)
+    ran = run_pytest(project, *USUAL, "-rA", "--junitxml=junit.xml", *way)
     tests = {}
     for case in ElementTree.parse(project / "junit.xml").iter("testcase"):
         problems = [*case.iterfind("failure"), *case.iterfind("error")]
         told = [each.get("value", "") for each in case.iterfind("properties/property")]
         tests[str(case.get("name"))] = "\n".join([each.text or "" for each in problems] + told)
-    return Run(text, tests)
+    return Run(ran.stdout + ran.stderr, tests)
 
 
 def test_all_tests_ran(run: Run) -> None:
@@ -386,7 +372,8 @@ def refusals(tmp_path_factory: pytest.TempPathFactory, way: list[str]) -> str:
     folder = tmp_path_factory.mktemp("refused")
     for number, (source, _) in enumerate(REFUSED.values()):
         (folder / f"test_{number}.py").write_text(f"import pytest\nimport unittest\n{source}", "utf-8")
-    return run_pytest(folder, *way)
+    ran = run_pytest(folder, *USUAL, *way)
+    return ran.stdout + ran.stderr
 
 
 @pytest.mark.parametrize("what", REFUSED)
@@ -418,4 +405,4 @@ def test_another(): pass
 """,
         "utf-8",
     )
-    assert "2 passed" in run_pytest(tmp_path, *way)
+    assert "2 passed" in run_pytest(tmp_path, *USUAL, *way).stdout

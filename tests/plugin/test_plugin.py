@@ -22,7 +22,7 @@ from mockserver import pytest_plugin
 from mockserver.client.reports import MAX_CALLS_SHOWN
 from mockserver.pytest_plugin.fixtures import name_namespace
 from mockserver.settings import NAMESPACE_NAME
-from tests.plugin.running import run
+from tests.plugin.running import ALONE, run
 
 
 def read_lines(pytester: pytest.Pytester, name: str) -> list[str]:
@@ -642,7 +642,7 @@ def test_a_run_that_does_not_use_it_imports_nothing_of_the_package(pytester: pyt
         """
     )
     pytester.makepyfile("def test_it(): pass")
-    result = pytester.runpytest_subprocess("-s", "-p", "no:cacheprovider", "--strict-markers")
+    result = pytester.runpytest_subprocess(*ALONE, "-s", "--strict-markers")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [
@@ -686,7 +686,7 @@ def is_gone(origin: str) -> bool:
 
 def test_all_workers_share_one_server_that_ends_with_them(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(SHARED)
-    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2").assert_outcomes(passed=6)
+    pytester.runpytest_subprocess(*ALONE, "-n2").assert_outcomes(passed=6)
     (origin,) = set(read_lines(pytester, "origins"))
     assert is_gone(origin)
 
@@ -700,7 +700,7 @@ def test_crash(mockserver, number):
     os.kill(os.getpid(), 9)
 """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2")
+    result = pytester.runpytest_subprocess(*ALONE, "-n2")
     result.assert_outcomes(passed=6, failed=2)
     for origin in set(read_lines(pytester, "origins")):
         assert is_gone(origin)
@@ -721,7 +721,7 @@ def test_a_run_that_is_broken_off_leaves_no_server(
         """
     )
     with subprocess.Popen(
-        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1"],
+        [sys.executable, "-m", "pytest", *ALONE, "-n1"],
         cwd=pytester.path,
         start_new_session=True,
         stdout=subprocess.DEVNULL,
@@ -742,7 +742,7 @@ def test_a_usage_error_is_one_under_xdist_too(pytester: pytest.Pytester) -> None
         def test_it(mockserver): pass
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n2")
+    result = pytester.runpytest_subprocess(*ALONE, "-n2")
     assert result.ret != pytest.ExitCode.OK
     assert "did you mean 'strict'?" in result.stdout.str() + result.stderr.str()
 
@@ -757,7 +757,7 @@ def test_a_failing_test_of_a_worker_shows_its_calls(pytester: pytest.Pytester) -
             assert False
         """
     )
-    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n1", "--junitxml=junit.xml")
+    result = pytester.runpytest_subprocess(*ALONE, "-n1", "--junitxml=junit.xml")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*mockserver calls*", "call 1  POST *"])
     (case,) = junit_cases(pytester)

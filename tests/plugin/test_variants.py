@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.plugin.running import USUAL, run
+from tests.plugin.running import ALONE, run
 
 # Variants
 
@@ -272,7 +272,7 @@ def test_coverage_is_of_the_whole_run(pytester: pytest.Pytester) -> None:
 
 def test_coverage_and_assumptions_are_those_of_all_workers(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(TESTS + TEST_LIVE)
-    result = pytester.runpytest_subprocess(*USUAL, "-n", "2", *REPORTS, "--mockserver-assumptions")
+    result = pytester.runpytest_subprocess(*ALONE, "-n", "2", *REPORTS, "--mockserver-assumptions")
     assert result.ret == 0
     check_reports(pytester, result)
     check_assumptions(result)
