@@ -108,7 +108,11 @@ class ControlDoor:
         )
         try:
             if isinstance(answer, Question):
-                answer = await self._wait(answer, request.receive)
+                question = answer
+                try:
+                    answer = await self._wait(question, request.receive)
+                finally:
+                    question.let_go()
             if isinstance(answer, Listing):
                 return await self._list(answer, is_pretty=is_pretty)
         except StoreUnavailable as error:

@@ -164,13 +164,15 @@ class ControlAnswer(NamedTuple):
 class Question(NamedTuple):
     """An answer that calls yet to come may give. `ask` returns None until it is known; `give_up` always
     answers; `seconds` is how long to wait. `prepare` does a part of the work, until it says that all is done:
-    what is asked then is quick. What is wrong with the question is for `ask` and `give_up` to raise."""
+    what is asked then is quick. What is wrong with the question is for `ask` and `give_up` to raise. `let_go`
+    is called once it is over."""
 
     namespace: Namespace
     ask: Callable[[], ControlAnswer | Listing | None]
     give_up: Callable[[], ControlAnswer | Listing]
     seconds: float
     prepare: Callable[[], bool] = lambda: True
+    let_go: Callable[[], None] = lambda: None
 
 
 class Listing(NamedTuple):

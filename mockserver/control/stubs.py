@@ -7,7 +7,7 @@ A request that is refused changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 from mockserver.control.routing import (
@@ -33,7 +33,8 @@ from mockserver.scripting.documents import (
 from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import STARTED, find_states
-from mockserver.scripting.stubs import MAX_STUBS, Stub, StubBook
+from mockserver.scripting.stub_import import StubImport
+from mockserver.scripting.stubs import MAX_STUBS, Stub
 from mockserver.scripting.subjects import JsonContent, View
 from mockserver.types import UNSET, Json, JsonObject
 
@@ -146,31 +147,19 @@ def import_stubs(call: ControlCall) -> ControlAnswer | Question:
         files=call.namespace.fixtures.files,
     )
 
+    begin = partial(StubImport, call.namespace.stubs, overwrites=options.overwrites, deletes=options.deletes)
+    work = cache(lambda: begin(reader.finish()))
+
     def finish() -> ControlAnswer:
-        _import(call.namespace.stubs, reader.finish(), options)
+        work().finish()
         return _DONE
+
+    def prepare() -> bool:
+        return reader.go_on(TURN_SECONDS) and (reader.is_refused or work().go_on(TURN_SECONDS))
 
     if len(items) <= _READ_AT_ONCE:
         return finish()
-    return Question(call.namespace, finish, finish, 0.0, partial(reader.go_on, TURN_SECONDS))
-
-
-def _import(stubs: StubBook, new: list[Stub], options: _ImportOptions) -> None:
-    """Take in stubs that were read. Raises StubError, and nothing has changed then."""
-    # Changed apart, so that what is refused leaves the book as it was.
-    book = stubs.copy()
-    gone: list[str] = []
-    if options.deletes:
-        kept = {stub.id for stub in new}
-        gone = [stub.id for stub in book if stub.id not in kept]
-        book.delete(gone)
-    known = {stub.id for stub in book}
-    # The list is newest first, so the last is added first.
-    book.add(stub for stub in reversed(new) if stub.id not in known)
-    if options.overwrites:
-        book.replace([stub for stub in new if stub.id in known])
-    stubs.admit([stub for stub in new if options.overwrites or stub.id not in known], gone)
-    stubs.take_over(book)
+    return Question(call.namespace, finish, finish, 0.0, prepare, reader.let_go)
 
 
 class _ImportOptions(NamedTuple):

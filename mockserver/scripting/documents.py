@@ -22,6 +22,7 @@ from mockserver.contract.operations import Contract
 from mockserver.exceptions import MalformedJson, Problem, StubError
 from mockserver.faults import Delay, Fault, Phase
 from mockserver.json_codec import dumps, escape_pointer, loads
+from mockserver.leftovers import let_go
 from mockserver.messages import BODILESS
 from mockserver.redaction import redact, redact_json, redact_pointer
 from mockserver.scripting.bodies import (
@@ -105,7 +106,7 @@ class StubsReader:
         self._file = file
         self._files = files
         self._reading = Reading(redact)
-        self._stubs: list[Stub | None] = []
+        self._stubs: list[Stub] = []
         self._first: dict[str, int] = {}
         self._place = pointer
         # With the index of each in the list; None for a stub that stands in no list.
@@ -126,8 +127,7 @@ class StubsReader:
         until = time.perf_counter() + seconds
         for index, item in self._items:
             if index is None:
-                item = _copy(item, self._place, self._file)
-                self._stubs.append(self._read(item, self._place))
+                self._read(_copy(item, self._place, self._file), self._place)
             elif item is not None:
                 self._read_listed(index, item)
             if time.perf_counter() > until:
@@ -137,18 +137,30 @@ class StubsReader:
     def _read_listed(self, index: int, item: Json) -> None:
         place = f"{self._place}/{index}"
         stub = self._read(_copy(item, place, self._file), place)
-        self._stubs.append(stub)
         if stub is not None and self._first.setdefault(stub.id, index) != index:
             text = f"{stub.id!r} is the id of stub {self._first[stub.id]} as well"
             self._reading.refuse(f"{place}/id", text)
 
     def _read(self, item: Json, place: str) -> Stub | None:
-        return _read_stub(item, self._contract, place, self._new_id, self._reading, self._files)
+        stub = _read_stub(item, self._contract, place, self._new_id, self._reading, self._files)
+        if stub is not None:
+            self._stubs.append(stub)
+        return stub
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether something that was read so far is wrong."""
+        return bool(self._reading.problems)
 
     def finish(self) -> list[Stub]:
         """All of them. Raises StubError with every problem."""
         self.go_on()
-        return _finish(self._reading, self._file, self._stubs)
+        _finish(self._reading, self._file, [])
+        return self._stubs
+
+    def let_go(self) -> None:
+        """Nobody asks for what was read any more."""
+        let_go(self._stubs)
 
 
 def read_queue(document: Json, contract: Contract, *, new_id: Callable[[], str]) -> list[Stub]:

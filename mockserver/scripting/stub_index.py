@@ -9,7 +9,7 @@ that must be equal to something, by those:
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import product
 from operator import attrgetter
@@ -92,9 +92,15 @@ class StubIndex(Generic[E]):
 
     def __init__(self, entries: Iterable[E] = ()) -> None:
         self._buckets: dict[BucketKey, dict[_Names, _Shape[E]]] = {}
+        for _ in self.fill(entries):
+            pass
+
+    def fill(self, entries: Iterable[E]) -> Iterator[None]:
+        """Add entries, one at a time."""
         # In order, so that each goes to the end of its lists.
         for entry in sorted(entries, key=_ORDER):
             self.add(entry)
+            yield
 
     def add(self, entry: E) -> None:
         names, values = _split(entry.stub.matcher)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from mockserver.exceptions import Problem, StubError
 from mockserver.faults import Delay, Dribble, Fault, Phase
 from mockserver.json_codec import measure
+from mockserver.leftovers import let_go
 from mockserver.scripting.bodies import ResponseTemplate
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
@@ -134,6 +136,8 @@ class StubBook:
         self._index: StubIndex[StubEntry] | None = StubIndex()
         # Whether the index is that of another book, as it holds the same.
         self._is_index_shared = False
+        # Counts the changes of what stubs there are.
+        self.revision = 0
         self.next_number = 1
         self.scenarios = Scenarios(table("scenarios"))
 
@@ -158,13 +162,11 @@ class StubBook:
         """How many calls a stub may still answer; None for one without `times` (or that is not there)."""
         return self._uses.get(id)
 
-    def admit(self, new: list[Stub], gone: Iterable[str] = ()) -> None:
-        """Whether there is room for new stubs in the place of those that have their ids, or ids that are
-        `gone`. Raises StubError where there is none."""
-        if self._admit is None:
-            return
-        old = {stub.id for stub in new}.union(gone)
-        self._admit(new, sum(self._entries[id].size for id in old if id in self._entries))
+    def _require_bytes(self, new: list[Stub]) -> None:
+        """Raises StubError where there is no room for new stubs in the place of those that have their ids."""
+        if self._admit is not None:
+            old = {stub.id for stub in new}
+            self._admit(new, sum(self._entries[id].size for id in old if id in self._entries))
 
     def add(self, stubs: Iterable[Stub]) -> None:
         """Put in stubs, all or none; one whose id is known takes the place of the old one.
@@ -172,18 +174,27 @@ class StubBook:
         Raises StubError when there would be more than 10,000, or more bytes than there is room for.
         """
         new = list(stubs)
-        self.admit(new)
-        count = len(self._entries) + len({stub.id for stub in new if stub.id not in self._entries})
+        self._require_bytes(new)
+        self._require_places(len({stub.id for stub in new if stub.id not in self._entries}))
+        for stub in new:
+            self.append(stub)
+
+    def _require_places(self, more: int) -> None:
+        """Raises StubError when there would be more than 10,000 with so many more."""
+        count = len(self._entries) + more
         if count > MAX_STUBS:
             text = f"{count} stubs would be more than {MAX_STUBS} in one namespace"
             raise StubError([Problem(text, "")])
-        for stub in new:
-            self.remove(stub.id)
-            self._put(StubEntry(stub, self.next_number, is_shared=self._is_given))
-            self.next_number += 1
+
+    def append(self, stub: Stub) -> None:
+        """Put in a stub as the newest one, whether or not there is room for it."""
+        self.remove(stub.id)
+        self._put(StubEntry(stub, self.next_number, is_shared=self._is_given))
+        self.next_number += 1
 
     def _put(self, entry: StubEntry) -> None:
         stub = entry.stub
+        self.revision += 1
         self._entries[stub.id] = entry
         if stub.times is not None:
             self._uses[stub.id] = stub.times
@@ -195,7 +206,7 @@ class StubBook:
     def replace(self, stubs: list[Stub]) -> None:
         """New versions of stubs, each in the place of the old one in the order. Raises StubError where there
         is no room for them."""
-        self.admit(stubs)
+        self._require_bytes(stubs)
         for stub in stubs:
             self._replace(stub)
 
@@ -214,8 +225,10 @@ class StubBook:
 
     def delete(self, ids: Iterable[str]) -> None:
         """Take stubs out for good: a scenario that no stub names any more starts anew when one does."""
-        for id in ids:
-            self.remove(id)
+        gone = [entry for id in ids if (entry := self._entries.get(id)) is not None]
+        for entry in gone:
+            self.remove(entry.stub.id)
+        let_go(gone)
         named = {step.name for step in self.steps}
         for name in [name for name in self.scenarios.states if name not in named]:
             del self.scenarios.states[name]
@@ -225,6 +238,7 @@ class StubBook:
         entry = self._entries.pop(id, None)
         if entry is None:
             return False
+        self.revision += 1
         self._uses.pop(id, None)
         self._unlist(entry)
         return True
@@ -237,8 +251,15 @@ class StubBook:
 
     def forget_index(self) -> None:
         """The table of stubs was changed by others than the book."""
+        self.revision += 1
         self._index = None
         self._is_index_shared = False
+
+    def make_index(self) -> Iterator[None]:
+        """Make the index, a stub at a time."""
+        index: StubIndex[StubEntry] = StubIndex()
+        yield from index.fill(self._entries.values())
+        self._index = index
 
     def begin_as(self, other: StubBook) -> None:
         """Hold what another book holds that never changes, and nothing else, with its index."""
@@ -247,12 +268,15 @@ class StubBook:
 
     def clear(self) -> None:
         """Take out all stubs and forget the states of their scenarios."""
+        gone = list(self._entries.values())
+        self.revision += 1
         self._entries.clear()
         self._uses.clear()
         self._index = StubIndex()
         self._is_index_shared = False
         self.next_number = 1
         self.scenarios.reset()
+        let_go(gone)
 
     def candidates(self, keys: Iterable[BucketKey], subject: Callable[[], Subject]) -> list[Stub]:
         """The stubs that may answer a request, in order; what they match has still to be asked.
@@ -303,3 +327,27 @@ class StubBook:
         self.scenarios.states.update(other.scenarios.states)
         self.next_number = other.next_number
         self.forget_index()
+
+    def go_on_as(self, copy: StubBook, named: Collection[str] | None) -> None:
+        """Hold the stubs of a copy of this book that was changed, while this one kept those that it had.
+        Stubs that are the same in both go on as they are here, and so do the scenarios, or those that are
+        `named`.
+
+        Raises StubError when there would be more than 10,000, or more bytes than there is room for.
+        """
+        entries = self._entries
+        self._require_places(len(copy) - len(self))
+        if self._admit is not None:
+            self._admit([], _count_bytes(self) - _count_bytes(copy))
+        copy._uses.update(
+            {id: left for id, left in self._uses.items() if copy._entries.get(id) is entries[id]}
+        )
+        copy.scenarios.states = {
+            name: state for name, state in self.scenarios.states.items() if named is None or name in named
+        }
+        self.take_over(copy)
+        self._index = copy._index
+
+
+def _count_bytes(book: StubBook) -> int:
+    return sum(map(attrgetter("size"), book._entries.values()))

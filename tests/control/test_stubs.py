@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mockserver.control import ControlAnswer, Question
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
@@ -388,6 +389,51 @@ def test_an_import_says_what_becomes_of_known_stubs(desk: StubDesk, options: Any
         {},
     )
     assert desk.names() == names
+
+
+def test_a_long_import_takes_turns_and_loses_nothing_that_others_did_meanwhile(
+    desk: StubDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mockserver.control.stubs.TURN_SECONDS", 0.0)
+    desk.ask("DELETE", "/mappings")
+    for name, times in (("once", 1), ("often", 3)):
+        own = {"mockserver": {"times": times}}
+        desk.add(stub(name, id=name, metadata=own, scenarioName=name, newScenarioState="moved"))
+    new = [stub(f"new {number}") for number in range(100)]
+    question = desk.answer("POST", "/mappings/import", {"mappings": new})
+    assert isinstance(question, Question)
+    turns = 1
+    while not question.prepare():
+        turns += 1
+        if turns == 150:
+            # All are read, and some are worked in.
+            assert desk.names() == ["often", "once"]
+            desk.add(stub("meanwhile"))
+            assert [desk.call().status for _ in range(2)] == [200, 200]
+    assert turns > 300
+    answer = question.ask()
+    assert isinstance(answer, ControlAnswer) and answer.status == 200
+    assert desk.names() == [*(item["name"] for item in new), "meanwhile", "often"]
+    assert desk.namespace.stubs.remaining("often") == 2
+    assert desk.namespace.stubs.scenarios.states == {"often": "moved", "once": "moved"}
+    assert desk.call().status == 200
+
+
+def test_a_long_import_that_is_refused_changes_nothing(
+    desk: StubDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ask("DELETE", "/mappings")
+    desk.add(stub("known"))
+    monkeypatch.setattr(stubs, "MAX_STUBS", 100)
+    new = [stub(f"new {number}") for number in range(100)]
+    assert desk.refused("POST", "/mappings/import", {"mappings": new}) == (
+        422,
+        ["101 stubs would be more than 100 in one namespace"],
+    )
+    assert desk.misplaced("POST", "/mappings/import", {"mappings": [*new, {"request": 5}]}) == [
+        "/mappings/100/request",
+    ]
+    assert desk.names() == ["known"]
 
 
 # Metadata
