@@ -19,20 +19,24 @@ _NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
-    Authorization; `content_coding` the Content-Encoding in lower case, empty unless there is exactly one;
-    `length` the Content-Length, 0 without one; `leaks` are the warnings of the leak watch;
-    `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
+    Authorization; `content_codings` every Content-Encoding, and `transfer_codings` every Transfer-Encoding,
+    in lower case; `length` the Content-Length, 0 without one; `closes` says that Connection ends it;
+    `is_plain` that a length is all that tells where the request ends, and what comes behind it; `leaks` are
+    the warnings of the leak watch; `is_cacheable` says that they are small, and that none but Authorization
+    holds a secret."""
 
     __slots__ = (
-        "accept", "accepts_json", "authorizations", "content_coding", "content_type", "hosts",
-        "idempotency_key", "is_cacheable", "leaks", "length", "origin", "preferences", "recorded",
+        "accept", "accepts_json", "authorizations", "closes", "content_codings", "content_type",
+        "expects_continue", "hosts", "idempotency_key", "is_ascii", "is_cacheable", "is_plain", "leaks",
+        "length", "origin", "preferences", "recorded", "transfer_codings",
     )  # fmt: skip
 
     def __init__(
         self,
         authorizations: tuple[bytes, ...],
         content_type: str | None,
-        content_coding: bytes,
+        content_codings: tuple[bytes, ...],
+        transfer_codings: tuple[bytes, ...],
         preferences: Preferences | None,
         idempotency_key: str | None,
         accept: str | None,
@@ -40,13 +44,18 @@ class HeaderFacts:
         hosts: tuple[bytes, ...],
         origin: bytes | None,
         length: int,
+        expects_continue: bool,
+        closes: bool,
+        is_plain: bool,
         recorded: Headers,
         leaks: tuple[str, ...],
+        is_ascii: bool,
         is_cacheable: bool,
     ) -> None:
         self.authorizations = authorizations
         self.content_type = content_type
-        self.content_coding = content_coding
+        self.content_codings = content_codings
+        self.transfer_codings = transfer_codings
         self.preferences = preferences
         self.idempotency_key = idempotency_key
         self.accept = accept
@@ -54,12 +63,21 @@ class HeaderFacts:
         self.hosts = hosts
         self.origin = origin
         self.length = length
+        self.expects_continue = expects_continue
+        self.closes = closes
+        self.is_plain = is_plain
         self.recorded = recorded
         self.leaks = leaks
+        self.is_ascii = is_ascii
         self.is_cacheable = is_cacheable
 
     def __repr__(self) -> str:
         return f"<HeaderFacts {len(self.recorded)} headers>"
+
+    @property
+    def content_coding(self) -> bytes:
+        """The Content-Encoding; empty unless there is exactly one."""
+        return self.content_codings[0] if len(self.content_codings) == 1 else b""
 
 
 class HeaderReader:
@@ -80,11 +98,14 @@ class HeaderReader:
         `hidden` has values of Authorization as they may be shown, where somebody knows that already.
         """
         authorizations: list[bytes] = []
-        codings: list[bytes] = []
+        content_codings: list[bytes] = []
+        transfer_codings: list[bytes] = []
         preferences: list[str] = []
         hosts: list[bytes] = []
         content_type = accept = idempotency_key = origin = None
         length = 0
+        expects_continue = closes = False
+        is_plain = True
         for name, value in headers:
             if name not in _TELLING:
                 continue
@@ -96,7 +117,7 @@ class HeaderReader:
                 # Two of them are none that anybody could mean.
                 content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
             elif name == b"content-encoding":
-                codings.append(value.strip().lower())
+                content_codings.append(value.strip().lower())
             elif name == b"content-length":
                 length = read_length(value)
             elif name == b"accept":
@@ -106,14 +127,25 @@ class HeaderReader:
             elif name == b"idempotency-key":
                 # An empty one could stand for nothing but every request that has it.
                 idempotency_key = value.decode("latin-1") or None
-            else:
+            elif name == b"origin":
                 origin = value
-        recorded, is_clean, size = self._record(headers, hidden)
+            elif name == b"connection":
+                options = {option.strip() for option in value.lower().split(b",")}
+                closes = closes or b"close" in options
+                is_plain = is_plain and options == {b"keep-alive"}
+            else:
+                is_plain = False
+                if name == b"transfer-encoding":
+                    transfer_codings.append(value.strip().lower())
+                elif name == b"expect":
+                    expects_continue = expects_continue or value.lower() == b"100-continue"
+        recorded, is_clean, is_ascii, size = self._record(headers, hidden)
         is_small = size <= MAX_REMEMBERED_BYTES and len(headers) <= MAX_REMEMBERED_HEADERS
         return HeaderFacts(
             tuple(authorizations),
             content_type,
-            codings[0] if len(codings) == 1 else b"",
+            tuple(content_codings),
+            tuple(transfer_codings),
             read_preferences(", ".join(preferences)) if preferences else None,
             idempotency_key,
             accept,
@@ -121,17 +153,21 @@ class HeaderReader:
             tuple(hosts),
             origin,
             length,
+            expects_continue,
+            closes,
+            is_plain,
             recorded,
             # Where nothing had to be hidden is no key either, but in a header that is hidden as a whole.
             () if is_clean else self._leaks.find_in_headers(headers),
+            is_ascii,
             is_clean and is_small,
         )
 
-    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool, int]:
-        """Headers as they may be kept and shown, whether nothing but Authorization had to be hidden, and
-        how many bytes there are."""
+    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool, bool, int]:
+        """Headers as they may be kept and shown, whether nothing but Authorization had to be hidden, whether
+        all are ASCII, and how many bytes there are."""
         secrets, others = self._secrets, self._others
-        is_clean, size = True, 0
+        is_clean, is_ascii, size = True, True, 0
         parts: list[bytes] = []
         recorded: list[tuple[bytes, bytes]] = []
         for header in headers:
@@ -140,16 +176,19 @@ class HeaderReader:
                 shown = hidden.get(value) if name == b"authorization" else None
                 recorded.append((name, self._hide(name, value) if shown is None else shown))
                 is_clean = is_clean and name not in others
+                is_ascii = is_ascii and value.isascii()
                 size += len(name) + len(value)
             else:
                 parts += header
                 recorded.append(header)
         # All at once, as in nearly every request there is nothing else to hide.
         rest = b"\n".join(parts)
+        is_ascii = is_ascii and rest.isascii()
         size += len(rest)
-        if redact_bytes(rest) is rest:
-            return tuple(recorded), is_clean, size
-        return tuple([(redact_bytes(name), self._hide(name, value)) for name, value in headers]), False, size
+        if redact_bytes(rest) is not rest:
+            recorded = [(redact_bytes(name), self._hide(name, value)) for name, value in headers]
+            is_clean = False
+        return tuple(recorded), is_clean, is_ascii, size
 
     def _hide(self, name: bytes, value: bytes) -> bytes:
         """The value of a header as it may be kept and shown."""
@@ -161,5 +200,5 @@ class HeaderReader:
 # The headers that tell something here; the others are for stubs.
 _TELLING = frozenset({
     b"host", b"authorization", b"content-type", b"content-encoding", b"content-length", b"accept", b"prefer",
-    b"idempotency-key", b"origin",
+    b"idempotency-key", b"origin", b"connection", b"transfer-encoding", b"expect", b"upgrade",
 })  # fmt: skip

@@ -27,6 +27,7 @@ from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
+from mockserver.request.headers import HeaderFacts
 from mockserver.scripting.subjects import normal_path
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import send_answer
@@ -99,10 +100,9 @@ class App:
         """Whether a control call is for one of the documents at the root."""
         return scope["raw_path"].decode("latin-1") in self.root_documents
 
-    def admit_control(self, found: tuple[str, str], scope: Scope) -> None:
+    def admit_control(self, found: tuple[str, str], scope: Scope, facts: HeaderFacts) -> None:
         """Judge a call of the control API, or for one of the documents at the root. Raises Refused."""
         needs_token = not self.is_document(scope) and not self.control.is_public(found[1])
-        facts = self.engine.heads.headers.read(tuple(scope["headers"]))
         self.guard.check_control(scope, facts, needs_token=needs_token)
 
     async def answer_control(self, found: tuple[str, str], scope: Scope, body: bytes, cycle: Cycle) -> None:

@@ -20,13 +20,14 @@ from uvicorn.server import ServerState
 
 from mockserver.engine.exchange import Exchange
 from mockserver.engine.failures import fail
-from mockserver.http_fields import read_length
 from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head
+from mockserver.request.headers import HeaderFacts
 from mockserver.serving.cycle import Cycle, Scope
 from mockserver.serving.delivery import WRITE_TIMEOUT_SECONDS, send_answer
 from mockserver.serving.guard import CONTROL_BODY_LIMIT, Refused, too_large
 from mockserver.serving.writing import write_message
+from mockserver.types import Headers
 
 if TYPE_CHECKING:
     from mockserver.serving.app import App
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 _BLANK_LINE = b"\r\n\r\n"
 # The parser takes RTSP and ICE for HTTP as well.
 _VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
-# The headers that say where a request ends, and what comes behind it (RFC 9112).
-_FRAMING = frozenset({b"connection", b"content-length", b"expect", b"transfer-encoding", b"upgrade"})
 # What a parser is given so that it takes what follows for chunks.
 _BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 # What a chunk may have around its data; beyond that it counts as extension or trailer.
@@ -87,39 +86,6 @@ class _Parts:
 
     def on_message_complete(self) -> None:
         self.is_whole = True
-
-
-class _Framing(NamedTuple):
-    """What headers say of the end of a request, and of what comes behind it. `is_usual`: nothing but a
-    length, or that the connection goes on, which it does anyway."""
-
-    length: int
-    is_chunked: bool
-    expects_continue: bool
-    keep_alive: bool
-    is_usual: bool
-
-
-def _read_framing(headers: Iterable[tuple[bytes, bytes]], *, is_old: bool) -> _Framing:
-    """The framing of a request that the parser let through. `is_old`: of HTTP/1.0. Raises Refused."""
-    length, is_chunked, expects_continue, keep_alive, is_usual = 0, False, False, not is_old, not is_old
-    for name, value in headers:
-        if name not in _FRAMING:
-            continue
-        if name == b"content-length":
-            length = read_length(value)
-        elif name == b"connection":
-            tokens = {token.strip() for token in value.lower().split(b",")}
-            keep_alive = keep_alive and b"close" not in tokens
-            is_usual = is_usual and tokens == {b"keep-alive"}
-        else:
-            is_usual = False
-            is_chunked = is_chunked or name == b"transfer-encoding"
-            expects_continue = expects_continue or (name == b"expect" and value.lower() == b"100-continue")
-    if is_old and is_chunked:
-        # Nobody can tell where its body ends (RFC 9112, section 6.1).
-        raise Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding")
-    return _Framing(length, is_chunked, expects_continue and not is_old, keep_alive, is_usual)
 
 
 class _ControlRequest(NamedTuple):
@@ -277,9 +243,12 @@ class Connection(asyncio.Protocol):
 
     def _take_head(self, raw: bytes, parts: _Parts, rest: bytes) -> None:
         """Judge a head, and begin to read the body. Raises Refused."""
-        settings, headers = self._settings, parts.headers
-        size = sum([len(name) + len(value) for name, value in headers])
-        if size > settings.header_limit or len(headers) > settings.header_count:
+        settings, headers = self._settings, tuple(parts.headers)
+        # What is between them does not count.
+        if len(headers) > settings.header_count or (
+            len(raw) > settings.header_limit
+            and sum([len(name) + len(value) for name, value in headers]) > settings.header_limit
+        ):
             raise self._headers_too_large()
         line = raw.lstrip(b"\r\n").partition(b"\r\n")[0]
         if not line.endswith(_VERSIONS):
@@ -288,31 +257,37 @@ class Connection(asyncio.Protocol):
             raise Refused(400, "bad_request", "this server is no proxy")
         if b"#" in parts.target:
             raise Refused(400, "bad_request", "a request target has no fragment")
-        framing = _read_framing(headers, is_old=line.endswith(b"0"))
-        self._keep_alive = framing.keep_alive
+        # Of HTTP/1.0.
+        is_old = line.endswith(b"0")
         self._method = method = line.partition(b" ")[0].decode("ascii")
         raw_path, _, query = parts.target.partition(b"?")
         path = raw_path.decode("latin-1")
         found = self._mock.find_control(method, path)
         if found is None:
-            self._request = head = self._mock.admit(method, raw_path, query, tuple(headers))
-            self._limit = self._mock.guard.body_limit
+            self._request = head = self._mock.admit(method, raw_path, query, headers)
+            self._limit, facts = self._mock.guard.body_limit, head.facts
             # What stands at the root can be a document at another time.
-            if framing.is_usual and path not in self._mock.root_documents:
+            if facts.is_plain and not is_old and path not in self._mock.root_documents:
                 self._mock.engine.heads.remember(head, raw)
         else:
+            facts = self._mock.engine.heads.headers.read(headers)
             request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
-            self._request = self._admit_control(request, framing)
+            self._request = self._admit_control(request, facts)
             self._limit = CONTROL_BODY_LIMIT
+        is_chunked = bool(facts.transfer_codings)
+        if is_old and is_chunked:
+            # Nobody can tell where its body ends (RFC 9112, section 6.1).
+            raise Refused(400, "bad_request", "HTTP/1.0 has no Transfer-Encoding")
+        self._keep_alive = not (is_old or facts.closes)
         self._end_parsing()
-        if framing.expects_continue and not rest and (framing.length or framing.is_chunked):
+        if facts.expects_continue and not is_old and not rest and (facts.length or is_chunked):
             self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        if framing.is_chunked:
+        if is_chunked:
             self._begin_chunks()
         else:
-            self._begin_body(framing.length)
+            self._begin_body(facts.length)
 
-    def _write_scope(self, path: bytes, query: bytes, headers: list[tuple[bytes, bytes]]) -> Scope:
+    def _write_scope(self, path: bytes, query: bytes, headers: Headers) -> Scope:
         return {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -323,20 +298,20 @@ class Connection(asyncio.Protocol):
             "raw_path": path,
             "query_string": query,
             "root_path": "",
-            "headers": headers,
+            "headers": list(headers),
             "client": self.client,
             "server": self.transport.get_extra_info("sockname"),
         }
 
-    def _admit_control(self, request: _ControlRequest, framing: _Framing) -> _ControlRequest | Response:
+    def _admit_control(self, request: _ControlRequest, facts: HeaderFacts) -> _ControlRequest | Response:
         """A control call that may go on, or the answer to one that lacks a right and nothing else, behind
         which the connection goes on. Raises Refused."""
         self._is_control = not self._mock.is_document(request.scope)
         try:
-            self._mock.admit_control(request.found, request.scope)
+            self._mock.admit_control(request.found, request.scope, facts)
         except Refused as refusal:
             # A body without end, and one that the client sends only if it is asked to, are not waited for.
-            if refusal.status not in (401, 403) or framing.is_chunked or framing.expects_continue:
+            if refusal.status not in (401, 403) or facts.transfer_codings or facts.expects_continue:
                 raise
             path = request.scope["raw_path"]
             return self._mock.refuse(refusal, self._method, path, is_control=self._is_control)

@@ -78,7 +78,7 @@ class Guard:
 
     def check_call(self, head: Head, raw_path: bytes, query: bytes) -> None:
         """Judge a request to the mocked API. Raises Refused."""
-        self._check_headers(head.headers, head.facts, self.body_limit, CODINGS)
+        self._check_headers(head.facts, self.body_limit, CODINGS)
         self._check_target(raw_path, query)
 
     def _check_target(self, raw_path: bytes, query: bytes) -> None:
@@ -86,31 +86,30 @@ class Guard:
             _check_encoding(raw_path, "path")
             _check_encoding(query.replace(b"+", b" "), "query")
 
-    def _check_headers(
-        self, headers: Headers, facts: HeaderFacts, body_limit: int, codings: Collection[bytes] = ()
-    ) -> None:
+    def _check_headers(self, facts: HeaderFacts, body_limit: int, codings: Collection[bytes] = ()) -> None:
         if len(facts.hosts) != 1:
             given = "missing" if not facts.hosts else "given more than once"
             raise Refused(400, "bad_request", f"the Host header is {given}")
         self._check_host(facts.hosts[0])
-        if not b"".join([value for _, value in headers]).isascii():
+        if not facts.is_ascii:
             raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
         if facts.length > body_limit:
             raise too_large(body_limit)
-        for name, value in headers:
-            if name == b"content-encoding" and value.strip().lower() not in (b"", b"identity", *codings):
+        for coding in facts.content_codings:
+            if coding not in (b"", b"identity", *codings):
                 hint = (
                     "gzip and deflate are"
                     if codings
                     else "the control API takes bodies as they are, so none is"
                 )
                 raise Refused(400, "bad_request", f"this Content-Encoding is not taken; {hint}")
-            if name == b"transfer-encoding" and value.strip().lower() != b"chunked":
+        for coding in facts.transfer_codings:
+            if coding != b"chunked":
                 raise Refused(400, "bad_request", "the only Transfer-Encoding taken is chunked")
 
     def check_control(self, scope: Mapping[str, Any], facts: HeaderFacts, *, needs_token: bool) -> None:
         """Judge a request to the control API. Raises Refused."""
-        self._check_headers(tuple(scope["headers"]), facts, CONTROL_BODY_LIMIT)
+        self._check_headers(facts, CONTROL_BODY_LIMIT)
         self._check_target(scope["raw_path"], scope["query_string"])
         sent: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
