@@ -12,7 +12,6 @@ from benchmarks.workload import PATH, QUERY, write_fresh
 from mockserver.engine.exchange import Exchange
 from mockserver.redaction import redact_bytes
 from mockserver.request.inspection import Inspector
-from mockserver.request.memory import Memory
 from mockserver.serving.app import App, create_app
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
@@ -37,7 +36,7 @@ def list_steps(app: App) -> Mapping[str, Callable[[], object]]:
     """The steps by name, the whole calls first."""
     heads, raw_path, query = app.engine.heads, PATH.encode(), QUERY.encode()
     settings, numbers = app.engine.settings, itertools.count()
-    inspector = Inspector(heads.leaks, Memory(), settings.json_depth, settings.json_number_length)
+    inspector = Inspector(heads.leaks, settings.json_depth, settings.json_number_length)
     ask = write_fresh("run", 0)
     _, _, body = ask.to_bytes(PATH).partition(b"\r\n\r\n")
     bodies = (body.replace(b"run", b"%d" % number) for number in itertools.count())

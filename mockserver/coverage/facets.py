@@ -8,7 +8,7 @@ from mockserver.http_fields import read_cookies
 from mockserver.journal.call import Facet
 from mockserver.json_codec import dumps
 from mockserver.messages import Response
-from mockserver.request.inspection import Inspection, ParsedRequest
+from mockserver.request.inspection import Inspection
 from mockserver.variants.places import expand, list_named
 
 _MAX_USUAL = 200
@@ -46,13 +46,13 @@ class OperationFacets:
         # As many as the answers have variants, in the end.
         self._variants: dict[tuple[str, str], Facet] = {}
 
-    def find_usual(self, parsed: ParsedRequest, effect: str | None) -> tuple[Facet, ...]:
+    def find_usual(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
         """What a call touched by its parameters, body and credential, and by its effect if there is one.
 
         Calls that are alike in this, as most are, share one tuple.
         """
-        usual = self._find_shared(parsed, effect)
-        headers = parsed.head.headers
+        usual = self._find_shared(inspection, effect)
+        headers = inspection.head.headers
         if self.headers:
             sent = {name for name, _ in headers}
             usual += tuple(facet for name, facet in self.headers.items() if name in sent)
@@ -61,10 +61,10 @@ class OperationFacets:
             usual += tuple(facet for name, facet in self.cookies.items() if name in cookies)
         return usual
 
-    def _find_shared(self, parsed: ParsedRequest, effect: str | None) -> tuple[Facet, ...]:
-        body = parsed.full_body
+    def _find_shared(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
+        head, body = inspection.head, inspection.parsed.full_body
         members = tuple(body) if type(body) is dict else ()
-        query, kind = parsed.head.line.query, parsed.head.credential.kind
+        query, kind = head.line.query, head.credential.kind
         # Names of parameters cannot take the place of members: there are as many as the line has.
         key = (effect, kind, len(query), *query, *members)
         usual = self._usual.get(key)
@@ -140,12 +140,9 @@ class FacetReader:
         operation = inspection.head.operation
         if operation is None:
             return ()
-        parsed = inspection.parsed
         # The call's own reason is counted by the journal, but may yet become another.
         own = None if effect == decision.reason else effect
-        touched: tuple[Facet, ...] | None = parsed.touched.get(own)
-        if touched is None:
-            touched = parsed.touched[own] = self.of(operation).find_usual(parsed, own)
+        touched = self.of(operation).find_usual(inspection, own)
         if not isinstance(decision.content, CarryOut):
             error = _find_error(self.of(operation), decision)
             if error is not None:

@@ -130,7 +130,7 @@ class Engine:
         self.facets = facets
         self.heads = HeadReader(contract, rules)
         self._inspector = Inspector(
-            self.heads.leaks, self.heads.memory, self.settings.json_depth, self.settings.json_number_length
+            self.heads.leaks, self.settings.json_depth, self.settings.json_number_length
         )
         self.renderer = Renderer(contract, rules)
         self._deciders = list_deciders(rules)

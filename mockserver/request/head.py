@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from mockserver.contract import Contract, Operation, Parameter
 from mockserver.contract.parameters import split_values
@@ -23,6 +23,9 @@ from mockserver.request.memory import Memory
 from mockserver.security.credential import Credential, CredentialRules, Sent
 from mockserver.settings import DEFAULT_NAMESPACE
 from mockserver.types import Headers, Json
+
+if TYPE_CHECKING:
+    from mockserver.request.inspection import ParsedRequest
 
 # What a header takes beside its texts, measured.
 _HEADER_OVERHEAD = 130
@@ -76,14 +79,15 @@ class Head:
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
     headers tell, and the rest what both tell together: `credential` is who makes the request, `namespace` the
     one that the call goes to; `arguments` holds the valid parameters by name, converted and with defaults;
-    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory. Never changed, but for
-    `generation`: that of the memory when the head was read, or found there.
+    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory; `generation` is that of
+    the memory when the head began to be read. Never changed, but for `last_read`: the last body that came
+    with the head, with what both told.
     """
 
     __slots__ = (
         "arguments", "credential", "facts", "generation", "headers", "idempotency_key", "is_cacheable",
-        "line", "method", "namespace", "operation", "path", "preferences", "query", "shown", "violations",
-        "warnings",
+        "last_read", "line", "method", "namespace", "operation", "path", "preferences", "query", "shown",
+        "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +108,7 @@ class Head:
         self.line = line
         self.facts = facts
         self.generation = generation
+        self.last_read: tuple[bytes, ParsedRequest] | None = None
         self.is_cacheable = line.is_cacheable and facts.is_cacheable and credential.is_cacheable
         self.operation = line.operation
         self.preferences = facts.preferences
@@ -171,7 +176,7 @@ class HeadReader:
             rules.secret_headers or rules.secret_query or rules.reads_cookies
         )
         # By bytes, or by all that they say: heads. By method, path and query: lines. By operation and
-        # Authorization: credentials. By head and body: what `inspection` reads.
+        # Authorization: credentials.
         self.memory = Memory()
 
     def __repr__(self) -> str:
@@ -209,11 +214,7 @@ class HeadReader:
 
     def find(self, key: Hashable) -> Head | None:
         """The head that is remembered by a key: its bytes or, where it came without, all that it says."""
-        # Read first: if something is forgotten meanwhile, the head is not of the present.
-        generation = self.memory.generation
         head: Head | None = self.memory.get(key)
-        if head is not None:
-            head.generation = generation
         return head
 
     def remember(self, head: Head, key: Hashable) -> None:

@@ -1,13 +1,12 @@
 """Inspection: all that is known of a request before anybody decides. Runs for scripted calls too.
 
-It depends on the request and its contract alone, so equal requests are read once.
+It depends on the request and its contract alone, so a request that comes again is read once.
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
-from typing import Any
 
 from mockserver.clocks import real_millis
 from mockserver.contract.operations import RequestBody
@@ -17,7 +16,6 @@ from mockserver.redaction import redact, redact_pointer, redact_start
 from mockserver.request.body import MalformedBody, parse_body
 from mockserver.request.head import Head
 from mockserver.request.leaks import LeakWatch
-from mockserver.request.memory import Memory
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 # The journal keeps so many bytes of a body.
@@ -31,17 +29,17 @@ class ParsedRequest:
 
     `body` is the parsed body with the members that the contract names, `full_body` with all of them, both
     UNSET where there is none; `shown_body` its start as it may be kept; `malformed` says why they are no
-    JSON; `is_clean` that nothing in the content had to be hidden. Never changed once it is made, but for
-    what others remember of it: `touched` belongs to `coverage`.
+    JSON; `is_clean` that nothing in the content had to be hidden. Never changed once it is made.
     """
 
     __slots__ = (
-        "_digest", "body", "full_body", "head", "is_clean", "malformed", "shown_body",
-        "touched", "violations", "warnings",
+        "_credential", "_digest", "_line", "body", "full_body", "is_clean", "malformed", "shown_body",
+        "violations", "warnings",
     )  # fmt: skip
 
     def __init__(self, head: Head, data: bytes) -> None:
-        self.head = head
+        # Not the head itself, which holds this.
+        self._credential, self._line = head.credential.digest, head.line.canonical
         self.shown_body = redact_start(data, MAX_KEPT_LENGTH)
         self.is_clean = self.shown_body is data and head.line.is_clean
         self.body: Json | UnsetType = UNSET
@@ -49,24 +47,20 @@ class ParsedRequest:
         self.malformed: str | None = None
         self.violations: list[Violation] = [*head.violations]
         self.warnings: list[CallWarning] = [*head.warnings]
-        self.touched: dict[str | None, Any] = {}
         self._digest: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"<ParsedRequest {self.head!r}>"
+        return f"<ParsedRequest {len(self.shown_body)} bytes>"
 
     def canonical(self) -> bytes:
         """The same bytes for the same request: operation, path parameters, sorted query, parsed body."""
-        if self.full_body is UNSET:
-            return self.head.line.canonical
-        return self.head.line.canonical + dumps_canonical(self.full_body)
+        return self._line if self.full_body is UNSET else self._line + dumps_canonical(self.full_body)
 
     @property
     def digest(self) -> bytes:
         """A digest that is equal for equal requests of one credential."""
         if self._digest is None:
-            request = self.head.credential.digest + self.canonical()
-            self._digest = hashlib.blake2b(request, digest_size=32).digest()
+            self._digest = hashlib.blake2b(self._credential + self.canonical(), digest_size=32).digest()
         return self._digest
 
 
@@ -80,10 +74,10 @@ class Inspection:
         "client", "data", "head", "parsed", "received_millis", "started", "violations", "warnings",
     )  # fmt: skip
 
-    def __init__(self, parsed: ParsedRequest, data: bytes, client: str | None) -> None:
+    def __init__(self, head: Head, parsed: ParsedRequest, data: bytes, client: str | None) -> None:
+        self.head = head
         self.parsed = parsed
         self.data = data
-        self.head = parsed.head
         self.client = client
         self.started = time.perf_counter()
         self.received_millis = real_millis()
@@ -95,7 +89,7 @@ class Inspection:
 
     def copy(self) -> Inspection:
         """The same, to which other steps may add."""
-        copy = Inspection(self.parsed, self.data, self.client)
+        copy = Inspection(self.head, self.parsed, self.data, self.client)
         copy.started, copy.received_millis = self.started, self.received_millis
         copy.violations, copy.warnings = [*self.violations], [*self.warnings]
         return copy
@@ -108,48 +102,44 @@ class Inspection:
 
 
 class Inspector:
-    """Reads requests against their operations, equal ones once: a client that tries again sends the same."""
+    """Reads requests against their operations; the same once: a client that tries again sends the same."""
 
     def __init__(
         self,
         leaks: LeakWatch,
-        memory: Memory,
         json_depth: int = MAX_DEPTH,
         json_number_length: int = MAX_NUMBER_LENGTH,
     ) -> None:
         self._leaks = leaks
         self._json_limits = json_depth, json_number_length
-        self._memory = memory
-
-    def __repr__(self) -> str:
-        return f"<Inspector with {self._memory!r}>"
 
     def inspect(self, head: Head, data: bytes, client: str | None) -> Inspection:
         """Everything that a request tells whose body is `data`. Never raises for what a client sends."""
-        key = (head, data)
-        parsed = self._memory.get(key)
-        if parsed is None:
-            parsed = self._read(head, data)
-            # A body with something to hide is read anew each time.
-            if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and parsed.is_clean:
-                self._memory.put(key, parsed, head.namespace, head.generation)
-        return Inspection(parsed, data, client)
+        last = head.last_read
+        if last is not None and last[0] == data:
+            return Inspection(head, last[1], data, client)
+        parsed = self._read(head, data)
+        # A body with something to hide is read anew each time.
+        if head.is_cacheable and len(data) <= MAX_REMEMBERED_LENGTH and parsed.is_clean:
+            head.last_read = data, parsed
+        return Inspection(head, parsed, data, client)
 
     def _read(self, head: Head, data: bytes) -> ParsedRequest:
         parsed = ParsedRequest(head, data)
         operation, line = head.operation, head.line
         contract = None if operation is None or operation.problem is not None else operation.body
         if contract is not None and (data or contract.required):
-            self._read_body(parsed, contract, data)
+            self._read_body(parsed, contract, head.facts.content_type, data)
         if not parsed.is_clean:
             # What was hidden there may be a key.
             leaks = self._leaks.find(line.path, line.query, data, parsed.full_body)
             parsed.warnings += [CallWarning("leaked_key", text) for text in leaks]
         return parsed
 
-    def _read_body(self, parsed: ParsedRequest, contract: RequestBody, data: bytes) -> None:
+    def _read_body(
+        self, parsed: ParsedRequest, contract: RequestBody, content_type: str | None, data: bytes
+    ) -> None:
         """Read the body in its media type, and note what is wrong with it."""
-        content_type = parsed.head.facts.content_type
         media = find_media_type(contract, content_type)
         if isinstance(media, Violation):
             parsed.violations.append(media)

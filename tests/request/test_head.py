@@ -113,15 +113,6 @@ def test_a_head_that_was_read_before_something_was_forgotten_is_not_remembered_a
     assert KEY.decode() not in repr(vars(reader.memory))
 
 
-def test_a_head_that_is_found_is_of_the_present(reader: HeadReader) -> None:
-    """So that what is read of a body that comes with it is remembered as well."""
-    head = remembered(reader)
-    reader.forget("other")
-    assert head.generation != reader.memory.generation
-    reader.find(b"raw")
-    assert head.generation == reader.memory.generation
-
-
 @pytest.mark.parametrize(
     "header",
     [
