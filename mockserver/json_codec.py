@@ -152,7 +152,7 @@ _BETWEEN = re.compile(rb"\}[ \t\r\n]*,(?=[ \t\r\n]*\{)")
 _MAX_PLACES = 16
 
 
-def loads_in_pieces(data: bytes, most: int) -> JsonObject | None:
+def loads_in_pieces(data: bytes | bytearray, most: int) -> JsonObject | None:
     """As `loads`, for an object with one long array of objects, not many more than `most`, and no other
     array, such as a list of stubs. It is read a piece at a time, and other threads have their turn in
     between. None for any other text.
@@ -164,7 +164,7 @@ def loads_in_pieces(data: bytes, most: int) -> JsonObject | None:
     if not 0 < start <= end or len(data) - (end - start) > _PIECE:
         return None
     try:
-        frame, _ = loads(data[:start] + data[end:])
+        frame, _ = loads(bytes(data[:start] + data[end:]))
         # The only array of the frame, if it is a member of its own.
         name = next((name for name, value in frame.items() if value == []), None)
         if name is None:
@@ -179,12 +179,12 @@ def loads_in_pieces(data: bytes, most: int) -> JsonObject | None:
     return frame  # type: ignore[no-any-return]
 
 
-def _cut(data: bytes, start: int, end: int) -> Iterator[bytes]:
+def _cut(data: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
     """The content of an array of objects as arrays of about a megabyte. Raises MalformedJson where it cannot
     be cut."""
     while end - start > _PIECE:
         for place in islice(_BETWEEN.finditer(data, start + _PIECE, end), _MAX_PLACES):
-            piece = b"[%b]" % data[start : place.start() + 1]
+            piece = b"[%b]" % bytes(data[start : place.start() + 1])
             with suppress(orjson.JSONDecodeError):
                 orjson.loads(piece)
                 yield piece
@@ -195,7 +195,7 @@ def _cut(data: bytes, start: int, end: int) -> Iterator[bytes]:
             if end - start > 4 * _PIECE:
                 raise MalformedJson("it cannot be cut")
             break
-    yield b"[%b]" % data[start:end]
+    yield b"[%b]" % bytes(data[start:end])
 
 
 def _loses_digits(data: bytes) -> bool:

@@ -77,9 +77,11 @@ class ControlDoor:
     async def _answer(self, request: HttpRequest) -> HttpResponse:
         """Carry out one control call, waiting for calls if that is what it asks for."""
         namespace, path, data = request.scope["mockserver.control"]
-        body: bytes | Body = data
+        body: bytes | Body
         if len(data) > _LONG_BODY:
             body = await self._in_thread(partial(read_body, data))
+        else:
+            body = bytes(data)
         try:
             return await self._answer_read(request, namespace, path, body)
         finally:

@@ -293,9 +293,9 @@ class Body(NamedTuple):
                 value.pop()
 
 
-def read_body(data: bytes) -> Body:
+def read_body(data: bytes | bytearray) -> Body:
     """Read a body, in whatever thread."""
-    if not data.strip():
+    if not data or data.isspace():
         return Body()
     if len(data) > MAX_WHOLE:
         value = loads_in_pieces(data, MAX_ITEMS)
@@ -308,7 +308,7 @@ def read_body(data: bytes) -> Body:
             return Body(refusal=refuse(413, text))
         return Body(value)
     try:
-        return Body(loads(data)[0])
+        return Body(loads(bytes(data))[0])
     except MalformedJson as error:
         return Body(refusal=refuse_all(400, [Problem(f"the body is no JSON: {error}")]))
 

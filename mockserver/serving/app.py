@@ -105,7 +105,9 @@ class App:
         needs_token = not self.is_document(scope) and not self.control.is_public(found[1])
         self.guard.check_control(scope, facts, needs_token=needs_token)
 
-    async def answer_control(self, found: tuple[str, str], scope: Scope, body: bytes, cycle: Cycle) -> None:
+    async def answer_control(
+        self, found: tuple[str, str], scope: Scope, body: bytes | bytearray, cycle: Cycle
+    ) -> None:
         """Answer a call that `admit_control` has let in."""
         scope["mockserver.control"] = *found, body
         started = time.perf_counter()

@@ -41,6 +41,8 @@ _BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 _CHUNK_FRAMING = 16
 # So many bytes may wait behind a request that is being answered before no more are read.
 _WAITING_BYTES = 64 * 1024
+# So many bytes of a body are taken in before other connections have their turn.
+_BODY_A_TURN = 2 * 1024 * 1024
 # So many requests of one packet are answered before other connections have their turn.
 _REQUESTS_A_TURN = 16
 # A client that closed its half of the connection may still read; it gets each answer that is ready within so
@@ -330,11 +332,19 @@ class Connection(asyncio.Protocol):
         left = self._left
         if len(data) < left:
             self._left -= len(data)
+            self._share_turns(left, self._left)
             if not isinstance(self._request, Response):
                 self._body += data
             return b""
         self._answer(data if len(data) == left else data[:left])
         return data[left:]
+
+    def _share_turns(self, before: int, after: int) -> None:
+        """Read no more in this turn of the event loop, where so much of a body has come since the last."""
+        if before // _BODY_A_TURN != after // _BODY_A_TURN:
+            self._is_paused = True
+            self.transport.pause_reading()
+            self.loop.call_soon(self._resume_reading)
 
     def _begin_chunks(self) -> None:
         """Begin to read a body in chunks, with a parser that has seen nothing but their beginning."""
@@ -353,6 +363,7 @@ class Connection(asyncio.Protocol):
         self._loose += len(data) - len(rest) - (len(parts.body) - before) - _CHUNK_FRAMING * parts.chunks
         parts.chunks = 0
         self._body = parts.body
+        self._share_turns(before, len(parts.body))
         if len(parts.body) > self._limit:
             raise too_large(self._limit)
         if self._loose > self._settings.header_limit:
@@ -429,18 +440,21 @@ class Connection(asyncio.Protocol):
     def _answer(self, end: bytes) -> None:
         """Answer a request that is whole with this end of its body: here and now, since a task costs more
         than the call. What has to wait, or to be damaged, gets one all the same."""
-        body, request = end, self._request
+        body: bytes | bytearray = end
+        request = self._request
         if self._body:
             self._body += end
-            body, self._body = bytes(self._body), bytearray()
+            body, self._body = self._body, bytearray()
         self._request = None
         self.deadline = None
         answer: Exchange | Response
         if isinstance(request, _ControlRequest):
+            # It may be a long one, so it is not copied.
             return self._answer_later(partial(self._mock.answer_control, *request, body))
         if isinstance(request, Response):
             answer = request
         else:
+            body = bytes(body)
             head = cast(Head, request)
             if self._mock.takes_turns or self._mock.takes_long(head, body):
                 return self._answer_later(partial(self._mock.answer_in_turn, head, body, self.client))
@@ -519,7 +533,8 @@ class Connection(asyncio.Protocol):
     def _resume_reading(self) -> None:
         if self._is_paused:
             self._is_paused = False
-            self.transport.resume_reading()
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def pause_writing(self) -> None:
         self._is_writable.clear()

@@ -30,6 +30,7 @@ from tests.hostile.wire import (
 )
 
 BODY = b'{"name":"n","permissions":{}}'
+IMPORT = "/__admin/mappings/import"
 
 
 def broken(*_: object, **__: object) -> None:
@@ -343,6 +344,52 @@ def test_hundreds_of_requests_in_one_packet_leave_others_their_turn() -> None:
             reply = read_answer(client, rest)
             assert reply.answer.status == 201
             rest = reply.rest
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_long_body_leaves_others_their_turn(monkeypatch: pytest.MonkeyPatch, is_chunked: bool) -> None:
+    monkeypatch.setattr(connection, "_BODY_A_TURN", 1_000)
+    body = b'{"mappings": []' + b" " * 4_000 + b"}"
+    if is_chunked:
+        data = http("POST", IMPORT, "Transfer-Encoding: chunked", body=chunked(body), key=None)
+    else:
+        data = http("POST", IMPORT, body=body, key=None)
+    with target_with() as target:
+        client = target.connect()
+        target.wait_until(lambda: bool(target.connections))
+        (item,) = target.connections
+
+        async def count_pauses() -> int:
+            pauses = 0
+            for start in range(0, len(data), 400):
+                item.data_received(data[start : start + 400])
+                if not item.transport.is_reading():
+                    pauses += 1
+                    await asyncio.sleep(0)
+                assert item.transport.is_reading()
+            return pauses
+
+        assert target.run(count_pauses()) == 4
+        assert read_answer(client).answer.status == 200
+
+
+def test_a_client_may_leave_in_the_middle_of_a_long_body(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_BODY_A_TURN", 1_000)
+    data = http("POST", IMPORT, body=b" " * 4_000, key=None)
+    with target_with() as target:
+        target.connect()
+        target.wait_until(lambda: bool(target.connections))
+        (item,) = target.connections
+
+        async def leave() -> bool:
+            item.data_received(data[:2_000])
+            is_reading = item.transport.is_reading()
+            item.transport.abort()
+            await asyncio.sleep(0)
+            return bool(is_reading)
+
+        assert target.run(leave()) is False
+        target.wait_until(lambda: not target.connections)
 
 
 def test_a_server_that_ends_sends_what_it_has_answered_of_a_packet() -> None:
