@@ -121,6 +121,8 @@ class Target:
     def connect(self) -> socket.socket:
         """A connection, closed at the end of the test."""
         client = socket.create_connection((self.server.host, self.server.port), timeout=PATIENCE)
+        # A piece that is sent after another does not wait until that one is acknowledged.
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return self._stack.enter_context(client)
 
     def exchange(self, data: bytes) -> list[Answer]:

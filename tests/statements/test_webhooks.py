@@ -51,7 +51,7 @@ class Target:
 @pytest.fixture
 def target() -> Iterator[Target]:
     target = Target()
-    thread = threading.Thread(target=target.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=target.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     yield target
     target.server.shutdown()
