@@ -6,6 +6,8 @@ A request that is refused changes nothing.
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from functools import cache, partial
 from typing import NamedTuple
@@ -34,13 +36,15 @@ from mockserver.scripting.operators import read_content_pattern
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import STARTED, find_states
 from mockserver.scripting.stub_import import StubImport
-from mockserver.scripting.stubs import MAX_STUBS, Stub
+from mockserver.scripting.stubs import MAX_STUBS, Stub, StubBook
 from mockserver.scripting.subjects import JsonContent, View
 from mockserver.types import UNSET, Json, JsonObject
 
 _DONE = ControlAnswer(200, {})
 # So many stubs of an import are read without turns for others.
 _READ_AT_ONCE = 20
+# So many are compared with a pattern; a comparison may take some hundredths of a millisecond.
+_SIFTED_AT_ONCE = 100
 
 
 # Mappings
@@ -96,7 +100,7 @@ def delete_stubs(call: ControlCall) -> ControlAnswer:
     return _DONE
 
 
-def delete_equal_stubs(call: ControlCall) -> ControlAnswer:
+def delete_equal_stubs(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /mappings/remove`: the stub whose id is given, else those that have an equal request pattern."""
     document = call.object()
     # Without an id of its own it has one that no stub has.
@@ -105,9 +109,8 @@ def delete_equal_stubs(call: ControlCall) -> ControlAnswer:
     pattern = stub.matcher.to_json()
     if stub.id:
         stubs.delete([stub.id])
-    else:
-        stubs.delete([known.id for known in stubs if known.matcher.to_json() == pattern])
-    return _DONE
+        return _DONE
+    return _sift(call, lambda known: known.matcher.to_json() == pattern, partial(_delete, call))
 
 
 def reset_stubs(call: ControlCall) -> ControlAnswer:
@@ -198,17 +201,53 @@ def _skip(taken: set[str], next_id: Callable[[], str]) -> str:
     return id
 
 
-def find_stubs_by_metadata(call: ControlCall) -> Listing:
+def find_stubs_by_metadata(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /mappings/find-by-metadata`: the stubs whose metadata fits a content pattern."""
     fits = read_metadata_pattern(call.object())
-    return _list(call, [stub for stub in call.namespace.stubs if fits(stub.document)])
+    return _sift(call, lambda stub: fits(stub.document), partial(_list, call))
 
 
-def delete_stubs_by_metadata(call: ControlCall) -> ControlAnswer:
+def delete_stubs_by_metadata(call: ControlCall) -> ControlAnswer | Listing | Question:
     """`POST /mappings/remove-by-metadata`: take out the stubs whose metadata fits a content pattern."""
     fits = read_metadata_pattern(call.object())
-    stubs = call.namespace.stubs
-    stubs.delete([stub.id for stub in stubs if fits(stub.document)])
+    return _sift(call, lambda stub: fits(stub.document), partial(_delete, call))
+
+
+def _sift(
+    call: ControlCall, fits: Callable[[Stub], bool], tell: Callable[[list[Stub]], ControlAnswer | Listing]
+) -> ControlAnswer | Listing | Question:
+    """What `tell` makes of the stubs that fit, the newest first; where there are many, they are looked at in
+    turns. One that is changed meanwhile is left out."""
+    stubs = list(call.namespace.stubs)
+    rest = iter(stubs)
+    found: list[Stub] = []
+
+    def go_on(seconds: float) -> bool:
+        until = time.perf_counter() + seconds
+        for stub in rest:
+            if fits(stub):
+                found.append(stub)
+            if time.perf_counter() > until:
+                return False
+        return True
+
+    def finish() -> ControlAnswer | Listing:
+        go_on(math.inf)
+        return tell([stub for stub in found if _is_there(call.namespace.stubs, stub)])
+
+    if len(stubs) <= _SIFTED_AT_ONCE:
+        return finish()
+    return Question(call.namespace, finish, finish, 0.0, partial(go_on, TURN_SECONDS))
+
+
+def _is_there(book: StubBook, stub: Stub) -> bool:
+    known = book.find_by_id(stub.id)
+    # What was read again from a store is another object.
+    return known is stub or (known is not None and known.document == stub.document)
+
+
+def _delete(call: ControlCall, stubs: list[Stub]) -> ControlAnswer:
+    call.namespace.stubs.delete([stub.id for stub in stubs])
     return _DONE
 
 
@@ -236,8 +275,7 @@ def list_unmatched_stubs(call: ControlCall) -> Listing:
 
 def delete_unmatched_stubs(call: ControlCall) -> ControlAnswer:
     """`DELETE /mappings/unmatched`: take out the stubs that answered no call of the journal."""
-    call.namespace.stubs.delete([stub.id for stub in _find_unmatched(call)])
-    return _DONE
+    return _delete(call, _find_unmatched(call))
 
 
 def _find_unmatched(call: ControlCall) -> list[Stub]:
@@ -325,24 +363,30 @@ def release_answers(call: ControlCall) -> ControlAnswer:
 # Scenarios
 
 
-def list_scenarios(call: ControlCall) -> ControlAnswer:
+def list_scenarios(call: ControlCall) -> Listing:
     """`GET /scenarios`: WireMock's `Scenario`, by name."""
     stubs = call.namespace.stubs
     named: dict[str, list[Stub]] = {}
     for stub in stubs:
         if stub.scenario is not None:
             named.setdefault(stub.scenario.name, []).append(stub)
-    scenarios = [
-        {
+
+    def write(name: str) -> Json:
+        mine = named[name]
+        return {
             "id": name,
             "name": name,
             "state": stubs.scenarios.state(name),
             "possibleStates": find_states(name, (stub.scenario for stub in mine if stub.scenario)),
             "mappings": [write_stub(stub) for stub in mine],
         }
-        for name, mine in sorted(named.items())
-    ]
-    return ControlAnswer(200, {"scenarios": scenarios})
+
+    return Listing(
+        call.namespace,
+        sorted(named),
+        write,
+        lambda scenarios: ControlAnswer(200, {"scenarios": scenarios}),
+    )
 
 
 def reset_scenarios(call: ControlCall) -> ControlAnswer:

@@ -226,8 +226,14 @@ class StubBook:
     def delete(self, ids: Iterable[str]) -> None:
         """Take stubs out for good: a scenario that no stub names any more starts anew when one does."""
         gone = [entry for id in ids if (entry := self._entries.get(id)) is not None]
+        # Where more go than stay, an index of those that stay is sooner made than mended.
+        is_made_anew = 2 * len(gone) > len(self._entries)
+        if is_made_anew:
+            self.forget_index()
         for entry in gone:
             self.remove(entry.stub.id)
+        if is_made_anew:
+            self._index = StubIndex(self._entries.values())
         let_go(gone)
         named = {step.name for step in self.steps}
         for name in [name for name in self.scenarios.states if name not in named]:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mockserver.control import ControlAnswer, Question
+from mockserver.control import ControlAnswer, Listing, Question
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
@@ -456,6 +456,41 @@ def test_stubs_are_found_and_removed_by_their_metadata(desk: StubDesk) -> None:
 
 
 # Unmatched stubs
+
+
+@pytest.mark.parametrize(
+    "path, body",
+    [
+        ("/mappings/remove-by-metadata", {"matchesJsonPath": "$.team"}),
+        ("/mappings/find-by-metadata", {"matchesJsonPath": "$.team"}),
+        ("/mappings/remove", {"request": ELSEWHERE}),
+    ],
+)
+def test_many_stubs_are_looked_at_in_turns(
+    desk: StubDesk, monkeypatch: pytest.MonkeyPatch, path: str, body: Any
+) -> None:
+    monkeypatch.setattr("mockserver.control.stubs.TURN_SECONDS", 0.0)
+    desk.ask("DELETE", "/mappings")
+    desk.add({"id": "stays", "request": {"url": "/other"}})
+    for number in range(150):
+        desk.add(stub(f"team {number}", id=str(number), metadata={"team": 1}))
+    question = desk.answer("POST", path, body)
+    assert isinstance(question, Question)
+    turns = 1
+    while not question.prepare():
+        turns += 1
+        if turns == 151:
+            # It was meant, and is another one now.
+            desk.add({"id": "7", "request": {"url": "/other"}})
+            desk.ask("DELETE", "/mappings/8")
+    assert turns >= 151
+    answer = question.ask()
+    if isinstance(answer, Listing):
+        answer = answer.finish()
+        assert len(answer.value["mappings"]) == 148  # type: ignore[index]
+    else:
+        assert [item["id"] for item in desk.get("/mappings")["mappings"]] == ["7", "stays"]
+    assert answer is not None and answer.status == 200
 
 
 def test_unmatched_stubs_are_those_that_answered_no_call_of_the_journal(desk: StubDesk) -> None:

@@ -215,6 +215,19 @@ def test_a_replaced_stub_keeps_its_place_and_starts_to_count_anew(contract: Cont
     assert [stub.id for stub in book] == ["d", "c", "b", "a"]
 
 
+@pytest.mark.parametrize("gone", ["", "a", "abc", "abcd", "abcde"])
+def test_those_that_stay_answer_however_many_go(contract: Contract, gone: str) -> None:
+    book, given = StubBook(), StubBook(is_given=True)
+    given.add(make(contract, name, {"urlPath": "/x"}) for name in "abcde")
+    book.begin_as(given)
+    book.delete([*gone, "unknown"])
+    stay = [name for name in "edcba" if name not in gone]
+    assert ask(book, "/x") == [stub.id for stub in book] == stay
+    book.add([make(contract, "new")])
+    assert ask(book, "/x") == ["new", *stay]
+    assert ask(given, "/x") == [*"edcba"]
+
+
 def test_a_scenario_is_forgotten_with_the_last_stub_that_names_it(contract: Contract) -> None:
     book = StubBook()
     stubs = [make(contract, name, scenarioName="s", newScenarioState="moved") for name in "ab"]
