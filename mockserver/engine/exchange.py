@@ -6,10 +6,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from mockserver.exceptions import StoreUnavailable, Superseded
+from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import Call, State
 from mockserver.messages import Response
 from mockserver.scripting.webhooks import Webhook
+from mockserver.state.ledger import repeat
 from mockserver.state.namespace import Namespace
 from mockserver.state.waiting import Waiting
 from mockserver.types import Headers
@@ -87,7 +88,10 @@ class Exchange:
             self.defer(lambda: self._end(state, reason))
 
     def _end(self, state: State, reason: str | None) -> None:
-        self._record_end(state, reason)
+        try:
+            repeat(lambda: self._record_end(state, reason))
+        except StoreUnavailable as error:
+            logger.warning("the end of call %s is not recorded: %s", self.call.id, error)
         self._tell()
 
     def _tell(self) -> None:
@@ -95,15 +99,6 @@ class Exchange:
             self.log(self.call)
 
     def _record_end(self, state: State, reason: str | None) -> None:
-        while True:
-            try:
-                return self._finish(state, reason)
-            except Superseded:
-                continue
-            except StoreUnavailable as error:
-                return logger.warning("the end of call %s is not recorded: %s", self.call.id, error)
-
-    def _finish(self, state: State, reason: str | None) -> None:
         namespace = self.namespace
         with namespace.transaction():
             if self.call.state != "in_flight" and not self._is_presumed:
