@@ -26,6 +26,7 @@ from mockserver.messages import PROMPT, SMALL_BYTES, Request, Response
 from mockserver.request.head import Head, HeadReader
 from mockserver.request.inspection import Inspection, Inspector
 from mockserver.scripting.documents import read_stub
+from mockserver.scripting.equalities import count_repeated
 from mockserver.scripting.stubs import Stub, StubTrial
 from mockserver.scripting.webhooks import Webhook
 from mockserver.security.tokens import TokenAuthority
@@ -201,7 +202,8 @@ class Engine:
             # Whoever has it may be making the index.
             return True
         try:
-            return namespace.stubs.count_candidates(head.line.stub_keys) > FEW_STUBS
+            repeated = count_repeated(head.headers, head.line.query)
+            return namespace.stubs.count_candidates(head.line.stub_keys, repeated) > FEW_STUBS
         finally:
             namespace.lock.release()
 

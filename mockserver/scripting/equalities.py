@@ -5,7 +5,8 @@ Values are compared as redaction shows them, so that the index keeps no secret.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from mockserver.scripting.content_patterns import (
 )
 from mockserver.scripting.request_parts import BodyPart, Part, ValuesPart
 from mockserver.scripting.subjects import JsonContent, Subject
-from mockserver.types import UNSET, Json, UnsetType
+from mockserver.types import UNSET, Headers, Json, UnsetType
 
 
 class Name(NamedTuple):
@@ -85,6 +86,18 @@ def _read_json(pattern: JsonEqualityPattern, value: Json, names: tuple[str, ...]
             yield from _read_json(pattern, item, (*names, name))
     elif names and not isinstance(value, list) and value not in pattern.kept.placeholders:
         yield Equality(Name("json", names), _comparable(value))
+
+
+def count_repeated(headers: Headers, query: Mapping[str, Sequence[str]]) -> dict[Name, int]:
+    """How many values a request has under each name that comes more than once. `headers` have names in lower
+    case; `query` is decoded."""
+    found = {Name("query", (name,)): len(values) for name, values in query.items() if len(values) > 1}
+    names = [name for name, _ in headers]
+    if len(set(names)) < len(names):
+        for name, count in Counter(names).items():
+            if count > 1:
+                found[Name("header", (name.decode("latin-1"),))] = count
+    return found
 
 
 def find_values(name: Name, subject: Subject) -> Sequence[object]:

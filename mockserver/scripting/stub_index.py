@@ -12,6 +12,7 @@ from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import product
+from math import prod
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from urllib.parse import unquote
@@ -125,12 +126,12 @@ class StubIndex(Generic[E]):
             if not shapes:
                 del self._buckets[key]
 
-    def count(self, keys: Iterable[BucketKey]) -> int:
+    def count(self, keys: Iterable[BucketKey], repeated: Mapping[Name, int]) -> int:
         """How many entries a request may fit at most, by its keys; of those that are looked up by a value,
-        how many may have the same one."""
+        how many may have the same one. `repeated` says where it has several values."""
         found = (shapes for shapes in map(self._buckets.get, keys) if shapes)
         return sum(
-            len(shape.all) - len(shape.by_values) + bool(names)
+            _count_most(shape, names, repeated) if names else len(shape.all)
             for shapes in found
             for names, shape in shapes.items()
         )
@@ -169,6 +170,13 @@ def _take_out(entries: list[E], entry: E) -> None:
 def _split(matcher: RequestMatcher) -> tuple[_Names, _Values]:
     equalities = matcher.equalities[:_MAX_NAMES]
     return tuple(item.name for item in equalities), tuple(item.value for item in equalities)
+
+
+def _count_most(shape: _Shape[E], names: _Names, repeated: Mapping[Name, int]) -> int:
+    combinations = prod([repeated.get(name, 1) for name in names]) if repeated else 1
+    if combinations > MAX_COMBINATIONS:
+        return len(shape.all)
+    return len(shape.all) - max(0, len(shape.by_values) - combinations)
 
 
 def _look_up(shape: _Shape[E], names: _Names, subject: Subject) -> Iterable[list[E]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
 
@@ -13,6 +13,7 @@ from mockserver.json_codec import measure
 from mockserver.leftovers import let_go
 from mockserver.scripting.bodies import ResponseTemplate
 from mockserver.scripting.differences import Difference
+from mockserver.scripting.equalities import Name
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.scenarios import Scenarios, ScenarioStep
 from mockserver.scripting.stub_index import BucketKey, StubIndex
@@ -293,9 +294,10 @@ class StubBook:
             self._index = StubIndex(self._entries.values())
         return [entry.stub for entry in self._index.find(keys, subject)]
 
-    def count_candidates(self, keys: Iterable[BucketKey]) -> int:
-        """How many stubs `candidates` gives at most; all, where the index has still to be made."""
-        return len(self) if self._index is None else self._index.count(keys)
+    def count_candidates(self, keys: Iterable[BucketKey], repeated: Mapping[Name, int]) -> int:
+        """How many stubs `candidates` gives at most; all, where the index has still to be made. `repeated` is
+        where the request has several values (`count_repeated`)."""
+        return len(self) if self._index is None else self._index.count(keys, repeated)
 
     def accepts(self, stub: Stub, trial: StubTrial, operation: str | None) -> bool | Difference:
         """Whether a stub answers a request now: operation, scenario state, and the matcher.

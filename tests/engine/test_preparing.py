@@ -12,7 +12,7 @@ import pytest
 from mockserver.engine.engine import FEW_STUBS, Engine
 from mockserver.engine.exchange import Exchange
 from mockserver.engine.passing import Passage
-from mockserver.messages import build_request
+from mockserver.messages import Request, build_request
 from mockserver.request.head import Head
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.matchers import RequestMatcher
@@ -118,6 +118,21 @@ def test_few_stubs_are_asked_at_once(desk: Desk) -> None:
     add(desk)
     desk.api.send(url="/x")
     assert not desk.engine.is_contested(read(desk.engine))
+
+
+def test_many_are_asked_where_a_header_comes_again_and_again(desk: Desk) -> None:
+    desk.ask("DELETE", "/mappings")
+    many = [
+        {"request": {"urlPath": "/x", "headers": {"X-A": {"equalTo": str(number)}}}} for number in range(MANY)
+    ]
+    desk.post("/mappings/import", {"mappings": many})
+
+    def is_contested(count: int) -> bool:
+        values = tuple((b"x-a", b"%d" % number) for number in range(count))
+        head = desk.engine.read_head(Request("GET", "/x", "", values, b"", None))
+        return desk.engine.is_contested(head)
+
+    assert [is_contested(count) for count in (1, 2, 64, 65)] == [False, False, False, True]
 
 
 def test_whoever_holds_the_namespace_is_not_waited_for(crowded: Desk) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from math import prod
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from mockserver.journal.call import make_subject
 from mockserver.messages import build_request
 from mockserver.scripting.differences import Difference
 from mockserver.scripting.documents import read_stub
+from mockserver.scripting.equalities import count_repeated
 from mockserver.scripting.matchers import RequestMatcher
 from mockserver.scripting.stub_index import MAX_COMBINATIONS, list_bucket_keys
 from mockserver.scripting.stubs import Stub, StubBook, StubTrial
@@ -265,10 +267,36 @@ def test_stubs_that_differ_in_headers_or_bodies_only_are_looked_up(contract: Con
     subject, path_, query = read("/a", "POST", {"X-Tenant": "t7"}, {"order": {"id": "8", "number": 9.0}})
     keys = list_bucket_keys("POST", [path_], query, None)
     assert [stub.id for stub in book.candidates(keys, lambda: subject)] == ["j9", "p8", "h7"]
-    assert book.count_candidates(keys) == 3
+    assert book.count_candidates(keys, {}) == 3
     twice = {"x-tenant": [f"t{index}" for index in range(MAX_COMBINATIONS + 1)]}
     subject = Subject("POST", "/a", {}, twice, b"", url="/a")
     assert len(book.candidates(keys, lambda: subject)) == 100, "too many values to look up: all are tried"
+
+
+@pytest.mark.parametrize(
+    "counts", [(1, 1), (2, 1), (1, 3), (2, 3), (60, 1), (1, 65), (33, 2), (101, 1)], ids=str
+)
+@pytest.mark.parametrize("kind", ["headers", "queryParameters"])
+def test_values_that_come_again_and_again_are_counted(
+    contract: Contract, kind: str, counts: tuple[int, int]
+) -> None:
+    book = StubBook()
+    for number in range(200):
+        equal = {"a": {"equalTo": str(number % 100)}, "b": {"equalTo": str(number // 100)}}
+        book.add([make(contract, str(number), {"urlPath": "/a", kind: equal})])
+    values = {name: list(map(str, range(count))) for name, count in zip("ab", counts, strict=True)}
+    headers = values if kind == "headers" else {}
+    query = values if kind == "queryParameters" else {}
+    sent = tuple((name.encode(), value.encode()) for name, items in headers.items() for value in items)
+    repeated = count_repeated(((b"accept", b"*/*"), *sent), query)
+    assert list(repeated.values()) == [count for count in counts if count > 1]
+    keys = list_bucket_keys("GET", ["/a"], query, None)
+    subject = Subject("GET", "/a", query, headers, b"", url="/a")
+    found, most = book.candidates(keys, lambda: subject), book.count_candidates(keys, repeated)
+    assert len(found) <= most <= 200
+    if headers:
+        combinations = prod(counts)
+        assert most == (200 if combinations > MAX_COMBINATIONS else combinations)
 
 
 def test_how_many_may_answer_is_counted_without_asking(contract: Contract) -> None:
@@ -281,9 +309,9 @@ def test_how_many_may_answer_is_counted_without_asking(contract: Contract) -> No
     book.add([make(contract, "other", {"urlPath": "/b"}), make(contract, "any", {"method": "GET"})])
     subject, path, query = read("/a", "POST", {"X-Tenant": "t1"}, {})
     keys = list_bucket_keys("POST", [path], query, None)
-    assert book.count_candidates(keys) == len(book.candidates(keys, lambda: subject)) == 61
+    assert book.count_candidates(keys, {}) == len(book.candidates(keys, lambda: subject)) == 61
     book.forget_index()
-    assert book.count_candidates(keys) == len(book) == 62
+    assert book.count_candidates(keys, {}) == len(book) == 62
 
 
 def test_a_matcher_is_asked_once(contract: Contract, monkeypatch: pytest.MonkeyPatch) -> None:
