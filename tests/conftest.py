@@ -17,9 +17,9 @@ from tests.doors import SETTINGS, Api, engine_api, socket_api
 from tests.stores.servers import RedisServer, run_redis
 from tests.watchdog import Watchdog, watching
 
-# Each run sees the same examples; `scripts/explore` looks for others.
-hypothesis.settings.register_profile("repeatable", derandomize=True, database=None)
-hypothesis.settings.register_profile("roaming", print_blob=True)
+# Each run sees the same examples; `scripts/explore` looks for others. How long one took is no matter.
+hypothesis.settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
+hypothesis.settings.register_profile("roaming", print_blob=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 

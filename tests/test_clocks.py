@@ -152,7 +152,6 @@ def test_an_instant_is_written_as_javascript_writes_a_date(millis: int, text: st
 
 
 @given(st.lists(st.integers(FIRST, LAST), min_size=1, max_size=4))
-@settings(deadline=None)
 def test_what_is_written_is_read_back(instants: list[int]) -> None:
     for millis in instants:
         text = format_instant(millis)
@@ -176,7 +175,7 @@ date_times = st.builds(
 
 
 @given(date_times)
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_every_date_time_that_the_contract_accepts_is_an_instant(text: str) -> None:
     if is_date_time(text):
         assert FIRST <= read_instant(text) <= LAST

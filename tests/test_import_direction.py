@@ -11,6 +11,8 @@ from fnmatch import fnmatch
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 PACKAGE = "mockserver"
 FOLDER = Path(__file__).parents[1] / PACKAGE
 
@@ -170,7 +172,12 @@ def find_stray_libraries(imports: list[Import]) -> list[str]:
 
 
 SOURCES = read_sources(FOLDER)
-IMPORTS = find_imports(SOURCES)
+
+
+@pytest.fixture(scope="module")
+def imports() -> list[Import]:
+    """Those of the package."""
+    return find_imports(SOURCES)
 
 
 def test_every_module_stands_in_one_line_of_the_contributing_guide() -> None:
@@ -184,26 +191,26 @@ def test_every_name_of_the_list_is_there() -> None:
     assert PLACE_OF.keys() - {top_level_name(module) for module in SOURCES} == set()
 
 
-def test_no_module_imports_from_a_later_line() -> None:
-    assert find_backward(IMPORTS) == []
+def test_no_module_imports_from_a_later_line(imports: list[Import]) -> None:
+    assert find_backward(imports) == []
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
-    assert find_circle(IMPORTS) == []
+def test_no_modules_import_each_other_in_a_circle(imports: list[Import]) -> None:
+    assert find_circle(imports) == []
 
 
-def test_each_library_is_known_to_one_module() -> None:
-    assert find_stray_libraries(IMPORTS) == []
+def test_each_library_is_known_to_one_module(imports: list[Import]) -> None:
+    assert find_stray_libraries(imports) == []
 
 
-def test_imports_are_written_in_full() -> None:
-    assert [str(each) for each in IMPORTS if each.target.startswith(".")] == []
+def test_imports_are_written_in_full(imports: list[Import]) -> None:
+    assert [str(each) for each in imports if each.target.startswith(".")] == []
 
 
-def test_only_building_imports_a_vendor() -> None:
+def test_only_building_imports_a_vendor(imports: list[Import]) -> None:
     assert [
         str(each)
-        for each in IMPORTS
+        for each in imports
         if each.is_own
         and top_level_name(each.target) == "vendors"
         and top_level_name(each.module) != "vendors"
@@ -211,7 +218,7 @@ def test_only_building_imports_a_vendor() -> None:
     ] == []
 
 
-def test_the_package_is_read_whole() -> None:
+def test_the_package_is_read_whole(imports: list[Import]) -> None:
     assert {
         PACKAGE,
         "mockserver.types",
@@ -219,7 +226,7 @@ def test_the_package_is_read_whole() -> None:
         "mockserver.contract.openapi",
     } <= SOURCES.keys()
     assert "mockserver.contract.openapi" in {
-        each.target for each in IMPORTS if each.module == "mockserver.contract"
+        each.target for each in imports if each.module == "mockserver.contract"
     }
 
 

@@ -257,7 +257,6 @@ def test_json_is_written_short_or_for_people() -> None:
         dumps({1, 2})
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_what_was_written_is_read_back(value: Any) -> None:
     for write in (dumps, dumps_canonical, dumps_pretty):
@@ -296,7 +295,7 @@ TOKENS = st.sampled_from(
 texts = st.lists(TOKENS, max_size=12).map(b"".join)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(texts | st.binary(max_size=40))
 @example(b'{"a":1,"a":2}')
 @example(b'{"a":9223372036854775808e0}')

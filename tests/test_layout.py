@@ -7,12 +7,19 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "mockserver"
 FILES = sorted(TESTS.rglob("*.py"))
-TREES = {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in FILES}
 # Folders of tests about more than one module: sentences of the design, users, attacks, suites of others.
 APART = {"acceptance", "hostile", "json_schema", "plugin", "statements", "wiremock"}
+
+
+@pytest.fixture(scope="module")
+def trees() -> dict[str, ast.Module]:
+    """The syntax tree of each file, by its path."""
+    return {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text("utf-8")) for path in FILES}
 
 
 def test_folders_are_those_of_the_package() -> None:
@@ -30,10 +37,10 @@ def test_every_folder_of_the_package_has_tests() -> None:
     assert missing == {PACKAGE / "pytest_plugin", PACKAGE / "client" / "transports"}
 
 
-def test_no_test_imports_another() -> None:
+def test_no_test_imports_another(trees: dict[str, ast.Module]) -> None:
     wrong = [
         f"{name} imports {node.module}"
-        for name, tree in TREES.items()
+        for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")
         if (node.module or "").rpartition(".")[2].startswith("test_")
@@ -41,11 +48,11 @@ def test_no_test_imports_another() -> None:
     assert wrong == []
 
 
-def test_a_helper_stands_once() -> None:
+def test_a_helper_stands_once(trees: dict[str, ast.Module]) -> None:
     """Functions and classes that are the same but for their docstrings. A fixture may be overridden."""
-    shared = {node.name for node in TREES["conftest.py"].body if isinstance(node, ast.FunctionDef)}
+    shared = {node.name for node in trees["conftest.py"].body if isinstance(node, ast.FunctionDef)}
     places: dict[str, list[str]] = defaultdict(list)
-    for name, tree in TREES.items():
+    for name, tree in trees.items():
         for node in tree.body:
             if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name in shared:
                 continue

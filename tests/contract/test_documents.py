@@ -185,7 +185,7 @@ class QuotingDumper(yaml.SafeDumper):
 QuotingDumper.add_representer(str, QuotingDumper.represent_text)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(json_values)
 @example("0E0")
 def test_json_and_its_yaml_are_read_alike(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:

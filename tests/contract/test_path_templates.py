@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract.path_templates import PathTemplates
@@ -151,7 +151,6 @@ def test_templates_of_one_shape_are_told_apart_by_their_methods() -> None:
 segments = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
 
 
-@settings(deadline=None)
 @given(segments, segments, st.booleans())
 def test_every_value_of_a_parameter_comes_back(first: str, second: str, has_slash: bool) -> None:
     templates: PathTemplates[int] = PathTemplates()
@@ -160,7 +159,6 @@ def test_every_value_of_a_parameter_comes_back(first: str, second: str, has_slas
     assert templates.find(path) == (1, {"a": first, "b": second})
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30))
 def test_any_text_is_a_path_that_fits_or_does_not(templates: PathTemplates[str], path: str) -> None:
     found = templates.find(path)

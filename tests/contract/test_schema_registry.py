@@ -232,7 +232,7 @@ numbers = (
 divisors = st.sampled_from([1, 2, 3, 7, 10, 0.1, 0.01, 0.5, 0.25, 2.5e-7, 1e10, 1.5])
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(numbers, divisors)
 @example(1.8446742972109271e19, 3)
 @example(5.007252541100457e16, 10)
@@ -240,7 +240,7 @@ def test_both_validators_divide_alike(number: Json, divisor: Any) -> None:
     agree({"multipleOf": divisor}, number)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "const"]),
     st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False),
@@ -259,7 +259,7 @@ format_texts = st.text("0123456789-:.TZtz+@/abf%[] é", max_size=28) | st.sample
 ])  # fmt: skip
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(FORMATS)), format_texts)
 def test_both_validators_read_formats_alike(name: str, text: str) -> None:
     assert agree({"format": name}, text) is FORMATS[name](text)
@@ -344,7 +344,7 @@ def damaged(draw: st.DrawFn, value: Json) -> Json:
     return draw(json_values | numbers | st.just(MARK))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(schemas_with_values())
 def test_both_validators_agree_about_any_schema_and_value(pair: tuple[dict[str, Any], Json]) -> None:
     schema, value = pair

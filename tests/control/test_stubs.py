@@ -656,7 +656,7 @@ def test_settings_are_given_back_as_they_were_set(desk: StubDesk, sent: Any, sho
     assert desk.get("/settings") == {"settings": shown}
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(0, MAX_DELAY_MILLISECONDS))
 def test_a_delay_is_shown_to_the_millisecond(milliseconds: int) -> None:
     assert write_settings(read_settings({"fixedDelay": milliseconds})) == {"fixedDelay": milliseconds}

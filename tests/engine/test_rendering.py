@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.engine.engine import Engine
@@ -209,7 +209,6 @@ def test_a_lognormal_delay_has_its_median_and_is_cut() -> None:
     assert drawn[-1] == 0.2
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1e6), st.floats(0, 10), st.text(max_size=5))
 def test_a_draw_is_finite_and_the_same_for_the_same_seed(median: float, sigma: float, seed: str) -> None:
     delay = Delay("lognormal", median=median, sigma=sigma)

@@ -273,4 +273,4 @@ class Sandbox(RuleBasedStateMachine):
 
 
 TestSandbox = Sandbox.TestCase
-TestSandbox.settings = settings(deadline=None, max_examples=40, stateful_step_count=30)
+TestSandbox.settings = settings(max_examples=40, stateful_step_count=30)

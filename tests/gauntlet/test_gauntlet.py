@@ -105,7 +105,7 @@ def test_a_client_that_does_not_look_survives_a_failure_and_one_that_does_gives_
 
 
 @given(st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_what_breaks_is_found_whatever_it_is(data: st.DataObject) -> None:
     known = [
         each.name

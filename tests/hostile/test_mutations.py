@@ -20,7 +20,6 @@ from tests.strategies import json_values
 
 # The engine and the server are made once: hypothesis sends them one request after another.
 calm = settings(
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -44,7 +44,7 @@ def test_the_oldest_calls_make_room() -> None:
     assert journal.total == 5
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     limit=st.integers(1, 8),
     facts=st.lists(
@@ -280,7 +280,7 @@ def test_a_body_is_json_or_text_or_nothing(desk: Desk) -> None:
 texts = st.text(st.sampled_from('sk_test_pkeyJ.\\u0073%5F"/ +ab'), max_size=30)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(value=st.recursive(texts, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner)))
 def test_what_is_read_of_a_redacted_request_needs_no_redaction(value: Any) -> None:
     """Reading again what was redacted as bytes brings no secret to light, however it was escaped."""
@@ -339,7 +339,6 @@ FACETS = [Facet("createApiKey", "member", str(number)) for number in range(4)]
 SETS = st.lists(st.sampled_from(FACETS), unique=True, max_size=4).map(tuple)
 
 
-@settings(deadline=None)
 @given(st.lists(SETS, max_size=12), st.integers(1, 12), st.sets(st.integers(1, 12)), st.integers(0, 5))
 def test_each_facet_is_counted_however_many_sets_of_them_there_are(
     sets: list[tuple[Facet, ...]], limit: int, removed: set[int], bound: int

@@ -191,7 +191,7 @@ def test_an_expectation_without_calls_does_not_hide_disorder(journal: Journal) -
     assert failure.expected == {"inOrder": [LIST, CREATE]}
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(names=st.lists(st.sampled_from((*OPERATIONS, None)), max_size=12), limit=st.integers(3, 20))
 def test_order_is_what_the_numbers_say(names: list[str | None], limit: int) -> None:
     journal = Journal(limit, ByteBudget())
@@ -285,7 +285,7 @@ def test_evicted_calls_may_have_been_something_else(short: Journal) -> None:
     assert (failure.actual, len(failure.nearest)) == (5, 2)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     names=st.lists(st.sampled_from(OPERATIONS), max_size=14),
     limit=st.integers(1, 6),

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver import pytest_plugin
@@ -111,7 +111,6 @@ def test_a_test_that_is_run_again_starts_anew(pytester: pytest.Pytester) -> None
     run(pytester).assert_outcomes(passed=2)
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_namespaces_are_named_by_tests(first: str, second: str) -> None:
     name = name_namespace(first)

@@ -149,7 +149,7 @@ LINES = st.tuples(
 KEYS = st.sampled_from((b"Bearer " + KEY, b"Bearer sk_test_ns-t1_x", b"basic eA==", b"nothing", b""))
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(LINES, KEYS), max_size=8), st.integers(0, 8))
 def test_what_is_remembered_is_what_is_read(
     sources: Sources, requests: list[tuple[tuple[str, str, str], bytes]], forgotten: int

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract.validation import CallWarning
@@ -198,7 +198,6 @@ def test_the_order_of_different_parameters_does_not_matter_that_of_equal_ones_do
 
 
 @given(st.text(st.sampled_from("ab=&+%2053FüéÿC;"), max_size=20))
-@settings(deadline=None)
 def test_a_query_is_read_as_forms_are(query: str) -> None:
     found = [(name, value) for name, values in read_query(query).items() for value in values]
     pairs = parse_qsl(query, keep_blank_values=True, encoding="latin-1")

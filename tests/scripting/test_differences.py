@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.scripting.differences import Difference, count_leaves, nearest, similarity, total_distance
@@ -37,7 +37,6 @@ def test_similarity_counts_the_characters_in_common(left: str, right: str, expec
     assert similarity(left, right) == expected
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_similarity_is_a_fraction(left: str, right: str) -> None:
     assert 0.0 <= similarity(left, right) <= 1.0

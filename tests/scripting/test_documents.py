@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract import load_contract
@@ -739,7 +739,6 @@ stub_documents = st.tuples(
 ).map(lambda parts: parts[0] | parts[1])
 
 
-@settings(deadline=None)
 @given(stub_documents)
 def test_a_stub_that_is_written_and_read_again_is_the_same(document: dict[str, Any]) -> None:
     stub = read(document)
@@ -754,7 +753,6 @@ def without_nulls(members: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in members.items() if value is not None}
 
 
-@settings(deadline=None)
 @given(stub_documents)
 def test_what_is_written_is_what_was_read(document: dict[str, Any]) -> None:
     written = write_stub(read(document))
@@ -771,7 +769,6 @@ def test_what_is_written_is_what_was_read(document: dict[str, Any]) -> None:
     assert written == expected
 
 
-@settings(deadline=None)
 @given(json_values | st.dictionaries(st.sampled_from(["request", "response", "metadata", "id"]), json_values))
 def test_any_json_is_read_or_refused(document: Any) -> None:
     for read_any in (read_stubs, read_queue):

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.scripting.differences import Difference
@@ -48,7 +48,6 @@ def test_equal_values_have_no_differences(expected: Any, actual: Any) -> None:
     assert compare(expected, actual) == []
 
 
-@settings(deadline=None)
 @given(json_values)
 def test_every_value_equals_itself_under_all_rules(value: Any) -> None:
     for any_order in (False, True):
@@ -56,7 +55,6 @@ def test_every_value_equals_itself_under_all_rules(value: Any) -> None:
             assert compare(value, value, any_order=any_order, extra=extra) == []
 
 
-@settings(deadline=None)
 @given(json_values, json_values)
 def test_the_order_of_items_matters_only_if_it_is_asked_for(one: Any, other: Any) -> None:
     assert compare([one, other], [other, one], any_order=True) == []
@@ -126,7 +124,6 @@ def test_an_item_gives_up_its_partner_to_one_that_fits_nothing_else(expected: An
     assert compare(expected, actual, any_order=True, extra=True) == []
 
 
-@settings(deadline=None)
 @given(st.permutations(range(30)))
 def test_every_order_of_overlapping_items_is_paired(order: list[int]) -> None:
     # Item n fits what has at least the members 0 to n, so only one pairing is right.

@@ -112,7 +112,7 @@ def as_it_came(request: Request, kept: Subject) -> Subject:
     return make_subject(request, parameters, kept.other_path, is_kept=False)
 
 
-@settings(deadline=None, max_examples=400)
+@settings(max_examples=400)
 @given(patterns, requests())
 def test_the_answer_on_a_kept_call_is_that_on_the_request_or_in_doubt(
     engine_of_all: Engine, pattern: Any, request: Request

@@ -357,7 +357,7 @@ def test_each_field_of_a_json_body_counts() -> None:
     assert rank(pattern, *(make_subject(body=body) for body in bodies)) == [0.25, 0.5, 1.0, 1.0, 1.0]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.text("/ab%é1", max_size=30), st.text("ab%é1", max_size=30), st.binary(max_size=30))
 def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: str, body: bytes) -> None:
     matcher = read_request_pattern(
@@ -530,7 +530,7 @@ request_patterns = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(request_patterns)
 def test_a_pattern_is_shown_as_it_was_read(pattern: Any) -> None:
     matcher = read_request_pattern(pattern)
@@ -539,7 +539,7 @@ def test_a_pattern_is_shown_as_it_was_read(pattern: Any) -> None:
     assert read_request_pattern(matcher.to_json()).to_json() == matcher.to_json()
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(request_patterns, st.binary(max_size=20))
 def test_matching_distance_and_differences_agree(pattern: Any, body: bytes) -> None:
     matcher = read_request_pattern(pattern)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.exceptions import StubError
@@ -270,7 +270,6 @@ def test_a_pattern_that_backtracking_engines_hang_on_returns() -> None:
     assert find_differences({"equalToJson": '"${json-unit.regex}(a+)+$"'}, f'"{text}"') != []
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.from_regex(r"\w{3}, \d+ \w{3} \d+ \d+:\d+:\d+ \w+", fullmatch=True))
 def test_no_text_upsets_times_and_numbers(text: str) -> None:
     for operator in ("before", "after", "equalToDateTime"):

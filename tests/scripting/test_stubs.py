@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract import Contract
@@ -141,7 +141,6 @@ urls = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(patterns, options), max_size=8),
     urls,

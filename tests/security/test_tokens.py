@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.errors import SecurityWarning
@@ -200,7 +200,6 @@ def test_the_discovery_document_leads_to_the_keys_and_names_the_issuer_of_the_to
 
 
 @given(data=st.data())
-@settings(deadline=None)
 def test_a_built_in_token_changed_in_one_character_is_refused(data: st.DataObject) -> None:
     authority = TokenAuthority("s")
     token = authority.sign(now_seconds=5)

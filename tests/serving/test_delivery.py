@@ -14,7 +14,7 @@ from io import BufferedIOBase
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.control import Control
@@ -386,7 +386,6 @@ def test_a_delay_holds_up_nobody_else(script: Script, connect: Connect) -> None:
 # Dribble
 
 
-@settings(deadline=None)
 @given(st.binary(min_size=1, max_size=200), st.integers(1, 300))
 def test_the_pieces_of_a_body_are_the_body(body: bytes, chunks: int) -> None:
     pieces = Dribble(chunks, 1.0).cut(body)

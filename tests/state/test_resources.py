@@ -7,7 +7,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.json_codec import loads
@@ -184,7 +184,6 @@ def test_another_limit_is_another_bucket() -> None:
     assert resources.bucket(b"k", RateLimit(1, 60), 0).calls_left == 0
 
 
-@settings(deadline=None)
 @given(
     st.builds(RateLimit, st.integers(1, 50), st.integers(1, 100)),
     st.lists(st.integers(0, 40_000), min_size=1, max_size=30),

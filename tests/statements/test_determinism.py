@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from faker import Faker
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.serving.building import build_engine
@@ -166,7 +166,6 @@ creations = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(distinct=st.lists(creations, min_size=1, max_size=6), data=st.data())
 def test_requests_have_the_same_keys_in_any_order_and_never_those_of_another(
     make_api: MakeApi, distinct: list[Creation], data: st.DataObject
@@ -231,7 +230,6 @@ def test_what_the_api_refuses_takes_no_key_from_what_it_accepts(make_api: MakeAp
     assert create(api, vary()) == create(make_api(), vary())
 
 
-@settings(deadline=None)
 @given(metadata=st.dictionaries(names, json_values, max_size=3), name=names, value=json_values)
 def test_a_member_of_the_metadata_that_is_added_changes_the_key(
     make_api: MakeApi, metadata: dict[str, Any], name: str, value: Any

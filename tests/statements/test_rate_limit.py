@@ -152,7 +152,7 @@ def test_a_clock_that_is_put_back_refuses_nobody_for_longer(api: Api) -> None:
     assert api.send().status == 201
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.integers(1, 50),
     st.integers(1, 5000),

@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 import re2
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.client.local import wait_for_answer
@@ -527,7 +527,6 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(deadline=None)
 @given(name=PIECES, member=PIECES, account=PIECES, escapes=st.booleans())
 def test_nothing_is_left_to_hide_in_the_answer_that_is_kept(
     engine_of_all: Engine, name: str, member: str, account: str, escapes: bool

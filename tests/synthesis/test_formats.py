@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.contract.schema_registry import FORMATS
@@ -34,7 +34,6 @@ def test_every_format_that_is_asserted_is_known() -> None:
     assert not is_known_format("card-number")
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(("email", "hostname", "uri", "password")),
     st.integers(6, 70),
@@ -94,7 +93,6 @@ def test_the_name_of_a_member_decides_what_its_text_looks_like(name: str, patter
         assert re.fullmatch(pattern, make_text(name, Seed(str(number))))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(("id", "name", "description", "x")), st.integers(0, 300), st.integers(0, 10))
 def test_text_has_the_length_that_is_asked_for(name: str, low: int, spare: int) -> None:
     assert low <= len(make_text(name, Seed("s"), min_length=low, max_length=low + spare)) <= low + spare

@@ -37,13 +37,13 @@ _patterns = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(_patterns, st.text(max_size=2))
 def test_any_pattern_has_a_match_that_python_agrees_with(pattern: str, seed: str) -> None:
     assert re.fullmatch(pattern, make_match(f"^{pattern}$", Seed(seed)))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.integers(0, 300), st.integers(0, 20), st.sampled_from(("^[a-z]+[0-9]{0,3}$", "x", "^k(a|bb)*$", ""))
 )

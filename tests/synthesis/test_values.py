@@ -28,8 +28,8 @@ for name, is_right in FORMATS.items():
         lambda value, is_right=is_right: not isinstance(value, str) or is_right(value)
     )
 
-thorough = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
-quick = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+thorough = settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 def resolver(document: Any) -> Callable[[str], Schema]:

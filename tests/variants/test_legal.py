@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from mockserver.json_codec import dumps
 from mockserver.variants import Answer, write_answer
@@ -21,7 +21,6 @@ def write(kind: str, value: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", WAYS)
-@settings(deadline=None)
 @given(json_values)
 @example({'"\\\b\f\n\r\t/\x00\x1f\x7f': ["\\u006f", "\\", "\ud7ff\ue000", "🔑 Zoë 東京", "goings-on"]})
 @example([True, False, None, 1e22, 5e-324, -0.5, 2**63, "true", "null"])

@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.variants.places import MAX_PLACES, REMOVED, change_at, expand, find_places
@@ -42,7 +42,6 @@ json_values = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(json_values, st.lists(st.none() | st.sampled_from("abc"), max_size=4))
 def test_a_change_that_changes_nothing_gives_the_value_itself(value: Any, path: list[str | None]) -> None:
     assert change_at(value, tuple(path), lambda old: old) is value

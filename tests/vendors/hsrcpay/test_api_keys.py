@@ -500,7 +500,7 @@ CREATED = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CREATED)
 def test_every_new_key_keeps_the_schema_of_its_answer(engine_of_all: Engine, body: dict[str, Any]) -> None:
     answer = Keys(engine_of_all).call("POST", "/v1/api-keys/?account_id=acct_1", MINE, body)

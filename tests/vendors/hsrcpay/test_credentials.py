@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.security.credential import Credential, Sent, find_token
@@ -184,7 +184,6 @@ def test_a_key_of_the_issued_form_is_known_as_such(token: str, is_issued: bool) 
     assert read_token(token).is_issued is is_issued
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(max_codepoint=255), min_size=1, max_size=80))
 def test_any_text_is_classified_and_never_shown(text: str) -> None:
     credential = read_credential(f"Bearer {text}")
@@ -234,7 +233,6 @@ def test_everything_is_granted_by_all_grants() -> None:
     assert ALL_GRANTS.allows("")
 
 
-@settings(deadline=None)
 @given(st.lists(st.text("ab*:", max_size=8), max_size=4), st.text("ab:", max_size=8))
 def test_a_list_grants_what_it_names_and_what_is_below_its_stars(granted: list[str], asked: str) -> None:
     def covers(permission: str) -> bool:
