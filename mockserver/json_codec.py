@@ -155,7 +155,7 @@ _MAX_PLACES = 16
 def loads_in_pieces(data: bytes | bytearray, most: int) -> JsonObject | None:
     """As `loads`, for an object with one long array of objects, not many more than `most`, and no other
     array, such as a list of stubs. It is read a piece at a time, and other threads have their turn in
-    between. None for any other text.
+    between. None for any other text, but MalformedJson is raised where a piece shows what is wrong with it.
 
     A piece that is an array of its own, once it stands in brackets, ends where one of the items ends: in any
     other place the closing bracket would close something else. So nothing has to be looked at twice.
@@ -163,39 +163,84 @@ def loads_in_pieces(data: bytes | bytearray, most: int) -> JsonObject | None:
     start, end = data.find(b"[") + 1, data.rfind(b"]")
     if not 0 < start <= end or len(data) - (end - start) > _PIECE:
         return None
+    piece = (0, bytes(data[:start]))
     try:
-        frame, _ = loads(bytes(data[:start] + data[end:]))
+        frame, _ = loads(piece[1] + bytes(data[end:]))
         # The only array of the frame, if it is a member of its own.
         name = next((name for name, value in frame.items() if value == []), None)
         if name is None:
             return None
         items = frame[name]
         for piece in _cut(data, start, end):
-            items += loads(piece, MAX_DEPTH - 1)[0]
+            items += loads(piece[1], MAX_DEPTH - 1)[0]
             if len(items) > most:
                 return None
-    except (MalformedJson, AttributeError):
+    except AttributeError:
+        return None
+    except _Broken:
+        raise
+    except MalformedJson:
+        _refuse_broken(data, *piece)
         return None
     return frame  # type: ignore[no-any-return]
 
 
-def _cut(data: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
-    """The content of an array of objects as arrays of about a megabyte. Raises MalformedJson where it cannot
-    be cut."""
+def _cut(data: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, bytes]]:
+    """The content of an array of objects as arrays of about a megabyte, each with the place of its first
+    bracket. Raises MalformedJson where it cannot be cut."""
     while end - start > _PIECE:
+        piece = b""
         for place in islice(_BETWEEN.finditer(data, start + _PIECE, end), _MAX_PLACES):
             piece = b"[%b]" % bytes(data[start : place.start() + 1])
             with suppress(orjson.JSONDecodeError):
                 orjson.loads(piece)
-                yield piece
+                yield start - 1, piece
                 start = place.end()
                 break
         else:
+            _refuse_broken(data, start - 1, piece)
             # The last items may be large ones.
             if end - start > 4 * _PIECE:
                 raise MalformedJson("it cannot be cut")
             break
-    yield b"[%b]" % bytes(data[start:end])
+    yield start - 1, b"[%b]" % bytes(data[start:end])
+
+
+# What is only wrong because a text was cut where an array or a string goes on.
+_UNSURE = ("Extra data", "Unterminated string")
+
+
+class _Broken(MalformedJson):
+    """What is no JSON for sure, with the place."""
+
+
+def _refuse_broken(data: bytes | bytearray, at: int, piece: bytes) -> None:
+    """Raises _Broken where a piece, which begins at a place of a text, breaks that text as well. Its
+    last bracket need not be one of the text."""
+    if _is_too_deep(piece, MAX_DEPTH):
+        return
+    try:
+        json.loads(piece.decode("utf-8"), parse_int=str, parse_float=str)
+    except UnicodeDecodeError:
+        return
+    except json.JSONDecodeError as error:
+        is_added = piece[-1:] != data[at + len(piece) - 1 : at + len(piece)]
+        if error.pos < len(error.doc) - is_added and not error.msg.startswith(_UNSURE):
+            words, place = _explain(error)
+            raise _Broken(_place(words, data, at + len(error.doc[:place].encode()))) from None
+
+
+def _place(words: str, data: bytes | bytearray, place: int) -> str:
+    """What is wrong at a byte of a text."""
+    line = data.count(b"\n", 0, place) + 1
+    start = data.rfind(b"\n", 0, place) + 1
+    pieces = (bytes(data[begin : min(place, begin + _PIECE)]) for begin in range(start, place, _PIECE))
+    column = 1 + sum(len(piece.translate(None, _CONTINUATION)) for piece in pieces)
+    return f"{words} at line {line} column {column}"
+
+
+# Bytes of UTF-8 that begin no character.
+_CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def _loses_digits(data: bytes) -> bool:
@@ -321,7 +366,8 @@ def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tupl
             parse_constant=_refuse_constant,
         )
     except json.JSONDecodeError as error:
-        raise _describe(error) from None
+        words, place = _explain(error)
+        raise MalformedJson(_place(words, data, len(text[:place].encode("utf-8")))) from None
     duplicates = _Duplicates()
     value = _plain(tree, None, duplicates) if repeated else tree
     try:
@@ -347,16 +393,14 @@ _REASONS = {
 _AFTER_COMMA = re.compile(r",[ \t\r\n]*")
 
 
-def _describe(error: json.JSONDecodeError) -> MalformedJson:
-    """What is wrong and where, the same in each version of Python."""
+def _explain(error: json.JSONDecodeError) -> tuple[str, int]:
+    """What is wrong and at which character, the same in each version of Python."""
     words = next((ours for theirs, ours in _REASONS.items() if error.msg.startswith(theirs)), "is no JSON")
     place = error.pos
     # Newer versions name the comma before a missing value, older ones what stands after it.
     if error.msg.startswith("Illegal") and (comma := _AFTER_COMMA.match(error.doc, place)):
         place = comma.end()
-    line = error.doc.count("\n", 0, place) + 1
-    column = place - error.doc.rfind("\n", 0, place)
-    return MalformedJson(f"{words} at line {line} column {column}")
+    return words, place
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import re
 from copy import deepcopy
 from decimal import Decimal
 from typing import Any
@@ -363,10 +364,8 @@ def test_a_long_array_of_objects_is_read_in_pieces(monkeypatch: pytest.MonkeyPat
         b'{"a":{"b":[{},{}]}}',
         b'{"a":[{},{}],"b":[]}',
         b'{"a":[{},{}]',
-        b'{"a":[{},{},]}',
-        b'{"a":[,{},{}]}',
         b'{"a":[{},{}],}',
-        b'{"a":[{} {}]}',
+        b'{"a":[{},{"b":"\xff"}]}',
         b'{"a":[{}],"a":[{}]}',
         b"]{}[",
     ],
@@ -375,3 +374,50 @@ def test_what_cannot_be_cut_is_not_read(text: bytes, monkeypatch: pytest.MonkeyP
     for size in (12, 50):
         monkeypatch.setattr("mockserver.json_codec._PIECE", size)
         assert loads_in_pieces(text, 500) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"a":[{},{},]}',
+        b'{"a":[,{},{}]}',
+        b'{"a":[{} {}]}',
+        b'{"a" [{},{}]}',
+        b'{"a":[{},\n{"\xc3\xa4":x},{}]}',
+        b'{"a":[{},{"b":"\\x"},{}]}',
+        b'{"a":[' + b'{"b":1},\n' * 40 + b'{"b"},{}' + b',{"b":1}' * 40 + b"]}",
+        b'{"a":[' + b'{"b":1},\n' * 40 + b"  {]}",
+    ],
+)
+def test_what_breaks_in_a_piece_is_refused_with_its_place(
+    text: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(MalformedJson) as whole:
+        loads(text)
+    for size in (12, 50):
+        monkeypatch.setattr("mockserver.json_codec._PIECE", size)
+        with pytest.raises(MalformedJson, match=re.escape(str(whole.value))):
+            loads_in_pieces(text, 500)
+
+
+@given(ITEMS, st.sampled_from([{}, {"b": "x"}]), st.data())
+def test_what_is_refused_in_pieces_is_no_json(
+    items: list[Any], rest: dict[str, Any], data: st.DataObject
+) -> None:
+    text = json.dumps({**rest, "a": items}, indent=data.draw(st.sampled_from([None, 1]))).encode()
+    place = data.draw(st.integers(0, len(text) - 1))
+    some = data.draw(
+        st.sampled_from([b"", b"]", b"[", b"{", b"}", b",", b'"', b"\\", b"x", b"\n", b"\xc3\xa4"])
+    )
+    text = text[:place] + some + text[place + data.draw(st.integers(0, 1)) :]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mockserver.json_codec._PIECE", data.draw(st.integers(20, 60)))
+        try:
+            loads_in_pieces(text, 500)
+        except MalformedJson as error:
+            refusal = str(error)
+        else:
+            return
+    with pytest.raises(MalformedJson) as whole:
+        loads(text)
+    assert str(whole.value) == refusal

@@ -297,7 +297,9 @@ def read_body(data: bytes | bytearray) -> Body:
     """Read a body, in whatever thread."""
     if not data or data.isspace():
         return Body()
-    if len(data) > MAX_WHOLE:
+    try:
+        if len(data) <= MAX_WHOLE:
+            return Body(loads(bytes(data))[0])
         value = loads_in_pieces(data, MAX_ITEMS)
         if value is None:
             text = (
@@ -307,8 +309,6 @@ def read_body(data: bytes | bytearray) -> Body:
             )
             return Body(refusal=refuse(413, text))
         return Body(value)
-    try:
-        return Body(loads(bytes(data))[0])
     except MalformedJson as error:
         return Body(refusal=refuse_all(400, [Problem(f"the body is no JSON: {error}")]))
 

@@ -200,7 +200,7 @@ LARGE = {
     "a-text": b'{"a":"' + b"x" * 3_000_000 + b'"}',
     "many": b'{"mappings":[' + b"{}," * 1_000_000 + b"{}]}",
     "broken": b"[" * 5_000_000,
-    "broken-at-its-end": b'{"mappings":[' + b'{"a":1},' * 700_000 + b"]}",
+    "not-to-be-cut": b'{"mappings":[' + b'{"a":[{},' * 700_000 + b"]}",
 }
 
 
@@ -212,6 +212,19 @@ def test_h52_a_large_body_that_is_no_list_is_refused(
     answer = target.ask(http("POST", f"/__admin{path}", body=body, key=None))
     assert answer.status == 413
     assert "bodyFileName" in answer.json["errors"][0]["title"]
+    assert all(name == "mockserver-control" and size < 1_200_000 for name, size in readers)
+
+
+@pytest.mark.parametrize("before, after", [(9_000, 0), (5_000, 4_000), (1, 9_000)])
+def test_h52_where_a_large_body_breaks_is_told(
+    target: Target, before: int, after: int, readers: list[tuple[str, int]]
+) -> None:
+    item = b'{"a":"' + b"x" * 400 + b'"}'
+    body = b'{"mappings":[\n' + (item + b",\n") * before + b'{"a":x}' + (b"," + item) * after + b"]}"
+    answer = target.ask(http("POST", "/__admin/mappings/import", body=body, key=None))
+    assert answer.status == 400
+    text = f"the body is no JSON: a value is expected at line {before + 2} column 6"
+    assert [error["title"] for error in answer.json["errors"]] == [text]
     assert all(name == "mockserver-control" and size < 1_200_000 for name, size in readers)
 
 
