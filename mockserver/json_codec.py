@@ -232,11 +232,15 @@ def _refuse_broken(data: bytes | bytearray, at: int, piece: bytes) -> None:
 
 def _place(words: str, data: bytes | bytearray, place: int) -> str:
     """What is wrong at a byte of a text."""
-    line = data.count(b"\n", 0, place) + 1
+    # A piece at a time, as other threads have no turn while one is counted.
+    line = 1 + sum(piece.count(b"\n") for piece in _slice(data, 0, place))
     start = data.rfind(b"\n", 0, place) + 1
-    pieces = (bytes(data[begin : min(place, begin + _PIECE)]) for begin in range(start, place, _PIECE))
-    column = 1 + sum(len(piece.translate(None, _CONTINUATION)) for piece in pieces)
+    column = 1 + sum(len(piece.translate(None, _CONTINUATION)) for piece in _slice(data, start, place))
     return f"{words} at line {line} column {column}"
+
+
+def _slice(data: bytes | bytearray, start: int, end: int) -> Iterator[bytes]:
+    return (bytes(data[begin : min(end, begin + _PIECE)]) for begin in range(start, end, _PIECE))
 
 
 # Bytes of UTF-8 that begin no character.
