@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,8 @@ def test_without_an_upstream_it_says_what_is_missing() -> None:
     result = CliRunner().invoke(main, ["proxy"])
     assert result.exit_code == 2
     assert "--upstream: is missing; name the origin of the real API" in result.stderr
+    # It was off while the command was loaded.
+    assert gc.isenabled()
 
 
 def test_it_says_where_it_passes_on_and_logs_each_violation_live(tmp_path: Path) -> None:

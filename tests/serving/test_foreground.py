@@ -11,9 +11,10 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.serving.foreground import welcome, welcome_machine
 
-# Prints how many objects were looked at in one collection, at most, and how often all were.
+# As the command does. Prints how many objects one collection looked at, at most, and how often all were.
 _PROGRAM = """
 import gc
+gc.disable()
 from mockserver.serving.foreground import settle_memory
 
 settle_memory()
