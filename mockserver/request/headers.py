@@ -20,15 +20,15 @@ _NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 class HeaderFacts:
     """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
     Authorization; `content_codings` every Content-Encoding, and `transfer_codings` every Transfer-Encoding,
-    in lower case; `length` the Content-Length, 0 without one; `closes` says that Connection ends it;
-    `is_plain` that a length is all that tells where the request ends, and what comes behind it; `leaks` are
-    the warnings of the leak watch; `is_cacheable` says that they are small, and that none but Authorization
-    holds a secret."""
+    in lower case; `content_coding` is empty unless there is exactly one; `length` the Content-Length, 0
+    without one; `closes` says that Connection ends it; `is_plain` that a length is all that tells where the
+    request ends, and what comes behind it; `leaks` are the warnings of the leak watch; `is_cacheable` says
+    that they are small, and that none but Authorization holds a secret."""
 
     __slots__ = (
-        "accept", "accepts_json", "authorizations", "closes", "content_codings", "content_type",
-        "expects_continue", "hosts", "idempotency_key", "is_ascii", "is_cacheable", "is_plain", "leaks",
-        "length", "origin", "preferences", "recorded", "transfer_codings",
+        "accept", "accepts_json", "authorizations", "closes", "content_coding", "content_codings",
+        "content_type", "expects_continue", "hosts", "idempotency_key", "is_ascii", "is_cacheable",
+        "is_plain", "leaks", "length", "origin", "preferences", "recorded", "transfer_codings",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +55,7 @@ class HeaderFacts:
         self.authorizations = authorizations
         self.content_type = content_type
         self.content_codings = content_codings
+        self.content_coding = content_codings[0] if len(content_codings) == 1 else b""
         self.transfer_codings = transfer_codings
         self.preferences = preferences
         self.idempotency_key = idempotency_key
@@ -73,11 +74,6 @@ class HeaderFacts:
 
     def __repr__(self) -> str:
         return f"<HeaderFacts {len(self.recorded)} headers>"
-
-    @property
-    def content_coding(self) -> bytes:
-        """The Content-Encoding; empty unless there is exactly one."""
-        return self.content_codings[0] if len(self.content_codings) == 1 else b""
 
 
 class HeaderReader:
