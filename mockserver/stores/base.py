@@ -123,25 +123,37 @@ class Store(Protocol):
 
 
 class Watcher:
-    """A thread that calls `on_change` each time `wait` returns True. `wait` takes a second at most."""
+    """A thread that calls `on_change` each time `wait` returns True. `wait` takes a second at most, or ends
+    when `wake` is called."""
 
-    def __init__(self, wait: Callable[[Watcher], bool], on_change: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        wait: Callable[[Watcher], bool],
+        on_change: Callable[[], None],
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
         self._wait = wait
         self._on_change = on_change
+        self._wake = wake
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="mockserver-store", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        while not self._is_over.is_set():
+        while not self.is_over:
             try:
                 is_changed = self._wait(self)
             except StoreUnavailable:
                 # It may be back soon; until then nobody can be told anything.
                 self._is_over.wait(1.0)
                 continue
-            if is_changed and not self._is_over.is_set():
+            if is_changed and not self.is_over:
                 self._on_change()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the watching ends."""
+        return self._is_over.is_set()
 
     def pause(self, seconds: float) -> None:
         """Wait, unless the watching ends before."""
@@ -150,5 +162,6 @@ class Watcher:
     def end(self) -> None:
         """End the thread."""
         self._is_over.set()
+        self._wake()
         if threading.current_thread() is not self._thread:
             self._thread.join()

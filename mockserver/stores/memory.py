@@ -102,11 +102,15 @@ class MemoryStore:
         def wait(watcher: Watcher) -> bool:
             nonlocal seen
             with self._changed:
-                self._changed.wait_for(lambda: self._changes != seen, timeout=0.2)
+                self._changed.wait_for(lambda: self._changes != seen or watcher.is_over)
                 was, seen = seen, self._changes
                 return was != seen
 
-        self._watchers.append(Watcher(wait, on_change))
+        def wake() -> None:
+            with self._changed:
+                self._changed.notify_all()
+
+        self._watchers.append(Watcher(wait, on_change, wake))
 
     def is_alive(self, owner: str) -> bool:
         """As Store says. This process is the only one."""
