@@ -122,7 +122,8 @@ class Connection(asyncio.Protocol):
         self._settings = self._mock.engine.settings
         self.client: tuple[str, int] | None = None
         self.deadline: float | None = None
-        self.state: Callable[[bytes], bytes] = self.read_head
+        # Not bound to the connection: that would be a cycle, which only the garbage collector ends.
+        self.state: Callable[[Connection, bytes], bytes] = Connection.read_head
         # Of a head, or of chunks, that a parser reads: what it has found, the bytes of the head, how many
         # bytes of the chunks are no data, and the last bytes, which may begin a blank line.
         self._parser: httptools.HttpRequestParser | None = None
@@ -159,7 +160,7 @@ class Connection(asyncio.Protocol):
         self.connections.add(self)
         limit = self._mock.guard.connection_limit
         if len(self.connections) > limit and not self._make_room():
-            self.state = self.drop
+            self.state = Connection.drop
             hint = f"more than {limit} connections are open (--connection-limit, ulimit -n)"
             refusal = self._mock.refuse(Refused(503, "overloaded", hint), "", b"")
             self.transport.write(write_message(refusal, keep_alive=False))
@@ -177,17 +178,17 @@ class Connection(asyncio.Protocol):
     @property
     def is_reading_head(self) -> bool:
         """Whether a request is awaited, or the rest of its head."""
-        return self.state == self.read_head
+        return self.state is Connection.read_head
 
     @property
     def is_receiving(self) -> bool:
         """Whether a part of a request has come, and not all of it has been read."""
-        return self._parser is not None or self.state == self.read_body or bool(self._waiting)
+        return self._parser is not None or self.state is Connection.read_body or bool(self._waiting)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more is served."""
-        return self.state == self.drop
+        return self.state is Connection.drop
 
     @property
     def is_stuck(self) -> bool:
@@ -204,11 +205,11 @@ class Connection(asyncio.Protocol):
         left = _REQUESTS_A_TURN
         try:
             while data:
-                data = self.state(data)
-                if data and self.state == self.read_head and self._parser is None:
+                data = self.state(self, data)
+                if data and self.state is Connection.read_head and self._parser is None:
                     left -= 1
                     if not left:
-                        self.state = self.wait
+                        self.state = Connection.wait
                         self.loop.call_soon(self._go_on)
         except Refused as refusal:
             self._reject(refusal)
@@ -323,7 +324,7 @@ class Connection(asyncio.Protocol):
         """Begin to read a body of so many bytes. The state is that of what comes next."""
         self._left = length
         if length:
-            self.state = self.read_body
+            self.state = Connection.read_body
         else:
             self._answer(b"")
 
@@ -353,7 +354,7 @@ class Connection(asyncio.Protocol):
         cast(httptools.HttpRequestParser, self._parser).feed_data(_BEFORE_CHUNKS)
         parts.is_in_body = True
         parts.is_whole = False
-        self.state = self.read_chunks
+        self.state = Connection.read_chunks
 
     def read_chunks(self, data: bytes) -> bytes:
         """Read a body in chunks, and its trailers."""
@@ -480,16 +481,16 @@ class Connection(asyncio.Protocol):
         keep_alive = self._keep_alive and not response.closes
         self.transport.write(write_message(response, keep_alive=keep_alive, is_head=self._method == "HEAD"))
         if not keep_alive:
-            self.state = self.drop
+            self.state = Connection.drop
             self.transport.close()
         else:
-            self.state = self.read_head if self._is_writable.is_set() else self.wait
+            self.state = Connection.read_head if self._is_writable.is_set() else Connection.wait
         self.deadline = self.loop.time() + self._settings.idle_timeout
         return True
 
     def _answer_later(self, work: Callable[[Cycle], Awaitable[None]]) -> None:
         """Have a request answered by a task. What comes behind it waits."""
-        self.state = self.wait
+        self.state = Connection.wait
         self._cycle = cycle = Cycle(
             self.transport,
             self._is_writable,
@@ -509,20 +510,21 @@ class Connection(asyncio.Protocol):
         if cycle.keep_alive:
             self._go_on()
         else:
-            self.state = self.drop
+            self.state = Connection.drop
             self.transport.close()
 
     def _go_on(self) -> None:
         """Read what came while a request was answered, as soon as the client takes answers again."""
-        if self.state != self.wait or self._cycle is not None or self.is_stuck or self.transport.is_closing():
+        is_busy = self.state is not Connection.wait or self._cycle is not None
+        if is_busy or self.is_stuck or self.transport.is_closing():
             return
-        self.state = self.read_head
+        self.state = Connection.read_head
         self.deadline = self.loop.time() + self._settings.idle_timeout
         data, self._waiting = bytes(self._waiting), bytearray()
         is_late, self._is_late = self._is_late, False
         self._resume_reading()
         self.data_received(data)
-        if self.state == self.wait:
+        if self.state is Connection.wait:
             # Another request was whole, and is being answered.
             self._is_late = is_late
         elif self._is_half_closed:
@@ -562,7 +564,7 @@ class Connection(asyncio.Protocol):
 
     def _end(self, words: bytes) -> None:
         """Say the last words, and close once the client has had time to read them."""
-        self.state = self.drop
+        self.state = Connection.drop
         self._request = None
         self._body = bytearray()
         self._end_parsing()
@@ -577,7 +579,7 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def eof_received(self) -> bool | None:
-        if self.state != self.wait or self._is_secure:
+        if self.state is not Connection.wait or self._is_secure:
             # TLS ends in both directions at once.
             return None
         self._is_half_closed = True
@@ -600,7 +602,7 @@ class Connection(asyncio.Protocol):
         request, self._request = self._request, None
         if isinstance(request, Head):
             self._mock.record_incomplete(request, bytes(self._body), self.client)
-        self.state = self.drop
+        self.state = Connection.drop
         self._end_parsing()
         self._waiting = self._body = bytearray()
         if self._cycle is not None:
@@ -611,7 +613,7 @@ class Connection(asyncio.Protocol):
         """The server ends: answer what is being answered, and close."""
         if self._cycle is not None:
             self._cycle.keep_alive = False
-        elif self.is_over or self.is_stuck or (self.is_receiving and self.state != self.wait):
+        elif self.is_over or self.is_stuck or (self.is_receiving and self.state is not Connection.wait):
             self.transport.abort()
         else:
             self.transport.close()
@@ -624,7 +626,7 @@ class Connection(asyncio.Protocol):
         self.deadline = None
         if self.is_over:
             self.transport.abort()
-        elif self.state == self.wait:
+        elif self.state is Connection.wait:
             self._is_late = True
         elif self.is_receiving:
             self._end_late()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 import struct
+import threading
+import weakref
 from itertools import pairwise
 
 import httptools
@@ -46,6 +49,28 @@ FAULTS = [
     pytest.param(Control, "begin", http("GET", "/__admin/calls"), id="control"),
     pytest.param(App, "admit", http("POST", "http://localhost/x"), id="absolute-form"),
 ]
+
+
+@pytest.mark.parametrize("data", [http(), http("GET", "/__admin/calls")], ids=["call", "control call"])
+def test_a_connection_that_ended_needs_no_garbage_collector(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_gone, usual = threading.Event(), connection.Connection.connection_made
+
+    def make(self: connection.Connection, transport: asyncio.BaseTransport) -> None:
+        weakref.finalize(self, is_gone.set)
+        usual(self, transport)
+
+    monkeypatch.setattr(connection.Connection, "connection_made", make)
+    gc.disable()
+    try:
+        with target_with() as target, target.connect() as client:
+            client.sendall(data.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
+            read_to_end(client)
+            client.close()
+            assert is_gone.wait(20)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("owner, name, data", FAULTS)
