@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 DEFAULT_LIMIT = 96 * 1024 * 1024
+# So often one transaction forgets a part of the oldest: each row that goes has to be written down.
+SETTLED_AT_ONCE = 4
 
 
 class Holder(Protocol):
@@ -152,7 +154,7 @@ class Account:
 
 class LateAccount(Account):
     """One whose things may be changed in a transaction of their own only: they make room in the next one,
-    which calls `settle`."""
+    which calls `settle`, and in those that follow where it is much."""
 
     _wanted: int | None = None
 
@@ -162,7 +164,11 @@ class LateAccount(Account):
         return self.bytes
 
     def settle(self) -> None:
-        """Make the room that was asked for."""
-        if self._wanted is not None:
-            size, self._wanted = self._wanted, None
-            self.cut(max(1, size))
+        """Make a part of the room that was asked for, or the rest of it."""
+        if self._wanted is None:
+            return
+        size, left = max(1, self._wanted), SETTLED_AT_ONCE
+        while self.bytes > size and left and self._forget_oldest(False):
+            left -= 1
+        if left or self.bytes <= size:
+            self._wanted = None

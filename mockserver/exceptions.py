@@ -13,6 +13,7 @@
   x ControlError              a remote server refused a control call
   x StoreUnavailable          the store does not answer, or holds what cannot be read
   x Superseded                another process wrote first; what was done is to be done again
+  x TakesLong                 it would hold the event loop; it is to be done in a thread
   x MockFailure               a fault of the mock itself, never of the caller
 * AssertionError
   x VerificationError         the journal does not hold what the test expected
@@ -106,6 +107,10 @@ class StoreUnavailable(MockServerError):
 
 class Superseded(MockServerError):
     """Another process wrote first. Everything of the transaction is taken back; do it again."""
+
+
+class TakesLong(MockServerError):
+    """What is done at once would hold others for long. Everything of it is taken back; do it in a thread."""
 
 
 class MockFailure(MockServerError):

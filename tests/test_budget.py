@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from mockserver.budget import Account, ByteBudget, LateAccount
+from mockserver.budget import SETTLED_AT_ONCE, Account, ByteBudget, LateAccount
 
 
 class Shelf:
@@ -153,8 +153,24 @@ def test_what_changes_in_transactions_only_makes_room_in_the_next() -> None:
     account.settle()
     assert len(shelf.sizes) == 15
     account.shrink(0)
+    counts = []
+    while len(shelf.sizes) > 1:
+        account.settle()
+        counts.append(len(shelf.sizes))
+    assert counts == [max(1, 15 - step) for step in range(4, 18, SETTLED_AT_ONCE)], "much goes bit by bit"
     account.settle()
     assert len(shelf.sizes) == 1, "the newest is what the next call asks about"
+
+
+def test_room_that_was_made_in_full_is_not_asked_for_again() -> None:
+    shelf = Shelf(ByteBudget(10_000), kind=LateAccount)
+    shelf.put(*[100] * (SETTLED_AT_ONCE + 1))
+    assert isinstance(shelf.account, LateAccount)
+    shelf.account.shrink(100)
+    shelf.account.settle()
+    shelf.put(100)
+    shelf.account.settle()
+    assert shelf.sizes == [100, 100]
 
 
 def test_what_is_closed_counts_no_more() -> None:

@@ -213,8 +213,8 @@ class Engine:
         inspection = self._inspector.inspect(head, body, client)
         # What deciding asks for.
         inspection.parsed.digest  # noqa: B018
-        if self.store.is_remote:
-            # Its lock may be held for as long as the store takes.
+        if self.store.is_shared:
+            # Its lock may be held for as long as the store takes. In its turn it asks in a thread too.
             return Prepared(inspection, None)
         namespace = self.namespaces.get(head.namespace)
         with namespace.lock:

@@ -16,6 +16,7 @@ from mockserver.budget import ByteBudget
 from mockserver.exceptions import Unanswerable
 from mockserver.journal.call import Call, CountKey, Facet, State
 from mockserver.journal.filters import CallFilter, Evicted
+from mockserver.leftovers import let_go
 from mockserver.request.head import ShownHead
 
 # So many sets of facets are counted apart; of any other, each facet is counted by itself.
@@ -145,7 +146,8 @@ class Journal:
             for listener in tuple(self.listeners):
                 listener(call)
 
-    def _evict(self) -> None:
+    def _evict(self) -> Call:
+        """Take out the oldest call; it."""
         call = self._calls.popleft()
         self.bytes -= call.size
         self._budget.used -= call.size
@@ -155,17 +157,20 @@ class Journal:
         self.evicted_counts[key] = self.evicted_counts.get(key, 0) + 1
         self._evicted_warned += bool(call.warnings)
         self._last_evicted_millis = max(self._last_evicted_millis, call.received_millis)
+        return call
 
     def shrink(self, size: int) -> int:
         """Evict the oldest calls, as `budget.Holder` says."""
         if not self._lock.acquire(blocking=False):
             return size
+        gone: list[Call] = []
         try:
             while self.bytes > size and len(self._calls) > (size > 0):
-                self._evict()
+                gone.append(self._evict())
             return self.bytes
         finally:
             self._lock.release()
+            let_go(gone)
 
     def finish(self, call: Call, state: State, reason: str | None = None) -> None:
         """A call is over: `answered`, `faulted` or `disconnected`. `reason` takes the place of the call's."""

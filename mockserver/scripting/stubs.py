@@ -146,8 +146,8 @@ class StubBook:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Stub]:
-        """Newest first, as WireMock lists them."""
-        return (entry.stub for entry in reversed(self._entries.values()))
+        """Newest first, as WireMock lists them; those of this moment, whoever changes the book meanwhile."""
+        return (entry.stub for entry in reversed(list(self._entries.values())))
 
     @property
     def steps(self) -> list[ScenarioStep]:

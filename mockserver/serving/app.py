@@ -22,7 +22,7 @@ from mockserver.engine.engine import Engine, Prepared
 from mockserver.engine.exchange import Exchange
 from mockserver.engine.failures import fail
 from mockserver.engine.passing import Passage, Passed
-from mockserver.exceptions import StoreUnavailable
+from mockserver.exceptions import StoreUnavailable, TakesLong
 from mockserver.journal.call import Call
 from mockserver.messages import Response
 from mockserver.redaction import redact_bytes
@@ -63,7 +63,7 @@ class App:
         engine.send_webhooks = self._webhooks.send
         # One thread: more of them read no faster, and each would hold memory of its own.
         self._reader = ThreadPoolExecutor(1, "mockserver-reading")
-        self.turns = Turns(is_remote=engine.store.is_remote)
+        self.turns = Turns(is_shared=engine.store.is_shared, is_remote=engine.store.is_remote)
         self._door = ControlDoor(self.control, self.turns)
         self.take_contract()
 
@@ -197,6 +197,11 @@ class App:
         """Whether an answer may have to be waited for: for a store, or for the real API."""
         return self.turns.is_remote or self.engine.passes_on is not None
 
+    def answer_at_once(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
+        """As `answer`, in the loop. Raises TakesLong, and nothing has happened then: `answer_in_turn` does
+        it."""
+        return self.turns.at_once(partial(self.answer, head, body, client))
+
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
         """Answer a call that the guard has let in. A Response is an answer that belongs to no call.
 
@@ -228,6 +233,8 @@ class App:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:
             return write_unavailable(error)
+        except TakesLong:
+            raise
         except Exception as error:
             return fail(error)
         return found if isinstance(found, Passage) else self._hand_out(found, origin)
@@ -243,7 +250,7 @@ class App:
         return self._hand_out(exchange, passage.inspection.head.facts.origin)
 
     def _hand_out(self, exchange: Exchange, origin: bytes | None) -> Exchange:
-        if self.turns.is_remote:
+        if self.turns.is_shared:
             exchange.defer = self.turns.defer
         if origin is not None:
             exchange.add_headers(self.guard.cors_headers(origin))

@@ -14,15 +14,19 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import TypeVar
 
-from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded
+from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded, TakesLong
 from mockserver.json_codec import dumps_own, loads_kept, loads_own
 from mockserver.state.rows import Entry, Rows
 from mockserver.stores.base import FORMAT, NEW, LogPart, Store, Version
+from mockserver.stores.turns import is_at_once
 
 logger = logging.getLogger("mockserver")
 
 # A log is cut when it has grown by so many bytes, and to the size of the last snapshot at least.
 CUT_BYTES = 4 * 1024 * 1024
+# So much of what others have written is read at once: some dozens of stubs, which take a fifth of a
+# millisecond each.
+_READ_AT_ONCE = 16 * 1024
 
 
 Result = TypeVar("Result")
@@ -95,6 +99,7 @@ class Ledger:
         self._after_change = after_change
         self._after_commit = after_commit
         self._version: Version | None = None
+        self._is_forgotten = False
         # Whether the last append may have happened although it failed.
         self._is_doubtful = False
         self._depth = 0
@@ -112,10 +117,13 @@ class Ledger:
         return Transaction(self, reads_first)
 
     def begin(self, *, reads_first: bool) -> None:
-        """Enter a transaction. Raises StoreUnavailable."""
-        self._lock.acquire()
+        """Enter a transaction. Raises StoreUnavailable, and TakesLong where that is done at once."""
+        if not self._lock.acquire(blocking=not is_at_once()):
+            raise TakesLong(f"{self._name} is in use")
         try:
             if self._depth == 0:
+                if self._is_forgotten:
+                    self._is_forgotten, self._version = False, None
                 if reads_first or self._version is None or self._is_doubtful:
                     self._catch_up()
                 self._rows.begin()
@@ -131,7 +139,8 @@ class Ledger:
             raise
 
     def end(self, *, is_undone: bool) -> None:
-        """Leave a transaction. Raises Superseded and StoreUnavailable, with everything taken back."""
+        """Leave a transaction. Raises Superseded, StoreUnavailable and TakesLong, with everything taken
+        back."""
         try:
             self._depth -= 1
             if self._depth == 0:
@@ -144,8 +153,8 @@ class Ledger:
 
     def forget(self) -> None:
         """Read everything anew in the next transaction: what the rows begin with has changed."""
-        with self._lock:
-            self._version = None
+        # Without the lock, which a thread may have for long.
+        self._is_forgotten = True
 
     def _commit(self) -> None:
         try:
@@ -177,13 +186,18 @@ class Ledger:
         self._after_change()
 
     def _catch_up(self) -> None:
+        if self._version is None and is_at_once():
+            raise TakesLong(f"{self._name} is still to be read")
         reading = self._store.read(self._name, self._version or NEW)
         if self._version is None or reading.is_whole or reading.records:
             self._take_in(reading)
         self._is_doubtful = False
 
     def _take_in(self, reading: LogPart) -> None:
-        """Make the rows what a reading tells. Raises StoreUnavailable where it cannot be read."""
+        """Make the rows what a reading tells. Raises StoreUnavailable where it cannot be read, and TakesLong,
+        with the rows as they were, where there is too much to read it at once."""
+        if is_at_once() and sum(map(len, reading.records)) + len(reading.snapshot or b"") > _READ_AT_ONCE:
+            raise TakesLong(f"others have written much to {self._name}")
         is_first = self._version is None
         self._version = None
         if reading.is_whole or is_first:

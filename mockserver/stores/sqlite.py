@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from mockserver.exceptions import SettingsError, StoreUnavailable
+from mockserver.exceptions import SettingsError, StoreUnavailable, TakesLong
 from mockserver.stores.base import FORMAT, NEW, LogPart, NamespaceLog, Version, Watcher, new_life
+from mockserver.stores.turns import is_at_once
 
 # "HSMS": what the file is, for `file` and for us.
 _APPLICATION = 0x48534D53
@@ -25,6 +26,8 @@ _SHIFT = 1 << 40
 # How long an append waits for those of other processes, and how often news are looked for.
 BUSY_SECONDS = 1.0
 _POLL_SECONDS = 0.02
+_WAIT = f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}"
+_HURRY = "PRAGMA busy_timeout=0"
 _TABLES = """
 CREATE TABLE namespaces (
     id INTEGER PRIMARY KEY,
@@ -137,17 +140,25 @@ class SqliteStore:
 
     @contextlib.contextmanager
     def _using(self) -> Iterator[sqlite3.Connection]:
-        """The connection, for this thread alone. Raises StoreUnavailable for what SQLite reports."""
-        with self._lock:
-            try:
-                self.open()
-                assert self._connection is not None, "it was just opened"
-                yield self._connection
-            except SettingsError as error:
-                raise StoreUnavailable(str(error)) from None
-            except sqlite3.Error as error:
-                self._is_doubtful = True
-                raise StoreUnavailable(f"the store {self.path} does not answer: {error}") from None
+        """The connection, for this thread alone. Raises StoreUnavailable for what SQLite reports, and
+        TakesLong where something is done at once while others write."""
+        hurries = is_at_once()
+        if not self._lock.acquire(blocking=not hurries):
+            raise TakesLong(f"{self.path} is in use")
+        try:
+            self.open()
+            assert self._connection is not None, "it was just opened"
+            self._connection.execute(_HURRY if hurries else _WAIT)
+            yield self._connection
+        except SettingsError as error:
+            raise StoreUnavailable(str(error)) from None
+        except sqlite3.Error as error:
+            if hurries and _is_busy(error):
+                raise TakesLong(f"{self.path} is in use") from None
+            self._is_doubtful = True
+            raise StoreUnavailable(f"the store {self.path} does not answer: {error}") from None
+        finally:
+            self._lock.release()
 
     def read(self, namespace: str, after: Version) -> LogPart:
         """As Store says."""
@@ -283,6 +294,12 @@ def _find(connection: sqlite3.Connection, name: str) -> tuple[int, str, int, int
     query = "SELECT id, life, newest, cut FROM namespaces WHERE name = ?"
     found: tuple[int, str, int, int] | None = connection.execute(query, (name,)).fetchone()
     return found
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process has the file at the moment (https://sqlite.org/rescode.html#busy)."""
+    # The lowest byte is the primary code. What sqlite3 itself finds wrong has none.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _write_check(connection: sqlite3.Connection) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 import subprocess
 import sys
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,10 @@ import pytest
 
 from mockserver import MockServer
 from mockserver.exceptions import SettingsError
-from tests.doors import BODY
+from mockserver.scripting.documents import read_stub
+from mockserver.scripting.stubs import Stub
+from mockserver.serving.uvicorn_server import ServerThread
+from tests.doors import BODY, KEY, SETTINGS
 from tests.serving.processes import LIST, serve
 from tests.stores.servers import RedisServer, run_redis
 
@@ -179,3 +185,88 @@ def test_verifying_waits_for_calls_to_the_other_server(tmp_path: Path) -> None:
             two.send()
             two.send()
             assert waiting.result(30).json == {"ok": True, "failures": []}
+
+
+# What takes long is done in a thread, and holds nobody but who asks the same namespace.
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> Iterator[ServerThread]:
+    """A server with a SQLite store, in this process."""
+    settings = SETTINGS.with_changes({"store": f"sqlite:{tmp_path / 'state.db'}"})
+    with ServerThread(settings) as server:
+        yield server
+
+
+def ask(server: ServerThread, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    """Status and JSON of an answer, on a connection of its own."""
+    connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    connection.request(method, path, None if body is None else json.dumps(body), headers)
+    response = connection.getresponse()
+    value = json.loads(response.read())
+    connection.close()
+    return response.status, value
+
+
+class Gate:
+    """Where the reading of a stub from the store waits, and the threads in which it does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_reached = threading.Event()
+        self.is_open = threading.Event()
+        self.threads: set[int] = set()
+        monkeypatch.setattr("mockserver.engine.engine.read_stub", self.read)
+
+    def read(self, *arguments: Any, **more: Any) -> Stub:
+        """As `read_stub`, once the gate is open."""
+        self.threads.add(threading.get_ident())
+        self.is_reached.set()
+        assert self.is_open.wait(60)
+        return read_stub(*arguments, **more)
+
+
+def test_while_a_snapshot_is_restored_only_its_namespace_waits(
+    stored: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = {"request": {"urlPath": "/restored"}, "response": {"status": 200, "jsonBody": {"is": "back"}}}
+    assert ask(stored, "POST", "/__admin/mappings", stub)[0] == 201
+    _, kept = ask(stored, "POST", "/__admin/snapshots")
+    assert ask(stored, "DELETE", "/__admin/mappings")[0] == 200
+    assert ask(stored, "POST", LIST, BODY)[0] == 201
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        restoring = pool.submit(ask, stored, "POST", f"/__admin/snapshots/{kept['id']}/restore")
+        assert gate.is_reached.wait(60)
+        waiting = pool.submit(ask, stored, "GET", "/restored")
+        for number in range(3):
+            assert ask(stored, "POST", f"/~t1{LIST}", {**BODY, "name": f"key {number}"})[0] == 201
+            assert ask(stored, "GET", "/~t1/__admin/mappings")[0] == 200
+            assert ask(stored, "GET", "/__admin/health")[0] == 200
+        assert not restoring.done()
+        gate.is_open.set()
+        assert restoring.result(60) == (200, {})
+        assert waiting.result(60) == (200, {"is": "back"}), "it came after the restore"
+    assert stored._thread is not None
+    assert stored._thread.ident not in gate.threads
+    _, listed = ask(stored, "GET", "/__admin/calls")
+    assert [call["number"] for call in listed["calls"]] == [1, 2]
+
+
+def test_what_another_server_wrote_is_read_while_other_namespaces_are_answered(
+    stored: ServerThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ask(stored, "POST", LIST, BODY)[0] == 201
+    stubs = [{"request": {"urlPath": f"/{number}"}, "response": {"jsonBody": number}} for number in range(99)]
+    settings = SETTINGS.with_changes({"store": f"sqlite:{tmp_path / 'state.db'}"})
+    with ServerThread(settings) as other:
+        assert ask(other, "POST", "/__admin/mappings/import", {"mappings": stubs})[0] == 200
+    gate = Gate(monkeypatch)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(ask, stored, "GET", f"/{number}") for number in (7, 8)]
+        assert gate.is_reached.wait(60)
+        assert ask(stored, "POST", f"/~t1{LIST}", BODY)[0] == 201
+        gate.is_open.set()
+        assert [answer.result(60) for answer in waiting] == [(200, 7), (200, 8)]
+    assert stored._thread is not None
+    assert stored._thread.ident not in gate.threads

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from mockserver.engine.engine import Engine
-from mockserver.exceptions import StoreUnavailable
+from mockserver.exceptions import StoreUnavailable, TakesLong
 from mockserver.messages import Request, build_request
 from mockserver.serving.building import Sources, assemble, build_engine, renew
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
+from mockserver.stores.turns import Turns
 from mockserver.types import UNSET
 from tests.desk import Desk
 from tests.doors import BODY, KEY, SETTINGS, UNSENT, Api, engine_api
@@ -419,6 +420,61 @@ def test_a_namespace_that_makes_room_is_read_again_and_counted_once(start: OpenD
     ]
     assert {item["status"]: item["hits"] for item in operation["statuses"]}[201] == 6
     assert desk.get("/calls", namespace="t0")["total"] == 1
+
+
+# What is done at once holds nobody: it raises TakesLong, and is done again elsewhere.
+
+MANY = [{"request": {"urlPath": f"/many/{number}"}, "response": {"status": 200}} for number in range(200)]
+TURNS = Turns(is_shared=True, is_remote=False)
+
+
+def test_what_is_still_to_be_read_is_not_read_at_once(start: OpenDesk) -> None:
+    start().api.send()
+    desk = start()
+    for _ in range(2):
+        with pytest.raises(TakesLong, match="still to be read"):
+            TURNS.at_once(desk.api.send)
+    assert desk.get("/calls")["total"] == 1
+    assert TURNS.at_once(desk.api.send).status == 201
+    assert [call["number"] for call in desk.get("/calls")["calls"]] == [1, 2]
+
+
+def test_little_that_others_wrote_is_read_at_once_and_much_is_not(pair: tuple[Desk, Desk]) -> None:
+    first, second = pair
+    for desk in pair:
+        desk.api.send()
+    for _ in range(3):
+        assert TURNS.at_once(first.api.send).status == 201
+        assert TURNS.at_once(second.api.send).status == 201
+    first.post("/mappings/import", {"mappings": MANY})
+    with pytest.raises(TakesLong, match="others have written much"):
+        TURNS.at_once(lambda: second.api.send("GET", "/many/7", json=UNSENT))
+    for number in (7, 8):
+        assert second.api.send("GET", f"/many/{number}", json=UNSENT).status == 200
+    assert TURNS.at_once(second.api.send).status == 201
+    calls = first.get("/calls")["calls"]
+    assert [call["number"] for call in calls] == list(range(1, 12)), "each is recorded once"
+
+
+def test_a_namespace_that_a_thread_uses_is_not_waited_for(start: OpenDesk) -> None:
+    desk = start()
+    desk.api.send()
+    with ThreadPoolExecutor(1) as pool, desk.namespace.lock:
+        asked = pool.submit(TURNS.at_once, desk.api.send)
+        assert isinstance(asked.exception(20), TakesLong)
+    assert TURNS.at_once(desk.api.send).status == 201
+    assert desk.get("/calls")["total"] == 2
+
+
+def test_after_new_fixtures_all_is_read_again_and_not_at_once(start: OpenDesk, sources: Sources) -> None:
+    desk = start()
+    desk.api.send()
+    with ThreadPoolExecutor(1) as pool, desk.namespace.lock:
+        pool.submit(renew, desk.engine, sources).result(20)
+    with pytest.raises(TakesLong):
+        TURNS.at_once(desk.api.send)
+    assert desk.api.send().status == 201
+    assert desk.get("/calls")["total"] == 2
 
 
 # What a store that does not answer means.

@@ -6,13 +6,15 @@ import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from mockserver.exceptions import SettingsError, StoreUnavailable
+from mockserver.exceptions import SettingsError, StoreUnavailable, TakesLong
 from mockserver.stores.base import NEW, Version
 from mockserver.stores.sqlite import SqliteStore
+from mockserver.stores.turns import Turns
 
 
 def refusal(path: Path) -> str:
@@ -155,4 +157,46 @@ def test_processes_that_make_one_file_at_the_same_moment_share_it(tmp_path: Path
     assert [process.wait(60) for process in processes] == [0] * 4
     store = SqliteStore(path)
     assert store.read("t1", NEW).version.number == 80
+    store.close()
+
+
+# What is done at once waits for nobody.
+
+
+def test_while_another_process_writes_nothing_is_done_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    fill(path, records=1)
+    store, turns = SqliteStore(path), Turns(is_shared=True, is_remote=False)
+    version = store.read("t1", NEW).version
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(TakesLong):
+        turns.at_once(lambda: store.append("t1", version, b"one"))
+    assert turns.at_once(lambda: store.read("t1", version)).records == (), "reading needs not wait"
+    other.execute("COMMIT")
+    done = turns.at_once(lambda: store.append("t1", version, b"two"))
+    assert store.read("t1", version) == (done, [b"two"], False, None)
+    other.close()
+    store.close()
+
+
+def test_while_another_thread_writes_nothing_is_done_at_once(tmp_path: Path) -> None:
+    store, turns = SqliteStore(tmp_path / "state.db"), Turns(is_shared=True, is_remote=False)
+    with ThreadPoolExecutor(1) as pool, store._using():
+        asked = pool.submit(turns.at_once, lambda: store.read("t1", NEW))
+        assert isinstance(asked.exception(20), TakesLong)
+    assert turns.at_once(lambda: store.read("t1", NEW)).version == NEW
+    store.close()
+
+
+def test_what_sqlite_finds_wrong_is_no_reason_to_do_it_later(tmp_path: Path) -> None:
+    path = tmp_path / "state.db"
+    fill(path, records=1)
+    store, turns = SqliteStore(path), Turns(is_shared=True, is_remote=False)
+    store.open()
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE namespaces")
+    other.close()
+    with pytest.raises(StoreUnavailable, match="no such table"):
+        turns.at_once(lambda: store.read("t1", NEW))
     store.close()
