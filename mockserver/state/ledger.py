@@ -177,7 +177,12 @@ class Ledger:
             raise Superseded(f"another process has written to {self._name}")
         self._version = done
         self._is_seen_to = True
-        self._rows.commit()
+        try:
+            self._rows.commit()
+        except StoreUnavailable:
+            # It is written, and done by half here.
+            self._is_forgotten = True
+            raise
         self._after_commit()
         self._note_growth(len(record))
 

@@ -23,6 +23,7 @@ from mockserver.journal.journal import ForgottenCounts, Journal
 from mockserver.json_codec import measure
 from mockserver.scripting.delays import write_settings
 from mockserver.scripting.documents import read_settings
+from mockserver.scripting.stubs import Stub
 from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, Settings
 from mockserver.state import codecs
 from mockserver.state.codecs import CallCodec, ReadStub
@@ -476,6 +477,7 @@ class StoredNamespaces(Namespaces):
         self._read_stub = read_stub
         self._reveal = reveal
         self._is_watching = False
+        self._is_over = False
         super().__init__(settings, fixtures, on_reset=on_reset)
         self.past = _AllForgotten(self)
         self._shelf = Rows()
@@ -494,13 +496,15 @@ class StoredNamespaces(Namespaces):
 
     def open(self) -> None:
         """Open the store, and hear of what other processes write from now on. Raises SettingsError."""
+        self._is_over = False
         if not self._is_watching:
             self._store.open()
             self._store.watch(self.catch_up)
             self._is_watching = True
 
     def close(self) -> None:
-        """Let go of the store. What comes after opens it again."""
+        """Let go of the store, also in threads that read much of it. What comes after opens it again."""
+        self._is_over = True
         self._is_watching = False
         self._store.close()
 
@@ -518,8 +522,14 @@ class StoredNamespaces(Namespaces):
     def _make(self, name: str) -> Namespace:
         return StoredNamespace(
             name, self._settings, self._fixtures, self._budget, self._on_reset, self.past,
-            store=self._store, read_stub=self._read_stub, reveal=self._reveal,
+            store=self._store, read_stub=self._read_stub_if_needed, reveal=self._reveal,
         )  # fmt: skip
+
+    def _read_stub_if_needed(self, document: JsonObject) -> Stub:
+        """A process that ends waits for its threads, and thousands of stubs take seconds."""
+        if self._is_over:
+            raise StoreUnavailable("the server has ended while it read stubs from its store")
+        return self._read_stub(document)
 
     def __iter__(self) -> Iterator[Namespace]:
         names = {found.name for found in self._store.list()} - {SHELF} | set(self._known)

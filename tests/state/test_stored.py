@@ -15,6 +15,8 @@ import pytest
 from mockserver.engine.engine import Engine
 from mockserver.exceptions import StoreUnavailable, TakesLong
 from mockserver.messages import Request, build_request
+from mockserver.scripting.documents import read_stub
+from mockserver.scripting.stubs import Stub
 from mockserver.serving.building import Sources, assemble, build_engine, renew
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
@@ -475,6 +477,37 @@ def test_after_new_fixtures_all_is_read_again_and_not_at_once(start: OpenDesk, s
         TURNS.at_once(desk.api.send)
     assert desk.api.send().status == 201
     assert desk.get("/calls")["total"] == 2
+
+
+@pytest.mark.parametrize("begins_again", [False, True], ids=["restore", "beginning"])
+def test_a_server_that_ends_reads_no_more_stubs_and_all_of_them_once_it_is_back(
+    start: OpenDesk, monkeypatch: pytest.MonkeyPatch, begins_again: bool
+) -> None:
+    desk = start()
+    desk.post("/mappings/import", {"mappings": MANY})
+    listed = desk.get("/mappings")
+    _, kept = desk.ask("POST", "/snapshots")
+    work = ("GET", "/mappings")
+    if begins_again:
+        desk = start()
+    else:
+        desk.ask("DELETE", "/mappings")
+        work = ("POST", f"/snapshots/{kept['id']}/restore")
+    count = 0
+
+    def read(*arguments: Any, **more: Any) -> Stub:
+        nonlocal count
+        count += 1
+        if count == 3:
+            desk.engine.namespaces.close()
+        return read_stub(*arguments, **more)
+
+    monkeypatch.setattr("mockserver.engine.engine.read_stub", read)
+    status, answer = desk.ask(*work)
+    assert (status, count) == (503, 3)
+    assert "the server has ended" in answer["errors"][0]["title"]
+    desk.engine.namespaces.open()
+    assert desk.get("/mappings") == listed == start().get("/mappings")
 
 
 # What a store that does not answer means.
