@@ -133,7 +133,7 @@ class App:
     ) -> None:
         """Answer a call that the guard has let in, once it is read and its store has time for it."""
         prepared = None
-        if self.takes_long(head, body):
+        if self._takes_long(head, body):
             prepare = partial(copy_context().run, self._prepare, head, body, client)
             prepared = await asyncio.get_running_loop().run_in_executor(self._reader, prepare)
         found = await self.turns.run(head.namespace, partial(self._begin, head, body, client, prepared))
@@ -175,7 +175,7 @@ class App:
         self.engine.heads.remember_credential(head)
         return head
 
-    def takes_long(self, head: Head, body: bytes) -> bool:
+    def _takes_long(self, head: Head, body: bytes) -> bool:
         """Whether reading a body, or asking the stubs, may take so long that others shall have their turn
         meanwhile."""
         return (
@@ -192,15 +192,18 @@ class App:
             # As `_begin` will find out, who answers that.
             return None
 
-    @property
-    def takes_turns(self) -> bool:
-        """Whether an answer may have to be waited for: for a store, or for the real API."""
-        return self.turns.is_remote or self.engine.passes_on is not None
-
-    def answer_at_once(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
-        """As `answer`, in the loop. Raises TakesLong, and nothing has happened then: `answer_in_turn` does
-        it."""
-        return self.turns.at_once(partial(self.answer, head, body, client))
+    def answer_at_once(
+        self, head: Head, body: bytes, client: tuple[str, int] | None
+    ) -> Exchange | Response | None:
+        """As `answer`, in the loop; None where that may take long. Nothing has happened then, and
+        `answer_in_turn` does it."""
+        is_waited_for = self.turns.is_remote or self.engine.passes_on is not None
+        if is_waited_for or self._takes_long(head, body):
+            return None
+        try:
+            return self.turns.at_once(partial(self.answer, head, body, client))
+        except TakesLong:
+            return None
 
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
         """Answer a call that the guard has let in. A Response is an answer that belongs to no call.

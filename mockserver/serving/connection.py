@@ -20,7 +20,6 @@ from uvicorn.server import ServerState
 
 from mockserver.engine.exchange import Exchange
 from mockserver.engine.failures import fail
-from mockserver.exceptions import TakesLong
 from mockserver.messages import PROMPT, SMALL_BYTES, Response
 from mockserver.request.head import Head
 from mockserver.request.headers import HeaderFacts
@@ -458,13 +457,10 @@ class Connection(asyncio.Protocol):
         else:
             body = bytes(body)
             head = cast(Head, request)
-            in_turn = partial(self._mock.answer_in_turn, head, body, self.client)
-            if self._mock.takes_turns or self._mock.takes_long(head, body):
-                return self._answer_later(in_turn)
-            try:
-                answer = self._mock.answer_at_once(head, body, self.client)
-            except TakesLong:
-                return self._answer_later(in_turn)
+            found = self._mock.answer_at_once(head, body, self.client)
+            if found is None:
+                return self._answer_later(partial(self._mock.answer_in_turn, head, body, self.client))
+            answer = found
         if not self._write_at_once(answer):
             self._answer_later(partial(send_answer, answer))
         return None
