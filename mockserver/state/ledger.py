@@ -18,7 +18,7 @@ from mockserver.exceptions import MalformedJson, StoreUnavailable, Superseded, T
 from mockserver.json_codec import dumps_own, loads_kept, loads_own
 from mockserver.state.rows import Entry, Rows
 from mockserver.stores.base import FORMAT, NEW, LogPart, Store, Version
-from mockserver.stores.turns import is_at_once
+from mockserver.stores.turns import MOMENT_SECONDS, is_at_once
 
 logger = logging.getLogger("mockserver")
 
@@ -118,7 +118,7 @@ class Ledger:
 
     def begin(self, *, reads_first: bool) -> None:
         """Enter a transaction. Raises StoreUnavailable, and TakesLong where that is done at once."""
-        if not self._lock.acquire(blocking=not is_at_once()):
+        if not self._lock.acquire(timeout=MOMENT_SECONDS if is_at_once() else -1):
             raise TakesLong(f"{self._name} is in use")
         try:
             if self._depth == 0:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from mockserver.exceptions import SettingsError, StoreUnavailable, TakesLong
 from mockserver.stores.base import FORMAT, NEW, LogPart, NamespaceLog, Version, Watcher, new_life
-from mockserver.stores.turns import is_at_once
+from mockserver.stores.turns import MOMENT_SECONDS, is_at_once
 
 # "HSMS": what the file is, for `file` and for us.
 _APPLICATION = 0x48534D53
@@ -27,7 +27,7 @@ _SHIFT = 1 << 40
 BUSY_SECONDS = 1.0
 _POLL_SECONDS = 0.02
 _WAIT = f"PRAGMA busy_timeout={BUSY_SECONDS * 1000:.0f}"
-_HURRY = "PRAGMA busy_timeout=0"
+_HURRY = f"PRAGMA busy_timeout={MOMENT_SECONDS * 1000:.0f}"
 _TABLES = """
 CREATE TABLE namespaces (
     id INTEGER PRIMARY KEY,
@@ -143,7 +143,7 @@ class SqliteStore:
         """The connection, for this thread alone. Raises StoreUnavailable for what SQLite reports, and
         TakesLong where something is done at once while others write."""
         hurries = is_at_once()
-        if not self._lock.acquire(blocking=not hurries):
+        if not self._lock.acquire(timeout=MOMENT_SECONDS if hurries else -1):
             raise TakesLong(f"{self.path} is in use")
         try:
             self.open()

@@ -15,6 +15,9 @@ Result = TypeVar("Result")
 
 # So many namespaces may wait for their store at the same time.
 _THREADS = 64
+# So long is waited in the loop for what others have in use: mostly they need a fraction of it. Without that,
+# one call in a thread would send all others there.
+MOMENT_SECONDS = 0.002
 _IS_AT_ONCE: ContextVar[bool] = ContextVar("is_at_once", default=False)
 
 
