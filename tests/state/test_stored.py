@@ -21,7 +21,7 @@ from mockserver.serving.building import Sources, assemble, build_engine, renew
 from mockserver.state.stored import StoredNamespace
 from mockserver.stores import MemoryStore, SqliteStore, Store, make_store
 from mockserver.stores.base import NEW, Version
-from mockserver.stores.turns import Turns
+from mockserver.stores.turns import MOMENT_SECONDS, Turns
 from mockserver.types import UNSET
 from tests.desk import Desk
 from tests.doors import BODY, KEY, SETTINGS, UNSENT, Api, engine_api
@@ -439,6 +439,26 @@ def test_what_is_still_to_be_read_is_not_read_at_once(start: OpenDesk) -> None:
     assert desk.get("/calls")["total"] == 1
     assert TURNS.at_once(desk.api.send).status == 201
     assert [call["number"] for call in desk.get("/calls")["calls"]] == [1, 2]
+
+
+def test_a_namespace_that_is_in_use_is_waited_for_a_moment_and_no_longer(
+    start: OpenDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = start()
+    desk.api.send()
+    waits: list[float] = []
+
+    class InUse:
+        def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+            waits.append(timeout)
+            return False
+
+    namespace = desk.engine.namespaces.default
+    assert isinstance(namespace, StoredNamespace)
+    with monkeypatch.context() as changes, pytest.raises(TakesLong, match="in use"):
+        changes.setattr(namespace._ledger, "_lock", InUse())
+        TURNS.at_once(desk.api.send)
+    assert waits == [MOMENT_SECONDS]
 
 
 def test_little_that_others_wrote_is_read_at_once_and_much_is_not(pair: tuple[Desk, Desk]) -> None:

@@ -189,6 +189,32 @@ def test_while_another_thread_writes_nothing_is_done_at_once(tmp_path: Path) -> 
     store.close()
 
 
+class FreeInAMoment:
+    """A lock that is had by those only who wait for it."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        return blocking and timeout != 0
+
+    def release(self) -> None:
+        pass
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def test_what_is_done_at_once_waits_a_moment_for_another_thread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or one call in a thread would send all others there."""
+    turns, store = Turns(is_shared=True, is_remote=False), SqliteStore(tmp_path / "state.db")
+    monkeypatch.setattr(store, "_lock", FreeInAMoment())
+    assert turns.at_once(lambda: store.read("t1", NEW)).version == NEW
+    store.close()
+
+
 def test_what_sqlite_finds_wrong_is_no_reason_to_do_it_later(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     fill(path, records=1)
