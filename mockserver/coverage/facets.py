@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from mockserver.contract import Contract, Operation
-from mockserver.engine.situation import CarryOut, Decision, Example, Literal, Refusal
+from mockserver.engine.situation import CarryOut, Decision, Example, Literal, Refusal, Situation
 from mockserver.http_fields import read_cookies
 from mockserver.journal.call import Facet
 from mockserver.json_codec import dumps
-from mockserver.messages import Response
 from mockserver.request.inspection import Inspection
 from mockserver.variants.places import expand, list_named
 
@@ -130,28 +129,26 @@ class FacetReader:
             known = self._known[operation.id] = OperationFacets(operation, self._contract, self._kinds)
         return known
 
-    def read(
-        self, inspection: Inspection, decision: Decision, response: Response, effect: str | None
-    ) -> tuple[Facet, ...]:
+    def read(self, situation: Situation, effect: str | None) -> tuple[Facet, ...]:
         """What one call touched: its credential, the members of its request, its error, its variants.
 
         `effect` is the reason of the success that was carried out, if any was.
         """
-        operation = inspection.head.operation
-        if operation is None:
+        operation, decision = situation.head.operation, situation.decision
+        if operation is None or decision is None:
             return ()
+        known = self.of(operation)
         # The call's own reason is counted by the journal, but may yet become another.
-        own = None if effect == decision.reason else effect
-        touched = self.of(operation).find_usual(inspection, own)
+        touched = known.find_usual(situation.inspection, None if effect == decision.reason else effect)
         if not isinstance(decision.content, CarryOut):
-            error = _find_error(self.of(operation), decision)
+            error = _find_error(known, decision)
             if error is not None:
                 touched += (error,)
-        if response.variant is not None:
-            known = self.of(operation)
+        variant = situation.response.variant
+        if variant is not None:
             answer = name_answer(decision.status)
             # `a+b` is both.
-            touched += tuple(known.variant(answer, name) for name in response.variant.split("+"))
+            touched += tuple(known.variant(answer, name) for name in variant.split("+"))
         return touched
 
 

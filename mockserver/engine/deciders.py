@@ -1,4 +1,5 @@
-"""Deciders: which answer a call gets, and why. They are asked in order; the first answer wins."""
+"""Deciders: which answer a call gets, and why. They are asked in order; the first answer wins,
+and the last always has one."""
 
 from __future__ import annotations
 
@@ -13,8 +14,7 @@ from mockserver.engine.requirements import (
 )
 from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import by_preference, by_stub
-from mockserver.engine.situation import Decider, Decision, Situation
-from mockserver.engine.varying import vary
+from mockserver.engine.situation import Decider
 
 
 def list_deciders(rules: Rules) -> tuple[Decider, ...]:
@@ -30,19 +30,3 @@ def list_passing_deciders(rules: Rules, *, refuses: bool) -> tuple[Decider, ...]
     if refuses:
         checks += (by_operation, by_media_type, by_violations)
     return (*rules.before, by_stub, *(each for each in rules.requirements if each in checks), by_passing)
-
-
-def vary_where_asked(situation: Situation, decision: Decision) -> Decision:
-    """The same decision, or a variant of it."""
-    if situation.namespace.is_varied or situation.head.preferences is not None:
-        return vary(situation, decision)
-    return decision
-
-
-def choose(situation: Situation, deciders: tuple[Decider, ...]) -> Decision:
-    """The answer of the first decider that has one."""
-    for decider in deciders:
-        decision = decider(situation)
-        if decision is not None:
-            return decision
-    raise AssertionError("the last decider always has an answer")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, cast
 
 from mockserver.contract import Contract
-from mockserver.engine.deciders import choose, list_deciders, list_passing_deciders, vary_where_asked
+from mockserver.engine.deciders import list_deciders, list_passing_deciders
 from mockserver.engine.exchange import Exchange, SendWebhooks
 from mockserver.engine.failures import fail_call
 from mockserver.engine.passing import Passage, Passed, PassesOn, PassingRules
@@ -18,6 +17,7 @@ from mockserver.engine.rules import Rules
 from mockserver.engine.scripted import ask_stubs, find_candidates, write_webhooks
 from mockserver.engine.situation import CarryOut, Decision, Example, Outcome, Situation
 from mockserver.engine.suspicions import note_duplicate, watch_retries
+from mockserver.engine.varying import vary
 from mockserver.exceptions import Superseded
 from mockserver.faults import Phase
 from mockserver.journal.call import Call, Facet
@@ -28,7 +28,6 @@ from mockserver.request.inspection import Inspection, Inspector
 from mockserver.scripting.documents import read_stub
 from mockserver.scripting.equalities import count_repeated
 from mockserver.scripting.stubs import Stub, StubTrial
-from mockserver.scripting.webhooks import Webhook
 from mockserver.security.tokens import TokenAuthority
 from mockserver.settings import Settings
 from mockserver.state.fixtures import Fixtures
@@ -47,33 +46,6 @@ logger = logging.getLogger("mockserver")
 FEW_STUBS = 100
 
 
-@dataclass(slots=True)
-class Progress:
-    """What has become of a call so far; what fails in the middle leaves what was done before."""
-
-    number: int = 0
-    call_id: str = ""
-    decision: Decision | None = None
-    outcome: Outcome | None = None
-    # What the answer is kept under, where a repetition of the call shall get it.
-    key: bytes | None = None
-    reason: str = ""
-    response: Response = field(init=False)
-    webhooks: tuple[Webhook, ...] = ()
-
-    def begin(self, namespace: Namespace, decision: Decision) -> None:
-        """It becomes a call, and this is its answer."""
-        self.number, self.call_id = namespace.next_call()
-        self.decision = decision
-
-    def fail(self, namespace: Namespace, error: Exception) -> None:
-        """An error takes the place of the answer."""
-        if not self.number:
-            self.number, self.call_id = namespace.next_call()
-        self.reason, self.response = fail_call(error, self.call_id)
-        self.webhooks = ()
-
-
 class Prepared(NamedTuple):
     """What is known of a call before it is one; `trial` where stubs were asked."""
 
@@ -84,10 +56,8 @@ class Prepared(NamedTuple):
 class FacetReading(Protocol):
     """Says what one call touched of its operation."""
 
-    def read(
-        self, inspection: Inspection, decision: Decision, response: Response, effect: str | None
-    ) -> tuple[Facet, ...]:
-        """The facets of a call; `effect` is what was done, None where nothing was."""
+    def read(self, situation: Situation, effect: str | None) -> tuple[Facet, ...]:
+        """The facets of a call that is answered; `effect` is what was done, None where nothing was."""
         ...
 
 
@@ -163,7 +133,8 @@ class Engine:
 
     def handle(self, request: Request) -> Response:
         """Answer one request as if it was delivered at once, whatever delay or fault the response carries."""
-        exchange = self.begin(request)
+        head = self.read_head(request)
+        exchange = self.answer(head, request.body, request.client, is_sent=True)
         exchange.finish("faulted" if exchange.response.delivery.fault else "answered")
         return exchange.response
 
@@ -181,13 +152,13 @@ class Engine:
             self.heads.remember_credential(head)
         return head
 
-    def answer(self, head: Head, body: bytes, client: str | None) -> Exchange:
+    def answer(self, head: Head, body: bytes, client: str | None, *, is_sent: bool = False) -> Exchange:
         """Inspect, decide, respond, record. The answer is in the journal before it is delivered.
 
-        `client` is the peer's address. Raises StoreUnavailable, and nothing has happened then. Where calls
-        are passed on, it waits for the real API.
+        `client` is the peer's address; `is_sent` as in `admit`. Raises StoreUnavailable, and nothing has
+        happened then. Where calls are passed on, it waits for the real API.
         """
-        found = self.admit(head, body, client)
+        found = self.admit(head, body, client, is_sent=is_sent)
         if isinstance(found, Passage):
             assert self.passes_on is not None, "somebody passes on"
             return self.complete(found, self.passes_on.pass_on(found))
@@ -224,11 +195,18 @@ class Engine:
         return Prepared(inspection, situation.trial())
 
     def admit(
-        self, head: Head, body: bytes, client: str | None, prepared: Prepared | None = None
+        self,
+        head: Head,
+        body: bytes,
+        client: str | None,
+        prepared: Prepared | None = None,
+        *,
+        is_sent: bool = False,
     ) -> Exchange | Passage:
         """As `answer`, but a call that the real API has to answer is left to the caller, to `complete` it.
 
-        `prepared` is what is known of the call, where somebody has asked for that already.
+        `prepared` is what is known of the call, where somebody has asked for that already. With `is_sent` an
+        answer that goes at once and whole counts as sent: the caller sends it now, or says that it could not.
         """
         while True:
             if prepared is None:
@@ -236,7 +214,7 @@ class Engine:
             else:
                 inspection, trial = prepared.inspection.copy(), prepared.trial
             try:
-                return self._answer(inspection, trial=trial)
+                return self._answer(inspection, trial=trial, is_sent=is_sent)
             except Superseded:
                 continue
 
@@ -251,7 +229,12 @@ class Engine:
             return found
 
     def _answer(
-        self, inspection: Inspection, passed: Passed | None = None, trial: StubTrial | None = None
+        self,
+        inspection: Inspection,
+        passed: Passed | None = None,
+        trial: StubTrial | None = None,
+        *,
+        is_sent: bool = False,
     ) -> Exchange | Passage:
         """Decide, respond and record, as one transaction of the namespace."""
         namespace = self.namespaces.get(inspection.head.namespace)
@@ -259,20 +242,20 @@ class Engine:
             situation = self._situate(inspection, namespace)
             if trial is not None:
                 situation.take(trial)
-            progress = Progress()
             try:
                 decision = self._decide(situation, passed)
                 if isinstance(decision, Passage):
                     return decision
-                progress.begin(namespace, decision)
-                self._respond(situation, decision, passed, progress)
+                situation.begin_call()
+                self._respond(situation, decision, passed)
             except Exception as error:
                 # A fault of the mock or of the contract must never look like an answer of the API.
-                progress.fail(namespace, error)
-            exchange = self._record(situation, progress, passed)
-        _warn(inspection.head, exchange.call)
-        if progress.webhooks:
-            namespace.note_webhooks(progress.webhooks)
+                _fail(situation, error)
+            exchange = self._record(situation, passed, is_sent=is_sent)
+        if inspection.head.credential.alarm is not None:
+            _sound(inspection.head.credential.alarm, exchange.call)
+        if situation.webhooks:
+            namespace.note_webhooks(situation.webhooks)
         return exchange
 
     def _situate(self, inspection: Inspection, namespace: Namespace) -> Situation:
@@ -290,52 +273,69 @@ class Engine:
         )
 
     def _decide(self, situation: Situation, passed: Passed | None) -> Decision | Passage:
-        """What to answer, or that the real API has to be asked. A stub that decides is used."""
-        if passed is not None:
-            return vary_where_asked(situation, passed.decision)
-        decision = choose(situation, self._deciders)
-        if self.passes_on is not None and decision.commits:
-            found: Decision | Passage = Passage(situation.inspection, decision)
-        else:
-            found = vary_where_asked(situation, decision)
-        if decision.stub is not None:
+        """What to answer, or that the real API has to be asked: the first decider that has an answer. A stub
+        that decides is used."""
+        decision = None if passed is None else passed.decision
+        deciders = iter(self._deciders)
+        while decision is None:
+            decision = next(deciders)(situation)
+        if passed is None and decision.stub is not None:
             situation.namespace.stubs.use(decision.stub)
-        return found
+        if passed is None and decision.commits and self.passes_on is not None:
+            return Passage(situation.inspection, decision)
+        if situation.namespace.is_varied or situation.head.preferences is not None:
+            return vary(situation, decision)
+        return decision
 
-    def _respond(
-        self, situation: Situation, decision: Decision, passed: Passed | None, progress: Progress
-    ) -> None:
+    def _respond(self, situation: Situation, decision: Decision, passed: Passed | None) -> None:
         """Carry out what is decided, and write the response."""
-        kept: StoredAnswer | None = None
+        situation.decision = decision
         if situation.principal.item_id is not None:
             _note_use(situation, decision)
         if decision.commits:
-            # Chosen now: carrying out counts, and the next success may have another status.
-            status = _real_status(situation, decision)
-            progress.outcome = self._carry_out(situation, status)
-            if situation.head.idempotency_key is not None:
-                progress.key, kept = self._keep_answer(situation, status, progress.outcome, progress.call_id)
-                if progress.key and decision.stub is not None and decision.stub.phase is Phase.AFTER_COMMIT:
-                    # For the API the call is over, however late the answer arrives or is lost.
-                    situation.namespace.resources.land_answer(progress.key, progress.call_id)
-        outcome, reason = progress.outcome, decision.reason
+            self._carry_out(situation, decision)
+        outcome, reason = situation.outcome, decision.reason
         if reason == "answered" and outcome is not None:
             reason = outcome.reason
-        response = self.renderer.render(
-            decision, outcome, situation, reason, progress.call_id, progress.number, kept
-        )
-        progress.response = response if passed is None else passed.mark(response)
-        progress.reason = reason
+        situation.reason = reason
+        response = self.renderer.render(situation, decision)
+        situation.response = response if passed is None else passed.mark(response)
         if decision.stub is not None and decision.stub.webhooks:
-            progress.webhooks = write_webhooks(situation, decision.stub, progress.call_id)
+            situation.webhooks = write_webhooks(situation, decision.stub, situation.call_id)
 
-    def _record(self, situation: Situation, progress: Progress, passed: Passed | None) -> Exchange:
+    def _carry_out(self, situation: Situation, decision: Decision) -> None:
+        """Carry the operation out and count it. Where there is an idempotency key, keep the real answer,
+        whatever a script makes the client see."""
+        operation, namespace = situation.head.operation, situation.namespace
+        assert operation is not None, "only operations are carried out"
+        # Chosen now: carrying out counts, and the next success may have another status.
+        is_real = isinstance(decision.content, CarryOut)
+        status = decision.status if is_real else choose_success(situation, operation)
+        digest = situation.inspection.parsed.digest
+        repetition = namespace.resources.count_request(digest, operation.id)
+        if repetition:
+            note_duplicate(situation)
+        # Where below the namespace's seed the values of a request are derived that came so often before.
+        place = digest + repetition.to_bytes(8, "big")
+        seed = namespace.seed.at(place)
+        if situation.behaviour is not None:
+            outcome = situation.behaviour.carry_out(situation, seed)
+        else:
+            envelope = situation.envelope(status)
+            value = None if envelope is None else self.renderer.example(envelope, seed, Example())
+            outcome = Outcome(value, "answered")
+        situation.outcome = outcome
+        if situation.head.idempotency_key is not None and idempotency_key(situation) is not None:
+            body, headers = self.renderer.success(situation, status, outcome)
+            secret = None if outcome.secret is None else IssuedSecret(outcome.secret[0], operation.id, place)
+            situation.kept = StoredAnswer(digest, status, headers, trim(body), situation.now_millis, secret)
+
+    def _record(self, situation: Situation, passed: Passed | None, *, is_sent: bool) -> Exchange:
         """Write the call into the journal, as what is to be delivered."""
-        inspection, namespace, response = situation.inspection, situation.namespace, progress.response
-        decision, outcome, delivery = progress.decision, progress.outcome, response.delivery
+        inspection, namespace, response = situation.inspection, situation.namespace, situation.response
+        decision, outcome, delivery = situation.decision, situation.outcome, response.delivery
         if namespace.retries.has_failed_writes or response.status >= 429 or delivery.fault is not None:
-            is_faulted = delivery.fault is not None
-            watch_retries(situation, response.status, progress.number, is_faulted=is_faulted)
+            watch_retries(situation)
         rest = None
         if passed is not None:
             inspection.violations += passed.violations
@@ -343,38 +343,37 @@ class Engine:
             rest = passed.rest
         effect = None if outcome is None else _effect_of(situation, outcome)
         call = Call(
-            id=progress.call_id,
-            number=progress.number,
+            id=situation.call_id,
+            number=situation.number,
             namespace=namespace.name,
             head=inspection.head.shown,
             body=inspection.parsed.shown_body,
             client=inspection.client,
             violations=inspection.violations,
             warnings=inspection.warnings,
-            reason=progress.reason,
+            reason=situation.reason,
             received_millis=inspection.received_millis,
             started=inspection.started,
             clock_millis=situation.now_millis,
             tenant=situation.principal.tenant,
             stub=None if decision is None else decision.stub,
             effect=effect,
-            facets=() if decision is None else self.facets.read(inspection, decision, response, effect),
+            facets=() if decision is None else self.facets.read(situation, effect),
             response=response,
             secret=None if outcome is None else outcome.secret,
-            webhooks=progress.webhooks,
+            webhooks=situation.webhooks,
         )
         waiting = None
         if rest is not None or not (delivery is PROMPT or delivery.is_prompt):
             # Before anybody can know of the call: who releases it then must not be too early.
             waiting = Waiting(delivery.held_by)
-            namespace.add_waiting(waiting, progress.number)
-        elif namespace.finishes_at_once and len(response.body) <= SMALL_BYTES:
+            namespace.add_waiting(waiting, situation.number)
+        elif is_sent and len(response.body) <= SMALL_BYTES:
             namespace.journal.finish(call, "answered")
-            if progress.key is not None:
-                namespace.resources.land_answer(progress.key, progress.call_id)
+        key = _keep_answer(situation, is_over=call.state != "in_flight")
         namespace.retries.note_call(call)
         namespace.journal.record(call)
-        return Exchange(call, response, namespace, waiting, progress.key, self.send_webhooks, rest)
+        return Exchange(call, response, namespace, waiting, key, self.send_webhooks, rest)
 
     def record_incomplete(self, head: Head, body: bytes, client: str | None) -> Call:
         """Record a request of which only a part arrived. Nobody can be answered, and nothing is decided.
@@ -405,56 +404,22 @@ class Engine:
             )
             namespace.journal.finish(call, "disconnected")
             namespace.journal.record(call)
-        _warn(head, call)
+        if head.credential.alarm is not None:
+            _sound(head.credential.alarm, call)
         return call
 
-    def _carry_out(self, situation: Situation, status: int) -> Outcome:
-        """Carry the operation out, which succeeds with a status, and count it."""
-        operation = situation.head.operation
-        assert operation is not None, "only operations are carried out"
-        namespace = situation.namespace
-        digest = situation.inspection.parsed.digest
-        repetition = namespace.resources.count_request(digest, operation.id)
-        if repetition:
-            note_duplicate(situation)
-        seed = namespace.seed.at(_place(digest, repetition))
-        if situation.behaviour is not None:
-            return situation.behaviour.carry_out(situation, seed)
-        envelope = situation.envelope(status)
-        value = None if envelope is None else self.renderer.example(envelope, seed, Example())
-        return Outcome(value, "answered")
 
-    def _keep_answer(
-        self, situation: Situation, status: int, outcome: Outcome, call_id: str
-    ) -> tuple[bytes | None, StoredAnswer | None]:
-        """Keep the real answer under its idempotency key, whatever a script makes the client see."""
-        key = idempotency_key(situation)
-        operation = situation.head.operation
-        if key is None or operation is None:
-            return None, None
-        body, headers = self.renderer.success(situation, status, outcome)
-        request = situation.inspection.parsed.digest
-        resources = situation.namespace.resources
-        secret = None
-        if outcome.secret is not None:
-            place = _place(request, resources.repetitions[request] - 1)
-            secret = IssuedSecret(outcome.secret[0], operation.id, place)
-        answer = StoredAnswer(request, status, headers, trim(body), situation.now_millis, secret)
-        resources.keep_answer(key, answer, call_id)
-        return key, answer
-
-
-def _place(request: bytes, repetition: int) -> bytes:
-    """Where below the namespace's seed the values of a request are derived that came so often before."""
-    return request + repetition.to_bytes(8, "big")
-
-
-def _real_status(situation: Situation, decision: Decision) -> int:
-    """The status of what is carried out, whatever a script makes the client see."""
-    operation = situation.head.operation
-    if isinstance(decision.content, CarryOut) or operation is None:
-        return decision.status
-    return choose_success(situation, operation)
+def _keep_answer(situation: Situation, *, is_over: bool) -> bytes | None:
+    """Keep what a call committed under its idempotency key, if it has one. Returns the key where its call is
+    in flight from now on."""
+    key, kept, decision = situation.idempotency_key, situation.kept, situation.decision
+    if kept is None or not isinstance(key, bytes):
+        return None
+    # For the API a call is over that was committed, however late its answer arrives or is lost.
+    stub = None if decision is None else decision.stub
+    is_over = is_over or (stub is not None and stub.phase is Phase.AFTER_COMMIT)
+    situation.namespace.resources.keep_answer(key, kept, None if is_over else situation.call_id)
+    return None if is_over else key
 
 
 def _effect_of(situation: Situation, outcome: Outcome) -> str:
@@ -473,7 +438,14 @@ def _note_use(situation: Situation, decision: Decision) -> None:
         situation.namespace.resources.note_use(item_id, situation.now_millis, client)
 
 
-def _warn(head: Head, call: Call) -> None:
+def _fail(situation: Situation, error: Exception) -> None:
+    """An error takes the place of the answer."""
+    if not situation.number:
+        situation.begin_call()
+    situation.reason, situation.response = fail_call(error, situation.call_id)
+    situation.webhooks = ()
+
+
+def _sound(alarm: str, call: Call) -> None:
     """Say in the log what must not be missed of a credential."""
-    if head.credential.alarm is not None:
-        logger.warning(head.credential.alarm, call.credential.display, call.number, call.reason)
+    logger.warning(alarm, call.credential.display, call.number, call.reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mockserver.contract import Contract, Envelope, Operation
+from mockserver.contract import Contract, Envelope
 from mockserver.contract.validation import CallWarning
 from mockserver.engine.bodies import HTML_TYPE, write_value
 from mockserver.engine.requirements import rate_limit_fields
@@ -41,42 +41,30 @@ class Renderer:
         self._contract = contract
         self._rules = rules
 
-    def render(
-        self,
-        decision: Decision,
-        outcome: Outcome | None,
-        situation: Situation,
-        reason: str,
-        call_id: str,
-        number: int,
-        kept: StoredAnswer | None = None,
-    ) -> Response:
-        """The answer that a decision stands for. `outcome` is what carrying the operation out gave, if done,
-        and `kept` the same as an answer, where it was written already; the other three are those of the call.
-
-        Raises MockFailure when the answer would break the contract.
-        """
-        operation = situation.head.operation
-        answer, variant = (
-            (None, None)
-            if decision.variant is None
-            else self._vary(decision.variant, decision, outcome, situation)
-        )
+    def render(self, situation: Situation, decision: Decision) -> Response:
+        """The answer that the decision of a call stands for. Raises MockFailure when it would break the
+        contract."""
+        answer: Answer | None = None
+        variant: str | None = None
+        if decision.variant is not None:
+            answer, variant = self._vary(decision.variant, decision, situation)
         status, plain = decision.status, None
         if answer is None:
-            if kept is not None and isinstance(decision.content, CarryOut):
-                body, headers = kept.body, kept.headers
+            if situation.kept is not None and isinstance(decision.content, CarryOut):
+                # The same, written already.
+                body, headers = situation.kept.body, situation.kept.headers
             else:
-                body, headers = self._body(decision, outcome, operation, situation)
-            headers = _merge(headers, decision.headers)
+                body, headers = self._body(decision, situation)
+            if decision.headers:
+                headers = _merge(headers, decision.headers)
         else:
             status = answer.status
             headers, body = write_answer(answer)
             plain = answer.write(answer.value) if answer.is_compressed else None
         headers = (
             *headers,
-            (b"mockserver-reason", reason.encode("ascii")),
-            (b"mockserver-call-id", call_id.encode("ascii")),
+            (b"mockserver-reason", situation.reason.encode("ascii")),
+            (b"mockserver-call-id", situation.call_id.encode("ascii")),
         )
         if answer is not None:
             headers += _variant_fields(decision)
@@ -87,7 +75,7 @@ class Renderer:
         stub = decision.stub
         delivery = PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
-            delivery = self._delivery(stub, situation, number)
+            delivery = self._delivery(stub, situation)
         if answer is not None and (answer.is_chunked or answer.has_upper_case_headers):
             delivery = replace(
                 delivery, chunked=answer.is_chunked, upper_case_headers=answer.has_upper_case_headers
@@ -104,14 +92,14 @@ class Renderer:
         )
 
     def _vary(
-        self, variant: Variant, decision: Decision, outcome: Outcome | None, situation: Situation
+        self, variant: Variant, decision: Decision, situation: Situation
     ) -> tuple[Answer | None, str | None]:
         """The variant of the answer, and the name of what found a place in it; None where the contract would
         refuse it, so that it must stay plain.
         """
         operation = situation.head.operation
         assert operation is not None, "only answers of operations are varied"
-        plain = self._plain(decision, outcome, operation, situation)
+        plain = self._plain(decision, situation)
         answer, found = variant.apply(plain)
         # One alone keeps its name: it was asked for, and the answer is what it makes of the plain one.
         name = found if variant.parts else variant.name
@@ -128,30 +116,26 @@ class Renderer:
         situation.inspection.warnings.append(CallWarning("variant_ignored", text))
         return None, None
 
-    def _plain(
-        self, decision: Decision, outcome: Outcome | None, operation: Operation, situation: Situation
-    ) -> Answer:
+    def _plain(self, decision: Decision, situation: Situation) -> Answer:
         """The plain answer in its parts."""
-        envelope = situation.envelope(decision.status)
+        envelope, outcome = situation.envelope(decision.status), situation.outcome
         if isinstance(decision.content, CarryOut) and outcome and envelope and envelope.is_json:
             # As `success`, without writing what is read again at once.
             headers = (*envelope.content_type, *self._documented(envelope, situation))
             return Answer(decision.status, _merge(headers, decision.headers), outcome.value)
-        body, headers = self._body(decision, outcome, operation, situation)
+        body, headers = self._body(decision, situation)
         headers = _merge(headers, decision.headers)
         if b"json" in dict(headers).get(b"content-type", b""):
             return Answer(decision.status, headers, loads(body)[0])
         return Answer(decision.status, headers, body, is_json=False, write=write_bytes)
 
-    def _body(
-        self, decision: Decision, outcome: Outcome | None, operation: Operation | None, situation: Situation
-    ) -> tuple[bytes, Headers]:
+    def _body(self, decision: Decision, situation: Situation) -> tuple[bytes, Headers]:
         content = decision.content
         if isinstance(content, CarryOut):
-            assert outcome is not None, "a decision to carry out has an outcome"
-            return self.success(situation, decision.status, outcome)
+            assert situation.outcome is not None, "a decision to carry out has an outcome"
+            return self.success(situation, decision.status, situation.outcome)
         if isinstance(content, Refusal):
-            return self._refusal(content, operation, situation)
+            return self._refusal(content, situation)
         if isinstance(content, Literal):
             is_page = (
                 decision.fault is Fault.NOT_JSON and decision.stub and decision.stub.response.body is None
@@ -161,7 +145,7 @@ class Renderer:
             return content.body, ()
         if isinstance(content, StoredAnswer):
             return content.body, content.headers
-        return self._example(content, decision.status, operation, situation)
+        return self._example(content, decision.status, situation)
 
     def success(self, situation: Situation, status: int, outcome: Outcome) -> tuple[bytes, Headers]:
         """Body and headers of a success. Raises MockFailure when its schema refuses it."""
@@ -179,9 +163,8 @@ class Renderer:
         found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
         raise MockFailure(f"the answer to {operation.id} breaks its schema: {found}")
 
-    def _refusal(
-        self, refusal: Refusal, operation: Operation | None, situation: Situation
-    ) -> tuple[bytes, Headers]:
+    def _refusal(self, refusal: Refusal, situation: Situation) -> tuple[bytes, Headers]:
+        operation = situation.head.operation
         name = operation.id if operation else ""
         seed = situation.namespace.seed.at("example", name, str(refusal.status))
         body, headers = self._rules.write_error(
@@ -192,10 +175,8 @@ class Renderer:
             headers = _merge(self._documented(envelope, situation), headers)
         return body, _merge(headers, refusal.headers)
 
-    def _example(
-        self, wish: Example, status: int, operation: Operation | None, situation: Situation
-    ) -> tuple[bytes, Headers]:
-        envelope = situation.envelope(status)
+    def _example(self, wish: Example, status: int, situation: Situation) -> tuple[bytes, Headers]:
+        operation, envelope = situation.head.operation, situation.envelope(status)
         if envelope is None:
             return b"", ()
         documented = self._documented(envelope, situation)
@@ -234,11 +215,11 @@ class Renderer:
             raise NoValue("no value that was made is valid", envelope.schema_pointer)
         return value
 
-    def _delivery(self, stub: Stub | None, situation: Situation, number: int) -> Delivery:
+    def _delivery(self, stub: Stub | None, situation: Situation) -> Delivery:
         seconds = 0.0
         for delay in (stub.response.delay if stub else None, situation.namespace.global_delay):
             if delay is not None:
-                seed = situation.namespace.seed.at("delay", stub.id if stub else "", str(number))
+                seed = situation.namespace.seed.at("delay", stub.id if stub else "", str(situation.number))
                 seconds += draw_delay(delay, seed)
         if stub is None:
             return Delivery(delay_seconds=seconds)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from mockserver.contract import Envelope
 from mockserver.faults import Fault
 from mockserver.journal.call import make_subject
-from mockserver.messages import Request
+from mockserver.messages import Request, Response
 from mockserver.redaction import redact_bytes
 from mockserver.request.head import Head
 from mockserver.request.inspection import MAX_KEPT_LENGTH, Inspection
 from mockserver.scripting.stubs import Stub, StubTrial
 from mockserver.scripting.subjects import Subject
+from mockserver.scripting.webhooks import Webhook
 from mockserver.seeds import Seed
 from mockserver.state.namespace import Namespace
 from mockserver.state.resources import StoredAnswer
@@ -95,10 +96,12 @@ class Behaviour(Protocol):
 
 @dataclass(slots=True, repr=False)
 class Situation:
-    """A call and where it happens: all that deciding needs.
+    """A call on its way to an answer: where it happens, and what has become of it so far.
 
-    `head` is that of the inspection. Nothing of it changes; what patterns see of the request is made once it
-    is asked for.
+    `head` is that of the inspection. What patterns see of the request is made once it is asked for. `number`
+    and all below it are there as soon as they are known, so what fails in the middle leaves what was done
+    before: `kept` is the answer that a repetition of the call shall get, under the idempotency key; `reason`
+    and `response` are those of the call.
     """
 
     inspection: Inspection
@@ -112,13 +115,26 @@ class Situation:
     _trial: StubTrial | None = None
     # What an idempotent answer is kept under; UNSET until somebody asks (`requirements`).
     idempotency_key: bytes | UnsetType | None = UNSET
+    number: int = 0
+    call_id: str = ""
+    decision: Decision | None = None
+    outcome: Outcome | None = None
+    kept: StoredAnswer | None = None
+    reason: str = ""
+    response: Response = field(init=False)
+    webhooks: tuple[Webhook, ...] = ()
+
+    def begin_call(self) -> None:
+        """It becomes a call: it gets its number and its id."""
+        self.number, self.call_id = self.namespace.next_call()
 
     def envelope(self, status: int) -> Envelope | None:
         """What the operation documents for a status, in the media type that the request likes best; in the
         usual one where it likes none."""
-        operation = self.head.operation
-        found = None if operation is None else operation.envelope(status)
-        return None if found is None else found.accepted(self.head.facts.accept) or found
+        head = self.head
+        found = None if head.operation is None else head.operation.envelope(status)
+        accept = head.facts.accept
+        return found if found is None or accept is None else found.accepted(accept) or found
 
     def subject(self) -> Subject:
         """The request as it came, as patterns see it."""

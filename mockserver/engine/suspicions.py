@@ -10,20 +10,21 @@ DUPLICATE = CallWarning(
 )
 
 
-def watch_retries(situation: Situation, status: int, number: int, *, is_faulted: bool) -> None:
+def watch_retries(situation: Situation) -> None:
     """Warn of a write that repeats a failed one without an idempotency key, and remember one that fails.
 
-    The client cannot know whether the first took effect, so without a key it may be done twice. `status` is
-    that of the answer to the call of this `number`; `is_faulted` says that it does not arrive whole.
+    The client cannot know whether the first took effect, so without a key it may be done twice. The situation
+    is that of a call with its answer.
     """
     inspection = situation.inspection
     operation = inspection.head.operation
     # PUT and DELETE may be repeated by what they mean (RFC 9110, section 9.2.2).
     if operation is None or operation.method not in ("POST", "PATCH"):
         return
-    has_failed = is_faulted or status >= 500 or status == 429
+    status = situation.response.status
+    has_failed = situation.response.delivery.fault is not None or status >= 500 or status == 429
     watch = situation.namespace.retries
-    earlier = watch.note_write(inspection.parsed.digest, number, has_failed=has_failed)
+    earlier = watch.note_write(inspection.parsed.digest, situation.number, has_failed=has_failed)
     if earlier is not None and inspection.head.idempotency_key is None:
         text = (
             f"call {earlier} failed, and this repeats it without an Idempotency-Key: "

@@ -201,9 +201,11 @@ class App:
         if is_waited_for or self._takes_long(head, body):
             return None
         try:
-            return self.turns.at_once(partial(self.answer, head, body, client))
+            found = self.turns.at_once(self._begin, head, body, client)
         except TakesLong:
             return None
+        assert not isinstance(found, Passage), "nobody passes on"
+        return found
 
     def answer(self, head: Head, body: bytes, client: tuple[str, int] | None) -> Exchange | Response:
         """Answer a call that the guard has let in. A Response is an answer that belongs to no call.
@@ -230,8 +232,11 @@ class App:
             if preflight is not None:
                 return preflight
         try:
-            body = self.guard.inflate(head, body)
-            found = self.engine.admit(head, body, None if client is None else client[0], prepared)
+            if head.facts.content_coding:
+                body = self.guard.inflate(head, body)
+            address = None if client is None else client[0]
+            # Who asks here sends the answer now, or tells the exchange that the client has left.
+            found = self.engine.admit(head, body, address, prepared, is_sent=True)
         except Refused as refusal:
             return self.refuse(refusal, head.method, head.shown.path.encode("latin-1"))
         except StoreUnavailable as error:

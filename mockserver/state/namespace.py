@@ -64,11 +64,8 @@ class Namespace:
     """The sandbox of one name: stubs, journal, resources, clock, settings.
 
     `lock` makes one call, or one control operation, a single step. It is held for microseconds and never
-    while an answer travels. `fixtures` are what the sandbox knows beforehand. `finishes_at_once`: a call
-    whose answer goes at once and whole is finished in the transaction that records it.
+    while an answer travels. `fixtures` are what the sandbox knows beforehand.
     """
-
-    finishes_at_once = False
 
     def __init__(
         self,

@@ -253,10 +253,12 @@ class Resources:
             return None
         return answer
 
-    def keep_answer(self, key: bytes, answer: StoredAnswer, call_id: str) -> None:
-        """Keep what a call committed under an idempotency key; it is in flight from now on."""
+    def keep_answer(self, key: bytes, answer: StoredAnswer, call_id: str | None) -> None:
+        """Keep what a call committed under an idempotency key; that is in flight from now on, unless the call
+        is None."""
         self.answers[key] = answer
-        self.in_flight[key] = call_id
+        if call_id is not None:
+            self.in_flight[key] = call_id
         if len(self.answers) > MAX_ITEMS:
             self._forget_answer()
 

@@ -175,8 +175,6 @@ def _write_calls(calls: list[Call], codec: CallCodec, counters: JsonObject) -> I
 class StoredNamespace(Namespace):
     """A namespace whose rows are kept in a store."""
 
-    finishes_at_once = True
-
     def __init__(
         self,
         name: str,

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
 from mockserver.exceptions import TakesLong
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 # So many namespaces may wait for their store at the same time.
@@ -51,17 +52,19 @@ class Turns:
         async with lock:
             return await loop.run_in_executor(self._pool, copy_context().run, work)
 
-    def at_once(self, work: Callable[[], Result]) -> Result:
+    def at_once(
+        self, work: Callable[Arguments, Result], *args: Arguments.args, **more: Arguments.kwargs
+    ) -> Result:
         """Do work that is short as a rule here and now, with a store that is not remote; what it returns.
 
         Raises TakesLong, and nothing has happened then, where others use the namespace at the moment or have
         written much to it: `run` does it then.
         """
         if self._pool is None:
-            return work()
+            return work(*args, **more)
         token = _IS_AT_ONCE.set(True)
         try:
-            return work()
+            return work(*args, **more)
         finally:
             _IS_AT_ONCE.reset(token)
 

@@ -43,7 +43,7 @@ def broken(*_: object, **__: object) -> None:
 FAULTS = [
     pytest.param(Engine, "admit", http(), id="engine"),
     pytest.param(App, "admit", http(), id="admission"),
-    pytest.param(App, "answer", http(), id="answer"),
+    pytest.param(App, "answer_at_once", http(), id="answer"),
     pytest.param(connection, "write_message", http(), id="writing"),
     pytest.param(Engine, "admit", http("POST", CREATE, "Expect: 100-continue"), id="engine-the-long-way"),
     pytest.param(Control, "begin", http("GET", "/__admin/calls"), id="control"),

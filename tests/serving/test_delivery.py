@@ -93,7 +93,7 @@ def scripted(engine: Engine) -> Iterator[Script]:
         script.arrived.put(call)
 
     def tell(exchange: Exchange, *ending: Any) -> None:
-        was_under_way = exchange.call.state == "in_flight"
+        was_under_way = not exchange._is_finished
         finish(exchange, *ending)
         if was_under_way and any(exchange.call is call for call in ours):
             script.finished.put(exchange.call)
