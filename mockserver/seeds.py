@@ -33,7 +33,7 @@ class Seed:
 
     def at(self, *parts: str | bytes) -> Seed:
         """The seed of a part below this one, such as a JSON pointer. This one stays as it is."""
-        seed = Seed.__new__(Seed)
+        seed = object.__new__(Seed)
         seed._state = self._state.copy()
         seed._enter(parts)
         return seed

@@ -151,7 +151,8 @@ class Operation:
 
     `header_parameters` are those of `parameters` that stand in headers, cookies among them. `statuses` are
     the documented ones that are numbers, ascending; `success_statuses` those that it succeeds with. Each of
-    `security` lets a request in by itself. `prefixes` are the paths of its servers' URLs.
+    `security` lets a request in by itself; `requires_credential` says that none does so without a credential.
+    `prefixes` are the paths of its servers' URLs.
     """
 
     id: str
@@ -169,11 +170,14 @@ class Operation:
     prefixes: tuple[str, ...]
     soundness: Soundness
     conditions: Mapping[str, str | None] = field(default_factory=dict)
+    requires_credential: bool = field(init=False)
+    # Those of `envelopes` whose status is one number.
+    _of_numbers: Mapping[int, Envelope] = field(init=False, repr=False)
 
-    @property
-    def requires_credential(self) -> bool:
-        """Whether no requirement lets a request in that brings no credential."""
-        return bool(self.security) and all(self.security)
+    def __post_init__(self) -> None:
+        numbers = {int(status): each for status, each in self.envelopes.items() if status.isdecimal()}
+        object.__setattr__(self, "_of_numbers", numbers)
+        object.__setattr__(self, "requires_credential", bool(self.security) and all(self.security))
 
     @property
     def problem(self) -> str | None:
@@ -190,8 +194,8 @@ class Operation:
 
     def envelope(self, status: int) -> Envelope | None:
         """The envelope that documents a status: its own, its range's (`4XX`), or the default one."""
-        envelopes = self.envelopes
-        return envelopes.get(str(status)) or envelopes.get(f"{status // 100}XX") or envelopes.get("default")
+        found = self._of_numbers.get(status)
+        return found or self.envelopes.get(f"{status // 100}XX") or self.envelopes.get("default")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,17 +50,6 @@ class OperationFacets:
 
         Calls that are alike in this, as most are, share one tuple.
         """
-        usual = self._find_shared(inspection, effect)
-        headers = inspection.head.headers
-        if self.headers:
-            sent = {name for name, _ in headers}
-            usual += tuple(facet for name, facet in self.headers.items() if name in sent)
-        if self.cookies:
-            cookies = read_cookies(headers)
-            usual += tuple(facet for name, facet in self.cookies.items() if name in cookies)
-        return usual
-
-    def _find_shared(self, inspection: Inspection, effect: str | None) -> tuple[Facet, ...]:
         head, body = inspection.head, inspection.parsed.full_body
         members = tuple(body) if type(body) is dict else ()
         query, kind = head.line.query, head.credential.kind
@@ -80,6 +69,12 @@ class OperationFacets:
             # A client can send any name, and in any order.
             if is_known and len(self._usual) < _MAX_USUAL:
                 self._usual[key] = usual
+        if self.headers:
+            sent = {name for name, _ in head.headers}
+            usual += tuple(facet for name, facet in self.headers.items() if name in sent)
+        if self.cookies:
+            cookies = read_cookies(head.headers)
+            usual += tuple(facet for name, facet in self.cookies.items() if name in cookies)
         return usual
 
     def variant(self, answer: str, name: str) -> Facet:

@@ -13,8 +13,8 @@ HTML_TYPE = (b"content-type", b"text/html")
 
 def write_value(envelope: Envelope, value: Json) -> tuple[bytes, Headers]:
     """A body of an envelope, and the header that tells what it is; nothing where it documents no body."""
-    media = envelope.media
-    if media is None:
+    if envelope.is_json:
+        return dumps(value), envelope.content_type
+    if envelope.media is None:
         return b"", ()
-    body = dumps(value) if media.is_json else write_body(media, value, envelope.media_type)
-    return body, envelope.content_type
+    return write_body(envelope.media, value, envelope.media_type), envelope.content_type

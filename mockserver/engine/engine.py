@@ -275,14 +275,19 @@ class Engine:
     def _decide(self, situation: Situation, passed: Passed | None) -> Decision | Passage:
         """What to answer, or that the real API has to be asked: the first decider that has an answer. A stub
         that decides is used."""
-        decision = None if passed is None else passed.decision
-        deciders = iter(self._deciders)
-        while decision is None:
-            decision = next(deciders)(situation)
-        if passed is None and decision.stub is not None:
-            situation.namespace.stubs.use(decision.stub)
-        if passed is None and decision.commits and self.passes_on is not None:
-            return Passage(situation.inspection, decision)
+        decision: Decision | None = None
+        if passed is not None:
+            decision = passed.decision
+        else:
+            for decider in self._deciders:
+                decision = decider(situation)
+                if decision is not None:
+                    break
+            assert decision is not None, "the last decider always has an answer"
+            if decision.stub is not None:
+                situation.namespace.stubs.use(decision.stub)
+            if decision.commits and self.passes_on is not None:
+                return Passage(situation.inspection, decision)
         if situation.namespace.is_varied or situation.head.preferences is not None:
             return vary(situation, decision)
         return decision

@@ -149,9 +149,8 @@ class Renderer:
 
     def success(self, situation: Situation, status: int, outcome: Outcome) -> tuple[bytes, Headers]:
         """Body and headers of a success. Raises MockFailure when its schema refuses it."""
-        operation = situation.head.operation
         envelope = situation.envelope(status)
-        if operation is None or envelope is None:
+        if envelope is None:
             return b"", ()
         documented = self._documented(envelope, situation)
         if envelope.media_type is None or status in BODILESS:
@@ -160,8 +159,9 @@ class Renderer:
         if schema is None or schema.is_valid(value):
             body, headers = write_value(envelope, value)
             return body, (*headers, *documented) if documented else headers
+        operation = situation.head.operation
         found = "; ".join(f"{v.pointer} {v.message}" for v in schema.violations(value))
-        raise MockFailure(f"the answer to {operation.id} breaks its schema: {found}")
+        raise MockFailure(f"the answer to {operation and operation.id} breaks its schema: {found}")
 
     def _refusal(self, refusal: Refusal, situation: Situation) -> tuple[bytes, Headers]:
         operation = situation.head.operation

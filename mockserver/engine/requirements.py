@@ -36,10 +36,10 @@ def by_operation(situation: Situation) -> Decision | None:
 
 def by_soundness(situation: Situation) -> Decision | None:
     """501 for an operation that the contract describes in a way that cannot be served."""
-    operation = situation.head.operation
-    if operation is None or operation.problem is None:
+    problem = situation.head.line.problem
+    if problem is None:
         return None
-    text = f"The contract is broken: {operation.problem}\n"
+    text = f"The contract is broken: {problem}\n"
     headers = ((b"content-type", b"text/plain; charset=utf-8"),)
     return Decision("broken_contract", 501, Literal(text.encode("utf-8")), headers=headers)
 
@@ -111,10 +111,11 @@ def by_violations(situation: Situation) -> Decision | None:
         return situation.rules.refuse(
             situation, Refusal(400, "malformed_json", {"hint": inspection.parsed.malformed})
         )
+    head = situation.head
     if (
-        situation.head.idempotency_key is None
+        head.idempotency_key is None
         and situation.namespace.settings.idempotency == "required"
-        and _is_idempotent_operation(situation.head.operation)
+        and _is_idempotent_operation(head.operation)
     ):
         missing = Violation("header", "/idempotency-key", "required", "is missing")
         if missing not in inspection.violations:

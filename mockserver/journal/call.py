@@ -166,7 +166,7 @@ class Call:
         body = response.body if response.plain is None else response.plain
         self.response_truncated = len(body) > MAX_BODY_BYTES
         clean = trim(redact_bytes(body[:MAX_BODY_BYTES])) if secret is None else _hide(secret, body)
-        self.response_body = clean[:MAX_BODY_BYTES]
+        self.response_body = clean if len(clean) <= MAX_BODY_BYTES else clean[:MAX_BODY_BYTES]
         self.size += len(self.response_body)
 
     @property

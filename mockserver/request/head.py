@@ -119,7 +119,7 @@ class Head:
         self.violations: list[Violation] = [*line.violations]
         self.warnings: list[CallWarning] = [*line.warnings]
         operation = self.operation
-        if operation is not None and operation.header_parameters and operation.problem is None:
+        if operation is not None and operation.header_parameters and line.problem is None:
             self.arguments = {**self.arguments}
             for parameter in operation.header_parameters:
                 parts = split_values(parameter, _read_header_parameter(parameter, headers))

@@ -127,7 +127,7 @@ class Inspector:
     def _read(self, head: Head, data: bytes) -> ParsedRequest:
         parsed = ParsedRequest(head, data)
         operation, line = head.operation, head.line
-        contract = None if operation is None or operation.problem is not None else operation.body
+        contract = None if operation is None or line.problem is not None else operation.body
         if contract is not None and (data or contract.required):
             self._read_body(parsed, contract, head.facts.content_type, data)
         if not parsed.is_clean:

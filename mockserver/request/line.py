@@ -28,7 +28,8 @@ class LineFacts:
     """What a request line tells.
 
     `namespace` is the one that the path names; `path` the path without it, still percent-encoded; `query` is
-    decoded; `nearest` names the operation that comes nearest where none is reached; `other_path` is the path
+    decoded; `problem` says why the operation cannot be served, None where it can; `nearest` names the
+    operation that comes nearest where none is reached; `other_path` is the path
     with or without its last slash, where that reaches the same operations. `arguments` holds the valid
     parameters of path and query by name, converted and with defaults,
     `violations` what is wrong with the others. `shown_…` is each part as it may be kept and shown, and
@@ -39,8 +40,9 @@ class LineFacts:
 
     __slots__ = (
         "arguments", "canonical", "is_cacheable", "is_clean", "namespace", "nearest", "operation",
-        "other_path", "path", "path_item", "path_parameters", "query", "shown_method", "shown_other_path",
-        "shown_path", "shown_path_parameters", "shown_query", "stub_keys", "violations", "warnings",
+        "other_path", "path", "path_item", "path_parameters", "problem", "query", "shown_method",
+        "shown_other_path", "shown_path", "shown_path_parameters", "shown_query", "stub_keys", "violations",
+        "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +79,7 @@ class LineFacts:
         self.nearest: JsonObject | None = None
         self.path_item: PathItem | None = None
         self.operation: Operation | None = None
+        self.problem: str | None = None
         self.path_parameters: dict[str, str] = {}
         found = contract.paths.find(self.path, method)
         if found is not None:
@@ -89,7 +92,8 @@ class LineFacts:
             else {name: redact(value) for name, value in self.path_parameters.items()}
         )
         if self.operation is not None:
-            if self.operation.problem is None:
+            self.problem = self.operation.problem
+            if self.problem is None:
                 self._read_parameters(self.operation, query)
         else:
             self._hint(contract, method)

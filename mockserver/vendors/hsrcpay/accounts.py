@@ -26,9 +26,10 @@ class Accounts:
 
     def addressed_by(self, situation: Situation) -> str | None:
         """The account that the request addresses; None where it names none."""
-        operation = situation.head.operation
-        name = None if operation is None else self._parameters.get(operation.id)
-        account_id = None if name is None else situation.head.arguments.get(name)
+        head = situation.head
+        if head.operation is None:
+            return None
+        account_id = head.arguments.get(self._parameters.get(head.operation.id, ""))
         return account_id if isinstance(account_id, str) else None
 
     def sees(self, situation: Situation, account_id: str) -> bool:
