@@ -358,7 +358,7 @@ def test_no_repr_shows_a_marker(engine: Engine, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(owner, name, run)
 
     for owner, names in {
-        engine: ("begin", "answer", "_decide", "_respond", "_record"),
+        engine: ("read_head", "answer", "_decide", "_respond", "_record"),
         engine._inspector: ("inspect",),
         engine.heads: ("read",),
         engine.heads.headers: ("read",),
