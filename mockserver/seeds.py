@@ -23,19 +23,12 @@ class Seed:
     __slots__ = ("_state",)
 
     def __init__(self, *parts: str | bytes) -> None:
-        self._state = hashlib.blake2b()
-        self._enter(parts)
-
-    def _enter(self, parts: tuple[str | bytes, ...]) -> None:
-        for part in parts:
-            data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
-            self._state.update(len(data).to_bytes(8, "big") + data)
+        self._state = _enter(hashlib.blake2b(), parts)
 
     def at(self, *parts: str | bytes) -> Seed:
         """The seed of a part below this one, such as a JSON pointer. This one stays as it is."""
         seed = object.__new__(Seed)
-        seed._state = self._state.copy()
-        seed._enter(parts)
+        seed._state = _enter(self._state.copy(), parts)
         return seed
 
     def digest(self) -> bytes:
@@ -56,3 +49,10 @@ class Seed:
     def fraction(self) -> float:
         """A number from 0.0 up to, and without, 1.0."""
         return self.below(1 << 53) / (1 << 53)
+
+
+def _enter(state: hashlib.blake2b, parts: tuple[str | bytes, ...]) -> hashlib.blake2b:
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        state.update(len(data).to_bytes(8, "big") + data)
+    return state

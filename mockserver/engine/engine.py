@@ -328,7 +328,8 @@ class Engine:
         else:
             envelope = situation.envelope(status)
             value = None if envelope is None else self.renderer.example(envelope, seed, Example())
-            outcome = Outcome(value, "answered")
+            is_created = operation.method == "POST" and 201 in operation.success_statuses
+            outcome = Outcome(value, "answered", effect="created" if is_created else None)
         situation.outcome = outcome
         if situation.head.idempotency_key is not None and idempotency_key(situation) is not None:
             body, headers = self.renderer.success(situation, status, outcome)
@@ -346,7 +347,7 @@ class Engine:
             inspection.violations += passed.violations
             inspection.warnings += passed.warnings
             rest = passed.rest
-        effect = None if outcome is None else _effect_of(situation, outcome)
+        effect = None if outcome is None else outcome.effect or outcome.reason
         call = Call(
             id=situation.call_id,
             number=situation.number,
@@ -425,14 +426,6 @@ def _keep_answer(situation: Situation, *, is_over: bool) -> bytes | None:
     is_over = is_over or (stub is not None and stub.phase is Phase.AFTER_COMMIT)
     situation.namespace.resources.keep_answer(key, kept, None if is_over else situation.call_id)
     return None if is_over else key
-
-
-def _effect_of(situation: Situation, outcome: Outcome) -> str:
-    """What was done, as its behaviour names it; where there is none, a POST that documents 201 creates."""
-    operation = situation.head.operation
-    if situation.behaviour is None and operation is not None:
-        return "created" if operation.method == "POST" and 201 in operation.success_statuses else "answered"
-    return outcome.reason
 
 
 def _note_use(situation: Situation, decision: Decision) -> None:

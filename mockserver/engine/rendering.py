@@ -72,8 +72,7 @@ class Renderer:
             headers += ((b"preference-applied", decision.preference.encode("ascii")),)
         if situation.namespace.rate is not None and not decision.is_scripted:
             headers += rate_limit_fields(situation)
-        stub = decision.stub
-        delivery = PROMPT
+        stub, delivery = decision.stub, PROMPT
         if stub is not None or situation.namespace.global_delay is not None:
             delivery = self._delivery(stub, situation)
         if answer is not None and (answer.is_chunked or answer.has_upper_case_headers):

@@ -44,12 +44,14 @@ class Principal:
 class Outcome:
     """What carrying an operation out gave: the envelope's value and the reason slug of the success.
 
-    `secret` is one that the value holds and, beside it, as what that may be shown.
+    `secret` is one that the value holds and, beside it, as what that may be shown. `effect` is what was done,
+    where the reason does not say it.
     """
 
     value: Json
     reason: str
     secret: tuple[bytes, bytes] | None = None
+    effect: str | None = None
 
     def __repr__(self) -> str:
         # The value may hold a secret that was just issued.

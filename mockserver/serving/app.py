@@ -70,6 +70,8 @@ class App:
     def take_contract(self) -> None:
         """Note what the doors need of the engine's contract; it was given another."""
         self.guard.rules = self.engine.rules
+        # Whether each call waits for somebody outside of this process.
+        self._is_waited_for = self.turns.is_remote or self.engine.passes_on is not None
         # Where the contract has such a path itself, it is the contract's.
         paths = self.engine.contract.paths
         self.root_documents = {
@@ -197,8 +199,7 @@ class App:
     ) -> Exchange | Response | None:
         """As `answer`, in the loop; None where that may take long. Nothing has happened then, and
         `answer_in_turn` does it."""
-        is_waited_for = self.turns.is_remote or self.engine.passes_on is not None
-        if is_waited_for or self._takes_long(head, body):
+        if self._is_waited_for or self._takes_long(head, body):
             return None
         try:
             found = self.turns.at_once(self._begin, head, body, client)
