@@ -218,8 +218,8 @@ class HeadReader:
         return head
 
     def remember(self, head: Head, key: Hashable) -> None:
-        """Remember a head that is let in, by a key as in `find`."""
-        if head.is_cacheable:
+        """Remember a head that is let in, by a key as in `find`, once that comes again."""
+        if head.is_cacheable and self.memory.has_seen(key):
             self.memory.put(key, head, head.namespace, head.generation)
 
     def remember_credential(self, head: Head) -> None:

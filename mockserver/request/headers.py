@@ -18,59 +18,32 @@ _NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class HeaderFacts:
-    """What headers tell. `recorded` is them redacted; `hosts` every Host value; `authorizations` every
-    Authorization; `content_codings` every Content-Encoding, and `transfer_codings` every Transfer-Encoding,
-    in lower case; `content_coding` is empty unless there is exactly one; `length` the Content-Length, 0
-    without one; `closes` says that Connection ends it; `is_plain` that a length is all that tells where the
-    request ends, and what comes behind it; `leaks` are the warnings of the leak watch; `is_cacheable` says
-    that they are small, and that none but Authorization holds a secret."""
+    """What headers tell, made by HeaderReader; what they do not tell is as here. `recorded` is them redacted;
+    `hosts` every Host value; `authorizations` every Authorization; `content_codings` every Content-Encoding,
+    and `transfer_codings` every Transfer-Encoding, in lower case; `content_coding` is empty unless there is
+    exactly one; `length` the Content-Length; `closes` says that Connection ends it; `is_plain` that a length
+    is all that tells where the request ends, and what comes behind it; `leaks` are the warnings of the leak
+    watch; `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
 
-    __slots__ = (
-        "accept", "accepts_json", "authorizations", "closes", "content_coding", "content_codings",
-        "content_type", "expects_continue", "hosts", "idempotency_key", "is_ascii", "is_cacheable",
-        "is_plain", "leaks", "length", "origin", "preferences", "recorded", "transfer_codings",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        authorizations: tuple[bytes, ...],
-        content_type: str | None,
-        content_codings: tuple[bytes, ...],
-        transfer_codings: tuple[bytes, ...],
-        preferences: Preferences | None,
-        idempotency_key: str | None,
-        accept: str | None,
-        accepts_json: bool,
-        hosts: tuple[bytes, ...],
-        origin: bytes | None,
-        length: int,
-        expects_continue: bool,
-        closes: bool,
-        is_plain: bool,
-        recorded: Headers,
-        leaks: tuple[str, ...],
-        is_ascii: bool,
-        is_cacheable: bool,
-    ) -> None:
-        self.authorizations = authorizations
-        self.content_type = content_type
-        self.content_codings = content_codings
-        self.content_coding = content_codings[0] if len(content_codings) == 1 else b""
-        self.transfer_codings = transfer_codings
-        self.preferences = preferences
-        self.idempotency_key = idempotency_key
-        self.accept = accept
-        self.accepts_json = accepts_json
-        self.hosts = hosts
-        self.origin = origin
-        self.length = length
-        self.expects_continue = expects_continue
-        self.closes = closes
-        self.is_plain = is_plain
-        self.recorded = recorded
-        self.leaks = leaks
-        self.is_ascii = is_ascii
-        self.is_cacheable = is_cacheable
+    authorizations: tuple[bytes, ...] = ()
+    content_type: str | None = None
+    content_codings: tuple[bytes, ...] = ()
+    content_coding = b""
+    transfer_codings: tuple[bytes, ...] = ()
+    preferences: Preferences | None = None
+    idempotency_key: str | None = None
+    accept: str | None = None
+    accepts_json = True
+    hosts: tuple[bytes, ...] = ()
+    origin: bytes | None = None
+    length = 0
+    expects_continue = False
+    closes = False
+    is_plain = True
+    recorded: Headers = ()
+    leaks: tuple[str, ...] = ()
+    is_ascii = True
+    is_cacheable = True
 
     def __repr__(self) -> str:
         return f"<HeaderFacts {len(self.recorded)} headers>"
@@ -81,8 +54,6 @@ class HeaderReader:
 
     def __init__(self, secrets: frozenset[bytes], leaks: LeakWatch) -> None:
         self._secrets = SECRET_HEADERS | secrets
-        # Those but the one in which a secret may stay in memory.
-        self._others = self._secrets - {b"authorization"}
         self._leaks = leaks
 
     def __repr__(self) -> str:
@@ -93,98 +64,80 @@ class HeaderReader:
 
         `hidden` has values of Authorization as they may be shown, where somebody knows that already.
         """
-        authorizations: list[bytes] = []
-        content_codings: list[bytes] = []
-        transfer_codings: list[bytes] = []
-        preferences: list[str] = []
-        hosts: list[bytes] = []
-        content_type = accept = idempotency_key = origin = None
-        length = 0
-        expects_continue = closes = False
-        is_plain = True
-        for name, value in headers:
-            if name not in _TELLING:
-                continue
-            if name == b"host":
-                hosts.append(value)
-            elif name == b"authorization":
-                authorizations.append(value)
-            elif name == b"content-type":
-                # Two of them are none that anybody could mean.
-                content_type = value.decode("latin-1") if content_type is None else f"{content_type}, +"
-            elif name == b"content-encoding":
-                content_codings.append(value.strip().lower())
-            elif name == b"content-length":
-                length = read_length(value)
-            elif name == b"accept":
-                accept = value.decode("latin-1") if accept is None else f"{accept}, {value.decode('latin-1')}"
-            elif name == b"prefer":
-                preferences.append(value.decode("latin-1"))
-            elif name == b"idempotency-key":
-                # An empty one could stand for nothing but every request that has it.
-                idempotency_key = value.decode("latin-1") or None
-            elif name == b"origin":
-                origin = value
-            elif name == b"connection":
-                options = {option.strip() for option in value.lower().split(b",")}
-                closes = closes or b"close" in options
-                is_plain = is_plain and options == {b"keep-alive"}
-            else:
-                is_plain = False
-                if name == b"transfer-encoding":
-                    transfer_codings.append(value.strip().lower())
-                elif name == b"expect":
-                    expects_continue = expects_continue or value.lower() == b"100-continue"
-        recorded, is_clean, is_ascii, size = self._record(headers, hidden)
-        is_small = size <= MAX_REMEMBERED_BYTES and len(headers) <= MAX_REMEMBERED_HEADERS
-        return HeaderFacts(
-            tuple(authorizations),
-            content_type,
-            tuple(content_codings),
-            tuple(transfer_codings),
-            read_preferences(", ".join(preferences)) if preferences else None,
-            idempotency_key,
-            accept,
-            accept is None or accept == "*/*" or quality_of(accept, "application/json") > 0,
-            tuple(hosts),
-            origin,
-            length,
-            expects_continue,
-            closes,
-            is_plain,
-            recorded,
-            # Where nothing had to be hidden is no key either, but in a header that is hidden as a whole.
-            () if is_clean else self._leaks.find_in_headers(headers),
-            is_ascii,
-            is_clean and is_small,
-        )
-
-    def _record(self, headers: Headers, hidden: Mapping[bytes, bytes]) -> tuple[Headers, bool, bool, int]:
-        """Headers as they may be kept and shown, whether nothing but Authorization had to be hidden, whether
-        all are ASCII, and how many bytes there are."""
-        secrets, others = self._secrets, self._others
-        is_clean, is_ascii, size = True, True, 0
-        parts: list[bytes] = []
+        facts = HeaderFacts()
+        secrets = self._secrets
         recorded: list[tuple[bytes, bytes]] = []
+        parts: list[bytes] = []
+        preferences = ""
+        size = 0
         for header in headers:
             name, value = header
             if name in secrets:
+                size += len(name) + len(value)
                 shown = hidden.get(value) if name == b"authorization" else None
                 recorded.append((name, self._hide(name, value) if shown is None else shown))
-                is_clean = is_clean and name not in others
-                is_ascii = is_ascii and value.isascii()
-                size += len(name) + len(value)
+                if name != b"authorization":
+                    facts.is_cacheable = False
+                if not value.isascii():
+                    facts.is_ascii = False
             else:
                 parts += header
                 recorded.append(header)
+            if name not in _TELLING:
+                continue
+            if name == b"host":
+                facts.hosts += (value,)
+            elif name == b"content-length":
+                facts.length = read_length(value)
+            elif name == b"content-type":
+                known, text = facts.content_type, value.decode("latin-1")
+                # Two of them are none that anybody could mean.
+                facts.content_type = text if known is None else f"{known}, +"
+            elif name == b"authorization":
+                facts.authorizations += (value,)
+            elif name == b"accept":
+                known, text = facts.accept, value.decode("latin-1")
+                facts.accept = text if known is None else f"{known}, {text}"
+            elif name == b"idempotency-key":
+                # An empty one could stand for nothing but every request that has it.
+                facts.idempotency_key = value.decode("latin-1") or None
+            elif name == b"connection":
+                options = {option.strip() for option in value.lower().split(b",")}
+                facts.closes = facts.closes or b"close" in options
+                facts.is_plain = facts.is_plain and options == {b"keep-alive"}
+            elif name == b"origin":
+                facts.origin = value
+            elif name == b"prefer":
+                preferences = f"{preferences},{value.decode('latin-1')}"
+            elif name == b"content-encoding":
+                coding = value.strip().lower()
+                facts.content_coding = b"" if facts.content_codings else coding
+                facts.content_codings += (coding,)
+            else:
+                facts.is_plain = False
+                if name == b"transfer-encoding":
+                    facts.transfer_codings += (value.strip().lower(),)
+                elif name == b"expect" and value.lower() == b"100-continue":
+                    facts.expects_continue = True
         # All at once, as in nearly every request there is nothing else to hide.
         rest = b"\n".join(parts)
-        is_ascii = is_ascii and rest.isascii()
-        size += len(rest)
+        if not rest.isascii():
+            facts.is_ascii = False
         if redact_bytes(rest) is not rest:
             recorded = [(redact_bytes(name), self._hide(name, value)) for name, value in headers]
-            is_clean = False
-        return tuple(recorded), is_clean, is_ascii, size
+            facts.is_cacheable = False
+        facts.recorded = tuple(recorded)
+        if preferences:
+            facts.preferences = read_preferences(preferences)
+        accept = facts.accept
+        if accept is not None and accept != "*/*":
+            facts.accepts_json = quality_of(accept, "application/json") > 0
+        if not facts.is_cacheable:
+            # Where nothing had to be hidden is no key either, but in a header that is hidden as a whole.
+            facts.leaks = self._leaks.find_in_headers(headers)
+        elif size + len(rest) > MAX_REMEMBERED_BYTES or len(headers) > MAX_REMEMBERED_HEADERS:
+            facts.is_cacheable = False
+        return facts
 
     def _hide(self, name: bytes, value: bytes) -> bytes:
         """The value of a header as it may be kept and shown."""

@@ -23,6 +23,8 @@ class Memory:
         # it becomes the older, which is dropped.
         self._younger: dict[Hashable, tuple[Any, str | None]] = {}
         self._older: dict[Hashable, tuple[Any, str | None]] = {}
+        # Marks of keys that came, of which nobody can tell the key.
+        self._seen: set[int] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -47,6 +49,16 @@ class Memory:
                 return None
             self._add(key, entry)
             return entry[0]
+
+    def has_seen(self, key: Hashable) -> bool:
+        """Whether this was asked of a key before. What comes once is not worth remembering."""
+        mark = hash(key)
+        if mark in self._seen:
+            return True
+        if len(self._seen) >= self._size:
+            self._seen = set()
+        self._seen.add(mark)
+        return False
 
     def put(self, key: Hashable, value: Any, namespace: str | None, generation: int) -> None:
         """Remember a value that began to be read in a generation, unless that is over."""

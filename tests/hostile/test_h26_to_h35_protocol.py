@@ -181,8 +181,9 @@ LIVE = [
 def test_h30_a_live_key_is_refused_warned_of_and_never_kept(
     target: Target, token: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    answer = target.ask(http(key=token))
-    assert answer.outcome == (401, "live_credential")
+    # What comes twice is remembered where it may be.
+    for _ in range(2):
+        assert target.ask(http(key=token)).outcome == (401, "live_credential")
     assert "LIVE CREDENTIAL" in caplog.text
     fingerprint = target.calls()[0]["credential"]["fingerprint"]
     assert fingerprint in caplog.text

@@ -56,7 +56,8 @@ def test_a_larger_head_takes_more(reader: HeadReader) -> None:
 
 def remembered(reader: HeadReader, headers: Headers = PLAIN, path: str = PATH, query: str = QUERY) -> Head:
     head = read(reader, headers, path, query)
-    reader.remember(head, b"raw")
+    for _ in range(2):
+        reader.remember(head, b"raw")
     reader.remember_credential(head)
     return head
 
@@ -70,6 +71,14 @@ def test_a_head_is_found_until_its_namespace_is_forgotten(reader: HeadReader) ->
     reader.forget("default")
     assert reader.find(b"raw") is None
     assert KEY.decode() not in repr(vars(reader.memory)) + repr(head)
+
+
+def test_a_head_that_comes_once_is_not_remembered(reader: HeadReader) -> None:
+    for number in range(2):
+        reader.remember(read(reader), b"raw %d" % number)
+        assert reader.find(b"raw %d" % number) is None
+    reader.remember(read(reader), b"raw 0")
+    assert reader.find(b"raw 0") is not None
 
 
 @pytest.mark.parametrize(
@@ -107,7 +116,8 @@ def test_a_head_that_was_read_before_something_was_forgotten_is_not_remembered_a
 ) -> None:
     head = read(reader)
     reader.forget("default")
-    reader.remember(head, b"raw")
+    for _ in range(2):
+        reader.remember(head, b"raw")
     reader.remember_credential(head)
     assert reader.find(b"raw") is None
     assert KEY.decode() not in repr(vars(reader.memory))

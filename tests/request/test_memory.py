@@ -54,6 +54,15 @@ def test_what_began_before_something_was_forgotten_is_not_remembered() -> None:
     assert memory.get("a") == "A"
 
 
+def test_of_what_came_before_no_more_is_known_than_that() -> None:
+    memory = Memory(SIZE)
+    assert [memory.has_seen("secret"), memory.has_seen("secret")] == [False, True]
+    assert "secret" not in repr(vars(memory))
+    assert not any(memory.has_seen(f"{number}") for number in range(10 * SIZE))
+    assert len(memory._seen) <= SIZE
+    assert not memory.has_seen("secret")
+
+
 KEYS = st.integers(0, 3 * SIZE)
 STEPS = st.one_of(
     st.tuples(st.just("put"), KEYS), st.tuples(st.just("get"), KEYS), st.tuples(st.just("forget"), KEYS)
