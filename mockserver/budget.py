@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 DEFAULT_LIMIT = 96 * 1024 * 1024
-# So often one transaction forgets a part of the oldest: each row that goes has to be written down.
-SETTLED_AT_ONCE = 4
+# So many bytes, and so small a part of the rest, go in one transaction: each row that goes is written down.
+SETTLED_AT_ONCE = 64 * 1024
+_SETTLED_PART = 64
 
 
 class Holder(Protocol):
@@ -79,16 +80,10 @@ class ByteBudget:
     def relieve(self) -> None:
         """Make room. A holder that somebody is using at this moment is left out; it will have its turn."""
         with self._lock:
-            goal = self.limit - self.limit // 16
-            holders = sorted(self._holders, key=lambda holder: holder.bytes)
-            rest = goal - self.pinned
-            held = 0
-            for index, holder in enumerate(holders):
-                share = max(1, rest // (len(holders) - index))
-                if holder.bytes > share:
-                    held = sum(large.shrink(share) for large in holders[index:])
-                    break
-                rest -= holder.bytes
+            rest = self.limit - self.limit // 16 - self.pinned
+            holders = list(self._holders)
+            share = max(1, find_share([holder.bytes for holder in holders], rest))
+            held = sum(holder.shrink(share) if holder.bytes > share else holder.bytes for holder in holders)
             if held > rest:
                 holders.sort(key=lambda holder: holder.last_used)
                 # The last is the one that asks for room.
@@ -105,15 +100,28 @@ class ByteBudget:
         return self.pinned + sum(holder.bytes for holder in self._holders)
 
 
+def find_share(sizes: list[int], rest: int) -> int:
+    """What each of some may hold at most, so that all hold `rest`: the small keep all."""
+    share = rest
+    for index, size in enumerate(sorted(sizes)):
+        share = rest // (len(sizes) - index)
+        if size > share:
+            break
+        rest -= size
+    return share
+
+
 class Account:
-    """A holder whose things are elsewhere, under `lock`. `forget_oldest` forgets one of them or a few, and
-    says whether one was left that it may; with True it may forget the newest as well."""
+    """A holder whose things are elsewhere, under `lock`. `forget_oldest` is what `shrink` says, by who holds
+    the lock."""
+
+    __slots__ = ("_budget", "_forget_oldest", "_lock", "bytes", "last_used")
 
     def __init__(
         self,
         budget: ByteBudget,
         lock: threading.Lock | threading.RLock,
-        forget_oldest: Callable[[bool], bool],
+        forget_oldest: Callable[[int], None],
     ) -> None:
         self._budget = budget
         self._lock = lock
@@ -128,23 +136,17 @@ class Account:
         self.bytes += size
         budget.used += size
         if size > 0:
-            budget.uses += 1
-            self.last_used = budget.uses
+            budget.uses = self.last_used = budget.uses + 1
 
     def shrink(self, size: int) -> int:
         """As Holder says."""
         if not self._lock.acquire(blocking=False):
             return size
         try:
-            self.cut(size)
+            self._forget_oldest(size)
             return self.bytes
         finally:
             self._lock.release()
-
-    def cut(self, size: int) -> None:
-        """The same, by who holds the lock."""
-        while self.bytes > size and self._forget_oldest(size == 0):
-            pass
 
     def close(self) -> None:
         """What it holds is forgotten; what comes too late counts nowhere."""
@@ -164,11 +166,11 @@ class LateAccount(Account):
         return self.bytes
 
     def settle(self) -> None:
-        """Make a part of the room that was asked for, or the rest of it."""
+        """Make a part of the room that was asked for, or the rest of it. The newest stays."""
         if self._wanted is None:
             return
-        size, left = max(1, self._wanted), SETTLED_AT_ONCE
-        while self.bytes > size and left and self._forget_oldest(False):
-            left -= 1
-        if left or self.bytes <= size:
+        wanted = max(1, self._wanted)
+        size = max(wanted, self.bytes - self.bytes // _SETTLED_PART - SETTLED_AT_ONCE)
+        self._forget_oldest(size)
+        if self.bytes <= wanted or self.bytes > size:
             self._wanted = None

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from mockserver.budget import SETTLED_AT_ONCE, Account, ByteBudget, LateAccount
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mockserver.budget import SETTLED_AT_ONCE, Account, ByteBudget, LateAccount, find_share
 
 
 class Shelf:
@@ -22,11 +25,9 @@ class Shelf:
             self.account.charge(size)
             self.budget.relieve_if_used_up()
 
-    def _forget_oldest(self, all_of_it: bool) -> bool:
-        if len(self.sizes) <= (not all_of_it):
-            return False
-        self.account.charge(-self.sizes.pop(0))
-        return True
+    def _forget_oldest(self, size: int) -> None:
+        while self.account.bytes > size and len(self.sizes) > (size > 0):
+            self.account.charge(-self.sizes.pop(0))
 
 
 def test_the_largest_make_room_and_the_small_keep_all() -> None:
@@ -153,18 +154,29 @@ def test_what_changes_in_transactions_only_makes_room_in_the_next() -> None:
     account.settle()
     assert len(shelf.sizes) == 15
     account.shrink(0)
-    counts = []
-    while len(shelf.sizes) > 1:
-        account.settle()
-        counts.append(len(shelf.sizes))
-    assert counts == [max(1, 15 - step) for step in range(4, 18, SETTLED_AT_ONCE)], "much goes bit by bit"
     account.settle()
     assert len(shelf.sizes) == 1, "the newest is what the next call asks about"
 
 
+def test_much_that_changes_in_transactions_only_makes_room_bit_by_bit() -> None:
+    size = SETTLED_AT_ONCE // 4
+    shelf = Shelf(ByteBudget(), kind=LateAccount)
+    shelf.put(*[size] * 15)
+    assert isinstance(shelf.account, LateAccount)
+    shelf.account.shrink(2 * size)
+    counts: list[int] = []
+    while not counts or counts[-1] > 2:
+        shelf.account.settle()
+        counts.append(len(shelf.sizes))
+    assert counts == [10, 5, 2], "a little more than so much at once"
+    shelf.put(size)
+    shelf.account.settle()
+    assert len(shelf.sizes) == 3
+
+
 def test_room_that_was_made_in_full_is_not_asked_for_again() -> None:
     shelf = Shelf(ByteBudget(10_000), kind=LateAccount)
-    shelf.put(*[100] * (SETTLED_AT_ONCE + 1))
+    shelf.put(*[100] * 5)
     assert isinstance(shelf.account, LateAccount)
     shelf.account.shrink(100)
     shelf.account.settle()
@@ -181,3 +193,14 @@ def test_what_is_closed_counts_no_more() -> None:
     assert budget.used == 0
     shelf.put(100)
     assert budget.used == 0
+
+
+@given(st.lists(st.integers(0, 1_000)), st.integers(0, 5_000))
+def test_what_each_may_hold_fills_what_all_may_hold(sizes: list[int], rest: int) -> None:
+    share = find_share(sizes, rest)
+    kept = [min(size, share) for size in sizes]
+    assert sum(kept) <= rest
+    if sum(sizes) > rest:
+        assert rest - sum(kept) < len(sizes), "no more goes than has to"
+    else:
+        assert kept == sizes

@@ -22,7 +22,7 @@ from mockserver.seeds import Seed
 from mockserver.settings import RateLimit, Settings
 from mockserver.state.fixtures import Fixtures
 from mockserver.state.resources import MEASURES, Resources
-from mockserver.state.rows import SizedTable
+from mockserver.state.rows import Measure, SizedTable
 from mockserver.state.waiting import Waiting
 from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import JsonObject, make_plain_table
@@ -101,13 +101,13 @@ class Namespace:
     def _make_table(self, name: str) -> OrderedDict[Any, Any]:
         """The table of a name. In memory nobody asks what changes in it but how large it is."""
         measure, charge = self._measure_of(name)
-        return make_plain_table(name) if measure is None else SizedTable(measure, charge)
+        return SizedTable(measure, charge) if measure else make_plain_table(name)
 
-    def _measure_of(self, name: str) -> tuple[Callable[[Any], int] | None, Callable[[int], None]]:
-        """How many bytes a row of the table of a name takes, and who is told of them."""
+    def _measure_of(self, name: str) -> tuple[Measure, Callable[[int], None]]:
+        """How many bytes a row of the table of a name takes, and who is told of them; 0 where nobody asks."""
         if name == "stubs":
             return attrgetter("size"), self._pin
-        measure = MEASURES.get(name)
+        measure = MEASURES.get(name, 0)
         return measure, self._account.charge if measure else self._pin
 
     def _pin(self, size: int) -> None:
@@ -125,8 +125,8 @@ class Namespace:
     def _make_account(self, budget: ByteBudget) -> Account:
         return Account(budget, self.lock, self._forget_oldest)
 
-    def _forget_oldest(self, all_of_it: bool) -> bool:
-        return self.resources.forget_oldest(all_of_it=all_of_it)
+    def _forget_oldest(self, size: int) -> None:
+        self.resources.forget_oldest(size)
 
     def close(self, *, is_forgotten: bool = True) -> None:
         """It is forgotten, or without `is_forgotten` only put away: what it holds counts no more."""

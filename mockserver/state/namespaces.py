@@ -58,7 +58,7 @@ class Namespaces:
         self._snapshot_number = 0
         # Of the snapshots. Nothing else changes under this lock.
         self._keeping = threading.Lock()
-        self._account = Account(self._budget, self._keeping, self._forget_snapshot)
+        self._account = Account(self._budget, self._keeping, self._forget_snapshots)
         # The one that was asked for last.
         self._last = self.default = self.get(DEFAULT_NAMESPACE)
 
@@ -155,17 +155,18 @@ class Namespaces:
             id = self._snapshot_ids.number(self._snapshot_number)
             self._snapshots[id] = snapshot
             self._account.charge(_SNAPSHOT_OVERHEAD + snapshot.bytes)
-            while len(self._snapshots) > MAX_SNAPSHOTS:
-                self._forget_snapshot(True)
+            if len(self._snapshots) > MAX_SNAPSHOTS:
+                self._forget_snapshot()
         self._budget.relieve_if_used_up()
         return id
 
-    def _forget_snapshot(self, all_of_it: bool) -> bool:
-        if len(self._snapshots) <= (not all_of_it):
-            return False
+    def _forget_snapshots(self, size: int) -> None:
+        while self._account.bytes > size and len(self._snapshots) > min(size, 1):
+            self._forget_snapshot()
+
+    def _forget_snapshot(self) -> None:
         gone = self._snapshots.pop(next(iter(self._snapshots)))
         self._account.charge(-_SNAPSHOT_OVERHEAD - gone.bytes)
-        return True
 
     def find_snapshot(self, id: str) -> Snapshot:
         """The snapshot of an id. Raises UnknownItem."""

@@ -12,15 +12,15 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any, NamedTuple
 
+from mockserver.budget import find_share
 from mockserver.json_codec import measure
 from mockserver.settings import RateLimit
-from mockserver.types import Headers, JsonObject, MakeTable, make_plain_table
+from mockserver.state.rows import Measure, SizedTable
+from mockserver.types import Headers, JsonObject
 
 # The newest so many of each kind are remembered in a namespace.
 MAX_ITEMS = 10_000
 MAX_COUNTED_REQUESTS = 200_000
-# One of so many rows makes room at once, and one at least.
-_FORGOTTEN_PART = 100
 IDEMPOTENCY_MILLIS = 24 * 3_600_000
 
 
@@ -115,23 +115,28 @@ class Bucket(NamedTuple):
         return -(-missing // (self.limit.calls * 1000))
 
 
+def make_sized_table(name: str) -> SizedTable[Any, Any]:
+    """A table of its name that is in no account."""
+    return SizedTable(MEASURES.get(name, 0))
+
+
 class Resources:
     """The memory of one namespace, apart from stubs and journal.
 
     `given` holds the items of the fixtures, which never make room, and `items` those that calls created.
     """
 
-    def __init__(self, table: MakeTable = make_plain_table) -> None:
+    def __init__(self, table: Callable[[str], Any] = make_sized_table) -> None:
         self.given: OrderedDict[str, Item] = table("given")
         # Ordered, as the oldest makes room: taking the first item of a plain dict gets slower each time.
-        self.items: OrderedDict[str, Item] = table("items")
+        self.items: SizedTable[str, Item] = table("items")
         # The ids of items by the digests of the secrets that they have or had.
-        self.credentials: OrderedDict[bytes, str] = table("credentials")
-        self.repetitions: OrderedDict[bytes, int] = table("repetitions")
-        self.answers: OrderedDict[bytes, StoredAnswer] = table("answers")
+        self.credentials: SizedTable[bytes, str] = table("credentials")
+        self.repetitions: SizedTable[bytes, int] = table("repetitions")
+        self.answers: SizedTable[bytes, StoredAnswer] = table("answers")
         # Keys whose answer was made and has not arrived, with the call that it was made for.
         self.in_flight: OrderedDict[bytes, str] = table("in_flight")
-        self.buckets: OrderedDict[bytes, Bucket] = table("buckets")
+        self.buckets: SizedTable[bytes, Bucket] = table("buckets")
         self.successes: OrderedDict[str, int] = table("successes")
         self.turns: OrderedDict[tuple[str, int], int] = table("turns")
 
@@ -152,28 +157,26 @@ class Resources:
         for name in (*_COPIED, "in_flight"):
             getattr(self, name).clear()
 
-    def forget_oldest(self, *, all_of_it: bool = False) -> bool:
-        """Forget some of the oldest of what there is most of; False where there is nothing left that may go.
-        The newest of each kind stays, unless it is `all_of_it`."""
-        kept = 0 if all_of_it else 1
-        found = [name for name in MEASURES if len(getattr(self, name)) > kept]
-        if not found:
-            return False
-        name = max(found, key=self._weigh)
-        # To weigh costs more than to forget.
-        for _ in range(1 + len(getattr(self, name)) // _FORGOTTEN_PART):
-            if name == "items":
-                self._forget_item()
-            elif name == "answers":
-                self._forget_answer()
-            else:
-                getattr(self, name).popitem(last=False)
-        return True
+    def forget_oldest(self, size: int) -> None:
+        """Forget the oldest of what there is most of, until all takes at most `size` bytes.
 
-    def _weigh(self, name: str) -> int:
-        """About how many bytes a table takes, by its oldest row."""
-        table = getattr(self, name)
-        return len(table) * MEASURES[name](next(iter(table.values())))
+        The newest of each kind stays, unless that is 0.
+        """
+        kept = min(size, 1)
+        tables: list[SizedTable[Any, Any]] = [getattr(self, name) for name in MEASURES]
+        while (excess := sum(table.bytes for table in tables) - size) > 0:
+            movable = [table for table in tables if len(table) > kept]
+            if not movable:
+                break
+            sizes = [table.bytes for table in movable]
+            share = find_share(sizes, sum(sizes) - excess)
+            for table in movable:
+                gone = table.forget_oldest(share, kept)
+                if table is self.items:
+                    self.credentials.discard(item.credential for _, item in gone)
+                elif table is self.answers:
+                    for key, _ in gone:
+                        self.in_flight.pop(key, None)
 
     # Items and their credentials
 
@@ -306,12 +309,12 @@ def measure_answer(answer: StoredAnswer) -> int:
 
 
 # What makes room: by table, about how many bytes a row takes.
-MEASURES: Mapping[str, Callable[[Any], int]] = {
+MEASURES: Mapping[str, Measure] = {
     "items": measure_item,
-    "credentials": lambda id: 250,
-    "repetitions": lambda count: 200,
+    "credentials": 250,
+    "repetitions": 200,
     "answers": measure_answer,
-    "buckets": lambda bucket: 300,
+    "buckets": 300,
 }
 # All tables but that of what is in flight.
 _COPIED = (

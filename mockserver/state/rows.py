@@ -10,7 +10,7 @@ was changed, written as JSON, is the record of the transaction: applied to equal
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, starmap
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
@@ -21,29 +21,54 @@ Key = TypeVar("Key")
 Value = TypeVar("Value")
 # One change, or one event, as it stands in a record.
 Entry: TypeAlias = list[Json]
+# How many bytes a row takes, told by its value; or what each takes.
+Measure: TypeAlias = Callable[[Any], int] | int
+
+# Those of the table itself, for what is done at every call or many times at once.
+_put, _take, _pop = OrderedDict.__setitem__, OrderedDict.popitem, OrderedDict.pop
 
 
 class SizedTable(OrderedDict[Key, Value]):
-    """A table that tells `charge` how many bytes come, or go; `measure` is how many a row takes. Without them
-    nobody asks."""
+    """A table that knows how many bytes its rows take, and tells `charge` how many come, or go.
 
-    def __init__(
-        self, measure: Callable[[Value], int] | None = None, charge: Callable[[int], None] = lambda size: None
-    ) -> None:
+    `measure` is how many a row takes: a number where each takes the same.
+    """
+
+    # Attributes that are not in slots take twice as long to find in an OrderedDict.
+    __slots__ = ("_charge", "_measure", "_row_bytes", "bytes")
+
+    def __init__(self, measure: Measure = 0, charge: Callable[[int], None] = lambda size: None) -> None:
         super().__init__()
-        self._measure = measure
+        self.bytes = 0
+        self._measure = None if isinstance(measure, int) else measure
+        self._row_bytes = measure if isinstance(measure, int) else 0
         self._charge = charge
+
+    def _add(self, size: int) -> None:
+        self.bytes += size
+        self._charge(size)
+
+    def _sum(self, values: Collection[Value]) -> int:
+        measure = self._measure
+        return self._row_bytes * len(values) if measure is None else sum(map(measure, values))
 
     def __setitem__(self, key: Key, value: Value) -> None:
         measure = self._measure
-        if measure is not None:
-            self._charge(measure(value) - measure(self[key]) if key in self else measure(value))
-        super().__setitem__(key, value)
+        if measure is None:
+            if key in self:
+                _put(self, key, value)
+                return
+            size = self._row_bytes
+        else:
+            size = measure(value) - measure(self[key]) if key in self else measure(value)
+        _put(self, key, value)
+        self.bytes += size
+        self._charge(size)
 
     def __delitem__(self, key: Key) -> None:
-        if self._measure is not None and key in self:
-            self._charge(-self._measure(self[key]))
+        size = self._sum((self[key],))
         super().__delitem__(key)
+        self._add(-size)
 
     def pop(self, key: Key, default: Any = UNSET) -> Any:
         """Take a row out; its value. Raises KeyError where there is none and no default."""
@@ -60,15 +85,28 @@ class SizedTable(OrderedDict[Key, Value]):
         if not self:
             raise KeyError("the table is empty")
         key = next(reversed(self)) if last else next(iter(self))
-        value = self[key]
-        del self[key]
-        return key, value
+        return key, self.pop(key)
+
+    def forget_oldest(self, size: int, kept: int = 0) -> list[tuple[Key, Value]]:
+        """Take out the oldest rows until `kept` are left, or the rest takes at most `size` bytes; them."""
+        gone: list[tuple[Key, Value]] = []
+        measure, row_bytes, left = self._measure, self._row_bytes, self.bytes
+        while left > size and len(self) > kept:
+            row = _take(self, False)
+            gone.append(row)
+            left -= row_bytes if measure is None else measure(row[1])
+        self._add(left - self.bytes)
+        return gone
+
+    def discard(self, keys: Iterable[Key]) -> None:
+        """Take out the rows that there are of some keys."""
+        gone = [_pop(self, key) for key in keys if key in self]
+        self._add(-self._sum(gone))
 
     def clear(self) -> None:
         """Take out all rows."""
-        if self._measure is not None and self:
-            self._charge(-sum(map(self._measure, self.values())))
         super().clear()
+        self._add(-self.bytes)
 
     def update(self, *others: Any, **more: Any) -> None:
         """Put in rows. Into an empty table they go without a step in Python for each."""
@@ -77,15 +115,8 @@ class SizedTable(OrderedDict[Key, Value]):
             for key, value in rows.items():
                 self[key] = value
             return
-        if self._measure is not None:
-            self._charge(sum(map(self._measure, rows.values())))
         deque(map(super().__setitem__, rows, rows.values()), maxlen=0)
-
-    def setdefault(self, key: Key, default: Any = None) -> Any:
-        """The value of a row, put in now if there is none."""
-        if key not in self:
-            self[key] = default
-        return self[key]
+        self._add(self._sum(rows.values()))
 
 
 class Codec(NamedTuple, Generic[Key, Value]):
@@ -118,7 +149,7 @@ class Table(SizedTable[Key, Value]):
         rows: Rows,
         name: str,
         codec: Codec[Key, Value],
-        measure: Callable[[Value], int] | None,
+        measure: Measure,
         charge: Callable[[int], None],
     ) -> None:
         super().__init__(measure, charge)
@@ -134,6 +165,18 @@ class Table(SizedTable[Key, Value]):
         if key in self:
             self._note_removal(key)
         super().__delitem__(key)
+
+    def forget_oldest(self, size: int, kept: int = 0) -> list[tuple[Key, Value]]:
+        """As SizedTable does; each row that goes is a change."""
+        gone = super().forget_oldest(size, kept)
+        for key, value in gone:
+            self._rows.note(self, key, value, UNSET)
+        return gone
+
+    def discard(self, keys: Iterable[Key]) -> None:
+        """As SizedTable does; each row that goes is a change."""
+        for key in keys:
+            self.pop(key, None)
 
     def update(self, *others: Any, **more: Any) -> None:
         """Put in rows, one by one: each is a change."""
@@ -197,7 +240,7 @@ class Rows:
         self,
         name: str,
         codec: Codec[Key, Value],
-        measure: Callable[[Value], int] | None = None,
+        measure: Measure = 0,
         charge: Callable[[int], None] = lambda size: None,
     ) -> Table[Key, Value]:
         """A new table, empty. `measure` and `charge` are those of SizedTable."""

@@ -208,23 +208,61 @@ def test_a_full_bucket_waits_for_nothing() -> None:
 # What makes room
 
 
-def test_the_oldest_of_what_there_is_most_of_is_forgotten() -> None:
+def fill(count: int, text: str = "") -> Resources:
+    """So many of each kind, oldest first."""
     resources = Resources()
-    for number in range(3):
-        value: dict[str, Any] = {"id": str(number), "text": "x" * 5_000}
-        resources.issue(str(number), Item(value, "a", b"t", bytes([number])))
-        resources.keep_answer(bytes([number]), answer(), "c")
-        resources.count_request(bytes([number]), "create")
-        resources.take_token(bytes([number]), RateLimit(5, 60), 0)
-    assert resources.forget_oldest()
+    for number in range(count):
+        key = bytes([number])
+        resources.issue(str(number), Item({"id": str(number), "text": text}, "a", b"t", key))
+        resources.keep_answer(key, answer(), "c")
+        resources.count_request(key, "create")
+        resources.take_token(key, RateLimit(5, 60), 0)
+    return resources
+
+
+def held(resources: Resources) -> int:
+    """How many bytes the tables that make room say they take."""
+    return sum(getattr(resources, name).bytes for name in MEASURES)
+
+
+def test_the_oldest_of_what_there_is_most_of_is_forgotten() -> None:
+    resources = fill(3, "x" * 5_000)
+    resources.forget_oldest(held(resources) - 5_000)
     assert (list(resources.items), list(resources.credentials)) == (["1", "2"], [b"\1", b"\2"])
-    while resources.forget_oldest():
-        pass
+    resources.forget_oldest(1)
     assert {name: len(getattr(resources, name)) for name in MEASURES} == dict.fromkeys(MEASURES, 1)
     assert list(resources.answers) == list(resources.in_flight) == [b"\2"], "the newest stays"
-    while resources.forget_oldest(all_of_it=True):
-        pass
+    resources.forget_oldest(0)
     assert not any(getattr(resources, name) for name in MEASURES)
+    assert not resources.in_flight
+
+
+def test_where_the_newest_takes_more_than_there_may_be_the_others_make_room() -> None:
+    resources = fill(20)
+    resources.put_item("large", Item({"text": "x" * 100_000}, "a", None))
+    resources.forget_oldest(50_000)
+    assert {name: len(getattr(resources, name)) for name in MEASURES if name != "credentials"} == {
+        "items": 1, "repetitions": 1, "answers": 1, "buckets": 1
+    }  # fmt: skip
+
+
+@given(st.integers(0, 30), st.integers(0, 60_000))
+def test_what_is_left_fits_and_is_the_newest_of_each_kind(count: int, size: int) -> None:
+    resources, whole = fill(count), fill(count)
+    resources.forget_oldest(size)
+    assert held(resources) <= size or all(len(getattr(resources, name)) <= min(size, 1) for name in MEASURES)
+    for name in MEASURES:
+        kept, before = getattr(resources, name), list(getattr(whole, name))
+        assert list(kept) == before[len(before) - len(kept) :]
+        assert kept.bytes == sum(sizes(name, kept))
+    assert len(resources.credentials) == len(resources.items) or len(resources.credentials) == 1
+    assert list(resources.in_flight) == list(resources.answers)
+
+
+def sizes(name: str, rows: dict[Any, Any]) -> list[int]:
+    """What each row of a table takes."""
+    row = MEASURES[name]
+    return [row if isinstance(row, int) else row(value) for value in rows.values()]
 
 
 @pytest.mark.parametrize(

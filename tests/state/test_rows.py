@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.json_codec import dumps, loads
-from mockserver.state.rows import Codec, Rows, SizedTable, Table
+from mockserver.state.rows import Codec, Measure, Rows, SizedTable, Table
 from mockserver.types import UNSET
 
 PLAIN: Codec[Any, Any] = Codec(
@@ -18,11 +18,12 @@ PLAIN: Codec[Any, Any] = Codec(
 )
 KEYS = st.sampled_from("abcdef")
 Step = tuple[str, str, int]
+STEP_NAMES = (
+    "set", "delete", "pop", "oldest", "newest", "forget", "discard", "clear", "update", "setdefault", "other",
+)  # fmt: skip
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(
-            ("set", "delete", "pop", "oldest", "newest", "clear", "update", "setdefault", "other")
-        ),
+        st.sampled_from(STEP_NAMES),
         KEYS,
         st.integers(0, 9),
     ),
@@ -35,7 +36,7 @@ def make() -> tuple[Rows, Table[str, int], Table[str, int]]:
     return rows, rows.table("one", PLAIN), rows.table("two", PLAIN)
 
 
-def take(table: Table[str, int], other: Table[str, int], step: Step) -> None:
+def take(table: SizedTable[str, int], other: SizedTable[str, int], step: Step) -> None:
     """Carry out one step as a caller might write it."""
     what, key, value = step
     acts: dict[str, Callable[[], object]] = {
@@ -44,6 +45,8 @@ def take(table: Table[str, int], other: Table[str, int], step: Step) -> None:
         "pop": lambda: table.pop(key, None),
         "oldest": lambda: table.popitem(last=False) if table else None,
         "newest": lambda: table.popitem() if table else None,
+        "forget": lambda: table.forget_oldest(value, 1),
+        "discard": lambda: table.discard((key, "a", "b")),
         "clear": table.clear,
         "update": lambda: table.update({key: value, "z": 0}),
         "setdefault": lambda: table.setdefault(key, value),
@@ -240,3 +243,41 @@ def test_rows_that_are_put_into_an_empty_table_are_charged_at_once() -> None:
     table.update({"b": 5, "c": 4})
     assert list(table.items()) == [("a", 1), ("b", 5), ("c", 4)]
     assert charges == [3, 3, 4]
+
+
+@pytest.mark.parametrize("measure", [3, lambda value: value], ids=["alike", "by value"])
+@given(steps=STEPS, undone=STEPS)
+def test_what_is_charged_is_what_the_rows_take(
+    measure: Measure, steps: list[Step], undone: list[Step]
+) -> None:
+    def check(table: SizedTable[str, int], charges: list[int]) -> None:
+        taken = [measure if isinstance(measure, int) else measure(value) for value in table.values()]
+        assert table.bytes == sum(charges) == sum(taken)
+
+    charges: list[int] = []
+    table, other = SizedTable[str, int](measure, charges.append), SizedTable[str, int]()
+    for step in steps:
+        take(table, other, step)
+        check(table, charges)
+    rows = Rows()
+    noted: list[int] = []
+    kept = rows.table("one", PLAIN, measure, noted.append)
+    rows.begin()
+    for step in steps:
+        take(kept, other, step)
+    rows.commit()
+    assert list(kept.items()) == list(table.items()), "a table of a transaction does the same"
+    rows.begin()
+    for step in undone:
+        take(kept, other, step)
+        check(kept, noted)
+    rows.undo()
+    check(kept, noted)
+
+
+def test_of_rows_that_make_room_so_many_of_the_newest_stay() -> None:
+    table = SizedTable[str, int](lambda value: value)
+    table.update({"a": 5, "b": 1, "c": 3})
+    assert table.forget_oldest(4) == [("a", 5)]
+    assert table.forget_oldest(0, 1) == [("b", 1)]
+    assert list(table) == ["c"]
