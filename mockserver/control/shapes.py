@@ -22,6 +22,11 @@ def _object(required: str = "", /, *, closed: bool = False, **members: Json) -> 
     return shape | ({"additionalProperties": False} if closed else {})
 
 
+def _full(*, closed: bool = False, **members: Json) -> JsonObject:
+    """An object that has every one of its members."""
+    return _object(" ".join(members), closed=closed, **members)
+
+
 def _list(item: Json, **more: Json) -> JsonObject:
     return {"type": "array", "items": item, **more}
 
@@ -57,10 +62,12 @@ def _lenient(shape: Json) -> Json:
 
 
 _TEXT: JsonObject = {"type": "string"}
+_TEXT_OR_NULL: JsonObject = {"type": ["string", "null"]}
 _FILLED: JsonObject = {"type": "string", "minLength": 1}
 _NUMBER: JsonObject = {"type": "number"}
 _COUNT: JsonObject = {"type": "integer", "minimum": 0}
 _FLAG: JsonObject = {"type": "boolean"}
+_INTEGER: JsonObject = {"type": "integer"}
 _STATUS: JsonObject = {"type": "integer", "minimum": 100, "maximum": 599}
 _MOMENT: JsonObject = {"type": "string", "format": "date-time"}
 _SECONDS: JsonObject = {"type": "integer", "minimum": -(10**12), "maximum": 10**12}
@@ -78,11 +85,11 @@ _MEMBERS: JsonObject = {"anyOf": [{"type": "object"}, {"type": "array", "maxItem
 _MILLIS: JsonObject = {"type": "number", "minimum": 0}
 _DISTRIBUTION: JsonObject = {
     "oneOf": [
-        _object("type milliseconds", closed=True, type={"const": "fixed"}, milliseconds=_MILLIS),
-        _object("type lower upper", closed=True, type={"const": "uniform"}, lower=_MILLIS, upper=_MILLIS),
+        _full(closed=True, type={"const": "fixed"}, milliseconds=_MILLIS),
+        _full(closed=True, type={"const": "uniform"}, lower=_MILLIS, upper=_MILLIS),
         _object(
             "type median sigma", closed=True, type={"const": "lognormal"}, median=_MILLIS, sigma=_MILLIS,
-            maxValue=_or_null(_MILLIS),
+            maxValue=_or_null(_MILLIS)
         ),
     ]
 }  # fmt: skip
@@ -106,14 +113,12 @@ _STUB_DOCUMENT: JsonObject = _lenient(
             fault=_FAULT,
             fixedDelayMilliseconds=_COUNT,
             delayDistribution=_DISTRIBUTION,
-            chunkedDribbleDelay=_object(
-                "numberOfChunks totalDuration", numberOfChunks={"type": "integer"}, totalDuration=_COUNT
-            ),
+            chunkedDribbleDelay=_full(numberOfChunks=_INTEGER, totalDuration=_COUNT),
             transformers=_list({"const": "response-template"}),
             transformerParameters=_object(),
             fromConfiguredStub=_FLAG,
         ),
-        priority={"type": "integer"},
+        priority=_INTEGER,
         scenarioName=_TEXT,
         requiredScenarioState=_TEXT,
         newScenarioState=_TEXT,
@@ -141,27 +146,15 @@ SHAPES: Mapping[str, JsonObject] = {
     "Done": {"type": "object", "description": "An empty object."},
     "Errors": {
         "description": "Everything that is wrong, in WireMock's shape. Pointers lead into the body.",
-        **_object(
-            "errors",
-            errors=_list(
-                _object(
-                    "code source title detail",
-                    code={"type": "integer"},
-                    source=_object("pointer", pointer=_TEXT),
-                    title=_TEXT,
-                    detail=_TEXT,
-                )
-            ),
-        ),
+        **_full(errors=_list(_full(code=_INTEGER, source=_full(pointer=_TEXT), title=_TEXT, detail=_TEXT))),
     },
-    "Index": _object(
-        "name version page docs openapi routes",
+    "Index": _full(
         name=_TEXT,
         version=_TEXT,
         page=_TEXT,
         docs=_TEXT,
         openapi=_TEXT,
-        routes=_list(_object("method path summary", method=_TEXT, path=_TEXT, summary=_TEXT)),
+        routes=_list(_full(method=_TEXT, path=_TEXT, summary=_TEXT)),
     ),
     # The journal
     "Violation": _object("in pointer keyword message", pointer=_TEXT, keyword=_TEXT, message=_TEXT)
@@ -169,87 +162,53 @@ SHAPES: Mapping[str, JsonObject] = {
         "description": "Where a call breaks the contract. `in` is query, path, header, cookie or body of the "
         "request; of an answer that was passed on, `response header` or `response body`."
     },
-    "Call": _object(
-        "id number namespace receivedAt operation request credential violations warnings reason stub fault "
-        "phase response state durationMs",
+    "Call": _full(
         id=_TEXT,
         number={"type": "integer", "minimum": 1},
         namespace=_NAMESPACE,
         receivedAt=_MOMENT,
-        operation={"type": ["string", "null"]},
-        request=_object(
-            "method path query headers body bodyTruncated",
-            method=_TEXT,
-            path=_TEXT,
-            query=_map(_list(_TEXT)),
-            headers=_HEADERS,
-            body={},
-            bodyTruncated=_FLAG,
+        operation=_TEXT_OR_NULL,
+        request=_full(
+            method=_TEXT, path=_TEXT, query=_map(_list(_TEXT)), headers=_HEADERS, body={}, bodyTruncated=_FLAG
         ),
-        credential=_object(
-            "kind mode display fingerprint",
-            kind=_TEXT,
-            mode={"type": ["string", "null"]},
-            display={"type": ["string", "null"]},
-            fingerprint={"type": ["string", "null"]},
-        ),
+        credential=_full(kind=_TEXT, mode=_TEXT_OR_NULL, display=_TEXT_OR_NULL, fingerprint=_TEXT_OR_NULL),
         violations=_list(ref("Violation")),
-        warnings=_list(_object("code message", code=_TEXT, message=_TEXT)),
+        warnings=_list(_full(code=_TEXT, message=_TEXT)),
         reason=_TEXT,
-        stub=_or_null(_object("id name", id=_TEXT, name={"type": ["string", "null"]})),
+        stub=_or_null(_full(id=_TEXT, name=_TEXT_OR_NULL)),
         fault={"enum": [*_FAULT["enum"], None]},
         phase={"enum": [*_PHASE["enum"], None]},
         response=_or_null(
-            _object(
-                "status headers body",
-                status={"type": "integer"},
-                headers=_HEADERS,
-                body={},
-                bodyTruncated=_FLAG,
-            )
+            _object("status headers body", status=_INTEGER, headers=_HEADERS, body={}, bodyTruncated=_FLAG)
         ),
         state={"enum": ["in_flight", "answered", "faulted", "disconnected"]},
         durationMs={"type": ["number", "null"]},
     ),
-    "Calls": _object("calls total evicted", calls=_list(ref("Call")), total=_COUNT, evicted=_COUNT),
-    "Har": _object(
-        "log", log=_object("version creator entries", version={"const": "1.2"}, creator={}, entries=_list({}))
-    ),
-    "Pact": _object(
-        "consumer provider interactions metadata",
-        consumer=_object("name", name=_TEXT),
-        provider=_object("name", name=_TEXT),
-        interactions=_list({}),
-        metadata={},
+    "Calls": _full(calls=_list(ref("Call")), total=_COUNT, evicted=_COUNT),
+    "Har": _full(log=_full(version={"const": "1.2"}, creator={}, entries=_list({}))),
+    "Pact": _full(
+        consumer=_full(name=_TEXT), provider=_full(name=_TEXT), interactions=_list({}), metadata={}
     ),
     "Difference": _object(
         "in pointer operator expected actual", pointer=_TEXT, operator=_TEXT, expected={}, actual={}
     ),
-    "NearStubs": _object(
-        "nearMisses",
+    "NearStubs": _full(
         nearMisses=_list(
-            _object(
-                "stub distance differences",
+            _full(
                 stub=ref("Stub"),
                 distance={"type": "number", "minimum": 0, "maximum": 1},
                 differences=_list(ref("Difference")),
             )
-        ),
+        )
     ),
-    "Duplicates": _object(
-        "ok duplicates",
-        ok=_FLAG,
-        duplicates=_list(_object("operation calls", operation=_TEXT, calls=_list(ref("Call")))),
-    ),
-    "Retries": _object(
-        "ok retries",
+    "Duplicates": _full(ok=_FLAG, duplicates=_list(_full(operation=_TEXT, calls=_list(ref("Call"))))),
+    "Retries": _full(
         ok=_FLAG,
         retries=_list(
-            _object(
-                "call number operation after askedSeconds waitedSeconds respected",
+            _full(
                 call=_TEXT,
                 number=_COUNT,
-                operation={"type": ["string", "null"]},
+                operation=_TEXT_OR_NULL,
                 after=_TEXT,
                 askedSeconds=_NUMBER,
                 waitedSeconds=_NUMBER,
@@ -265,7 +224,7 @@ SHAPES: Mapping[str, JsonObject] = {
                 {
                     **_object(
                         closed=True,
-                        operation={"type": ["string", "null"]},
+                        operation=_TEXT_OR_NULL,
                         request=_or_null(ref("RequestPattern")),
                         exactly=_or_null(_COUNT),
                         atLeast=_or_null(_COUNT),
@@ -281,22 +240,18 @@ SHAPES: Mapping[str, JsonObject] = {
         nothingElse=_or_null(_FLAG),
         timeoutMillis=_WAIT,
     ),
-    "Verified": _object(
-        "ok failures",
+    "Verified": _full(
         ok=_FLAG,
         failures=_list(
-            _object(
-                "expected actual nearest",
-                expected=_object(),
-                actual={},
-                nearest=_list(_object("call differences", call=ref("Call"), differences=_list({}))),
+            _full(
+                expected=_object(), actual={}, nearest=_list(_full(call=ref("Call"), differences=_list({})))
             )
         ),
     ),
     "WaitForCount": _object(
         "pattern count", closed=True, pattern=ref("RequestPattern"), count=_COUNT, timeoutMillis=_WAIT
     ),
-    "Waited": _object("count requests", count=_COUNT, requests=_list(ref("LoggedRequest"))),
+    "Waited": _full(count=_COUNT, requests=_list(ref("LoggedRequest"))),
     # WireMock: requests
     "RequestPattern": _lenient(
         {
@@ -305,7 +260,7 @@ SHAPES: Mapping[str, JsonObject] = {
             "properties": {
                 "operation": _TEXT,
                 "method": {"type": ["string", "array", "null"]},
-                **{name: {"type": ["string", "null"]} for name in _URLS},
+                **dict.fromkeys(_URLS, _TEXT_OR_NULL),
                 **{name: _or_null(_map(ref("ContentPattern"))) for name in _MAPS},
                 "bodyPatterns": _or_null(_list(ref("ContentPattern"))),
             },
@@ -326,7 +281,7 @@ SHAPES: Mapping[str, JsonObject] = {
         cookies=_object(),
         body=_TEXT,
         bodyAsBase64=_TEXT,
-        loggedDate={"type": "integer"},
+        loggedDate=_INTEGER,
     ),
     "AskedRequest": _object(
         "url method",
@@ -334,47 +289,40 @@ SHAPES: Mapping[str, JsonObject] = {
         method=_TEXT,
         headers=_MEMBERS,
         cookies=_MEMBERS,
-        body={"type": ["string", "null"]},
-        bodyAsBase64={"type": ["string", "null"]},
+        body=_TEXT_OR_NULL,
+        bodyAsBase64=_TEXT_OR_NULL,
     ),
-    "LoggedRequests": _object(
-        "requests requestJournalDisabled",
-        requests=_list(ref("LoggedRequest")),
-        requestJournalDisabled={"const": False},
-    ),
+    "LoggedRequests": _full(requests=_list(ref("LoggedRequest")), requestJournalDisabled={"const": False}),
     "ServeEvent": _object(
         "id request response responseDefinition wasMatched timing",
         id=_TEXT,
         request=ref("LoggedRequest"),
-        response=_object("status", status={"type": "integer"}),
+        response=_full(status=_INTEGER),
         responseDefinition=_object(),
         wasMatched=_FLAG,
         timing=_object(),
         stubMapping=ref("Stub"),
     ),
-    "ServeEvents": _object(
-        "requests meta", requests=_list(ref("ServeEvent")), meta=_object("total", total=_COUNT)
-    ),
-    "RemovedEvents": _object("serveEvents", serveEvents=_list(ref("ServeEvent"))),
-    "RequestCount": _object("count", count=_COUNT),
-    "NearMisses": _object(
-        "nearMisses",
+    "ServeEvents": _full(requests=_list(ref("ServeEvent")), meta=_full(total=_COUNT)),
+    "RemovedEvents": _full(serveEvents=_list(ref("ServeEvent"))),
+    "RequestCount": _full(count=_COUNT),
+    "NearMisses": _full(
         nearMisses=_list(
             _object(
                 "request matchResult",
                 request=ref("LoggedRequest"),
                 stubMapping=ref("Stub"),
                 requestPattern=_object(),
-                matchResult=_object("distance", distance=_NUMBER),
+                matchResult=_full(distance=_NUMBER),
             )
-        ),
+        )
     ),
     # Stubs
     "NewStub": _STUB_DOCUMENT
     | {"description": "WireMock's stub mapping; ours is below `metadata.mockserver`."},
     "Stub": _STUB_DOCUMENT | {"required": ["id", "request", "response"]},
-    "Stubs": _object("mappings meta", mappings=_list(ref("Stub")), meta=_object("total", total=_COUNT)),
-    "QueuedStubs": _object("mappings", mappings=_list(ref("Stub"))),
+    "Stubs": _full(mappings=_list(ref("Stub")), meta=_full(total=_COUNT)),
+    "QueuedStubs": _full(mappings=_list(ref("Stub"))),
     "Import": _object(
         "mappings",
         mappings=_list(_or_null(ref("NewStub"))),
@@ -385,11 +333,8 @@ SHAPES: Mapping[str, JsonObject] = {
             )
         ),
     ),
-    "PactState": _object(
-        state={"type": ["string", "null"]}, action={"enum": ["setup", "teardown"]}, params={}
-    ),
-    "Queue": _object(
-        "operation outcomes",
+    "PactState": _object(state=_TEXT_OR_NULL, action={"enum": ["setup", "teardown"]}, params={}),
+    "Queue": _full(
         closed=True,
         operation=_TEXT,
         outcomes=_list(
@@ -412,57 +357,42 @@ SHAPES: Mapping[str, JsonObject] = {
             minItems=1,
         ),
     ),
-    "Released": _object("released", released=_COUNT),
-    "Scenarios": _object(
-        "scenarios",
+    "Released": _full(released=_COUNT),
+    "Scenarios": _full(
         scenarios=_list(
-            _object(
-                "id name state possibleStates mappings",
-                id=_TEXT,
-                name=_TEXT,
-                state=_TEXT,
-                possibleStates=_list(_TEXT),
-                mappings=_list(ref("Stub")),
-            )
-        ),
+            _full(id=_TEXT, name=_TEXT, state=_TEXT, possibleStates=_list(_TEXT), mappings=_list(ref("Stub")))
+        )
     ),
-    "ScenarioState": _object("state", state=_TEXT),
+    "ScenarioState": _full(state=_TEXT),
     "Delays": _object(
         fixedDelay={"type": ["integer", "null"], "minimum": 0}, delayDistribution=_or_null(_DISTRIBUTION)
     ),
-    "WrittenDelays": _object("settings", settings=ref("Delays")),
-    "Webhooks": _object(
-        "webhooks meta",
+    "WrittenDelays": _full(settings=ref("Delays")),
+    "Webhooks": _full(
         webhooks=_list(
             _object(
                 "id call stub request state status error sentAt",
                 id=_TEXT,
                 call=_TEXT,
                 stub=_TEXT,
-                request=_object(
-                    "method url headers body", method=_TEXT, url=_TEXT, headers=_HEADERS, body=_TEXT
-                ),
+                request=_full(method=_TEXT, url=_TEXT, headers=_HEADERS, body=_TEXT),
                 delaySeconds=_NUMBER,
                 state=_TEXT,
                 status={"type": ["integer", "null"]},
-                error={"type": ["string", "null"]},
-                sentAt={"type": ["string", "null"]},
+                error=_TEXT_OR_NULL,
+                sentAt=_TEXT_OR_NULL,
             )
         ),
-        meta=_object("total", total=_COUNT),
+        meta=_full(total=_COUNT),
     ),
     # The sandbox
-    "Clock": _object("mode now", mode={"enum": ["real", "frozen", "shifted"]}, now=_MOMENT),
+    "Clock": _full(mode={"enum": ["real", "frozen", "shifted"]}, now=_MOMENT),
     "ClockChange": {
         "oneOf": [
-            _object("mode", closed=True, mode={"const": "real"}),
+            _full(closed=True, mode={"const": "real"}),
             _object("mode", closed=True, mode={"const": "frozen"}, now=_MOMENT),
-            _object("mode now", closed=True, mode={"const": "shifted"}, now=_MOMENT),
-            _object(
-                "advanceSeconds",
-                closed=True,
-                advanceSeconds={"type": "number", "minimum": -(10**12), "maximum": 10**12},
-            ),
+            _full(closed=True, mode={"const": "shifted"}, now=_MOMENT),
+            _full(closed=True, advanceSeconds={"type": "number", "minimum": -(10**12), "maximum": 10**12}),
         ]
     },
     "Settings": _object(
@@ -478,22 +408,14 @@ SHAPES: Mapping[str, JsonObject] = {
         rateLimit={"type": ["string", "null"], "pattern": "^[1-9][0-9]{0,8}/[1-9][0-9]{0,8}[smhd]?$"},
         idempotency={"enum": ["off", "on", "required"]},
     ),
-    "Snapshot": _object("id", id=_TEXT),
-    "Namespaces": _object(
-        "namespaces",
+    "Snapshot": _full(id=_TEXT),
+    "Namespaces": _full(
         namespaces=_list(
-            _object(
-                "name calls evicted stubs issuedKeys",
-                name=_NAMESPACE,
-                calls=_COUNT,
-                evicted=_COUNT,
-                stubs=_COUNT,
-                issuedKeys=_COUNT,
-            )
-        ),
+            _full(name=_NAMESPACE, calls=_COUNT, evicted=_COUNT, stubs=_COUNT, issuedKeys=_COUNT)
+        )
     ),
-    "FromSnapshot": _object("snapshot", closed=True, snapshot=_FILLED),
-    "NamespaceName": _object("name", name=_NAMESPACE),
+    "FromSnapshot": _full(closed=True, snapshot=_FILLED),
+    "NamespaceName": _full(name=_NAMESPACE),
     "TokenRequest": _object(
         closed=True,
         permissions={"anyOf": [_list(_TEXT), _map(_list(_TEXT)), {"type": "null"}]},
@@ -505,10 +427,10 @@ SHAPES: Mapping[str, JsonObject] = {
         accountId=_FILLED,
         claims=_object(),
     ),
-    "Token": _object("token", token=_TEXT),
-    "Credential": _object("credential", credential=_TEXT),
-    "Jwks": _object("keys", keys=_list(_object("kty kid", kty=_TEXT, kid=_TEXT))),
-    "Discovery": _object("issuer jwks_uri", issuer=_TEXT, jwks_uri={"type": "string", "format": "uri"}),
+    "Token": _full(token=_TEXT),
+    "Credential": _full(credential=_TEXT),
+    "Jwks": _full(keys=_list(_full(kty=_TEXT, kid=_TEXT))),
+    "Discovery": _full(issuer=_TEXT, jwks_uri={"type": "string", "format": "uri"}),
     # The server
     "Health": _object(
         "status message version refused",
@@ -518,17 +440,11 @@ SHAPES: Mapping[str, JsonObject] = {
         refused=_map(_COUNT),
         store=_object("kind ok", kind=_TEXT, ok=_FLAG, problem=_TEXT),
     ),
-    "Version": _object("version", version=_TEXT),
+    "Version": _full(version=_TEXT),
     "Schema": {"type": "object", "description": "A JSON Schema (2020-12)."},
-    "OpenAPI": _object("openapi info paths", openapi=_TEXT, info=_object(), paths=_object()),
-    "Problems": _object(
-        "problems",
-        problems=_list(
-            _object("message pointer file", message=_TEXT, pointer=_TEXT, file={"type": ["string", "null"]})
-        ),
-    ),
-    "Operations": _object(
-        "operations",
+    "OpenAPI": _full(openapi=_TEXT, info=_object(), paths=_object()),
+    "Problems": _full(problems=_list(_full(message=_TEXT, pointer=_TEXT, file=_TEXT_OR_NULL))),
+    "Operations": _full(
         operations=_list(
             _object(
                 "id method path summary statuses example",
@@ -536,68 +452,52 @@ SHAPES: Mapping[str, JsonObject] = {
                 method=_TEXT,
                 path=_TEXT,
                 summary=_TEXT,
-                permission={"type": ["string", "null"]},
+                permission=_TEXT_OR_NULL,
                 statuses=_list({"type": "integer"}),
-                example=_object(
-                    "method url headers cookies body",
-                    method=_TEXT,
-                    url=_TEXT,
-                    headers=_map(_TEXT),
-                    cookies=_map(_TEXT),
-                    body={},
-                ),
+                example=_full(method=_TEXT, url=_TEXT, headers=_map(_TEXT), cookies=_map(_TEXT), body={}),
             )
-        ),
+        )
     ),
-    "Assumptions": _object(
-        "assumptions",
+    "Assumptions": _full(
         assumptions=_list(
-            _object(
-                "what provenance source",
-                what=_TEXT,
-                provenance={"enum": ["documented", "inferred", "invented"]},
-                source={"type": ["string", "null"]},
+            _full(
+                what=_TEXT, provenance={"enum": ["documented", "inferred", "invented"]}, source=_TEXT_OR_NULL
             )
-        ),
+        )
     ),
-    "Coverage": _object(
-        "operations",
+    "Coverage": _full(
         operations=_list(
-            _object(
-                "operation statuses reasons",
+            _full(
                 operation=_TEXT,
-                statuses=_list(_object("status hits", status={"type": "integer"}, hits=_COUNT)),
-                reasons=_list(_object("reason hits", reason=_TEXT, hits=_COUNT)),
+                statuses=_list(_full(status=_INTEGER, hits=_COUNT)),
+                reasons=_list(_full(reason=_TEXT, hits=_COUNT)),
             )
-        ),
+        )
     ),
-    "ErrorCatalogue": _object(
-        "errors faults",
+    "ErrorCatalogue": _full(
         errors=_list(
-            _object(
-                "operation status reason body provoke",
-                operation={"type": ["string", "null"]},
-                status={"type": "integer"},
+            _full(
+                operation=_TEXT_OR_NULL,
+                status=_INTEGER,
                 reason=_TEXT,
                 body={},
-                provoke=_object("curl", curl={"type": ["string", "null"]}),
+                provoke=_full(curl=_TEXT_OR_NULL),
             )
         ),
-        faults=_list(_object("fault what provoke", fault=_FAULT, what=_TEXT, provoke=_object())),
+        faults=_list(_full(fault=_FAULT, what=_TEXT, provoke=_object())),
     ),
-    "Variants": _object(
-        "variants",
+    "Variants": _full(
         variants=_list(
             _object(
                 "name operation status deviation legal",
                 name=_TEXT,
                 operation=_TEXT,
-                status={"type": "integer"},
+                status=_INTEGER,
                 deviation=_TEXT,
                 legal=_FLAG,
                 diff=_TEXT,
             )
-        ),
+        )
     ),
     "VariantChoice": _object(
         "name",
