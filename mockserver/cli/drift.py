@@ -8,11 +8,10 @@ from typing import Any
 
 import click
 
-from mockserver.cli.options import BAD_INPUT, exit_with, read_settings, settings_options
+from mockserver.cli.options import BAD_INPUT, INTERRUPTED, exit_with, read_settings, settings_options
 from mockserver.exceptions import InvalidInput, Problem, SettingsError
 
 DRIFTED = 1
-INTERRUPTED = 130
 
 
 @click.command(short_help="Compare a real API with its contract.")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from mockserver.cli.options import exit_with, read_settings, settings_options
+from mockserver.cli.options import INTERRUPTED, exit_with, read_settings, settings_options
 from mockserver.exceptions import InvalidInput
 from mockserver.settings import OPTIONS
-
-INTERRUPTED = 130
 
 
 @click.command(short_help="Tell what a client survives.")
@@ -91,34 +89,27 @@ def gauntlet(
             click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", err=True, nl=False)
 
     options = GauntletOptions(only, operations, workers, budget, repeat, client_timeout)
-    failures: list[BaseException] = []
     is_interrupted = False
     try:
         settings = read_settings(given)
         chosen = {name: getattr(settings, name) for name in given if name in OPTIONS}
         runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
-        with MockServer(**chosen, port=port or 0) as server:
+        with (
+            MockServer(**chosen, port=port or 0) as server,
+            ThreadPoolExecutor(1, "mockserver-gauntlet") as pool,
+        ):
             search = Gauntlet(command, partial(run_command, server, runner), options, show)
-
-            def work() -> None:
-                try:
-                    search.run()
-                except BaseException as error:
-                    failures.append(error)
-
-            thread = threading.Thread(target=work, name="mockserver-gauntlet")
-            thread.start()
+            running = pool.submit(search.run)
             try:
-                thread.join()
+                wait([running])
             except KeyboardInterrupt:
                 is_interrupted = True
                 search.stop()
                 runner.stop()
-                thread.join()
+                wait([running])
             if is_shown:
                 click.echo("\r\x1b[K", err=True, nl=False)
-            if failures:
-                raise failures[0]
+            running.result()
             report = search.report()
     except InvalidInput as error:
         exit_with(error)

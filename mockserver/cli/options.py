@@ -25,6 +25,8 @@ from mockserver.settings import (
 )
 
 BAD_INPUT = 2
+# As a shell tells of a command that Ctrl-C ended: 128, and the number of the signal.
+INTERRUPTED = 130
 
 
 def settings_options(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -115,10 +115,13 @@ def connect(
 class HttpDoor:
     """The control API of a server over HTTP. Safe to use from many threads."""
 
+    # It is, or was.
+    is_listening = True
+
     def __init__(self, origin: str, admin_token: str | None = None, *, ca_file: str | None = None) -> None:
         parts = urlsplit(origin)
-        self._origin = origin
-        self._ca_file = ca_file
+        self.origin = origin
+        self.ca_file = ca_file
         self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
         self._host = parts.hostname or ""
         self._port = parts.port or (443 if self._tls else 80)
@@ -133,22 +136,7 @@ class HttpDoor:
         self._close = weakref.finalize(self, _close_all, self._idle)
 
     def __repr__(self) -> str:
-        return f"<HttpDoor {self._origin}>"
-
-    @property
-    def origin(self) -> str:
-        """Scheme, host and port."""
-        return self._origin
-
-    @property
-    def is_listening(self) -> bool:
-        """It is, or was."""
-        return True
-
-    @property
-    def ca_file(self) -> str | None:
-        """The file of the authority that signed the server's certificate."""
-        return self._ca_file
+        return f"<HttpDoor {self.origin}>"
 
     @cached_property
     def prefix(self) -> str:
@@ -167,7 +155,7 @@ class HttpDoor:
         try:
             return Reply(status, loads_kept(content, around=AROUND_A_BODY))
         except MalformedJson:
-            raise MockServerError(f"{self._origin} is no mock server: its JSON is broken") from None
+            raise MockServerError(f"{self.origin} is no mock server: its JSON is broken") from None
 
     def _send(self, method: str, path: str, body: bytes, seconds: float) -> tuple[int, str, bytes]:
         request = f"{method} {path} HTTP/1.1\r\n{self._headers}Content-Length: {len(body)}\r\n\r\n"
@@ -188,7 +176,7 @@ class HttpDoor:
                 # A server closes an idle connection; the call has not reached it.
                 if is_used and isinstance(error, ConnectionError):
                     continue
-                raise MockServerError(f"no mock server answers at {self._origin}: {error}") from None
+                raise MockServerError(f"no mock server answers at {self.origin}: {error}") from None
             if response.will_close:
                 wire.end()
             else:

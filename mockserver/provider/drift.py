@@ -8,7 +8,7 @@ whatever happens in between.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from mockserver.contract import Operation
 from mockserver.contract.media_types import find_media_type
@@ -17,7 +17,7 @@ from mockserver.messages import Request
 from mockserver.provider.answers import ApiAnswer
 from mockserver.provider.assumptions import Findings
 from mockserver.provider.judging import find_unnamed, judge_answer
-from mockserver.provider.probes import Probe, ProbeWriter, Side, collection_of
+from mockserver.provider.probes import Probe, ProbeWriter, Side, collection_of, creates
 from mockserver.provider.proxy import MAX_JUDGED_BYTES
 from mockserver.provider.undoing import Undoing
 from mockserver.provider.upstream import Upstream, UpstreamError
@@ -75,14 +75,7 @@ class Asked:
 
     def to_json(self) -> JsonObject:
         """`{"operation", "probe", "request", "expected", "status", "outcome"}`."""
-        return {
-            "operation": self.operation,
-            "probe": self.probe,
-            "request": self.request,
-            "expected": self.expected,
-            "status": self.status,
-            "outcome": self.outcome,
-        }
+        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -183,7 +176,7 @@ class Drift:
                 yield probe
 
     def _is_needed(self, operation: Operation) -> bool:
-        return _creates(operation) and any(
+        return creates(operation) and any(
             other.id in self._only and "{" in other.path and collection_of(other) == collection_of(operation)
             for other in self._contract.operations.values()
         )
@@ -239,7 +232,7 @@ class Drift:
 
     def _send(self, probe: Probe, request: Request) -> ApiAnswer:
         """Send a probe, and note what it may have created. Raises UpstreamError."""
-        is_noted = not _creates(probe.operation)
+        is_noted = not creates(probe.operation)
         try:
             answer = self._fetch(request)
             is_noted = is_noted or answer.status >= 300
@@ -262,7 +255,7 @@ class Drift:
         return ApiAnswer(found.status, found.headers, self._upstream.read(found, MAX_JUDGED_BYTES))
 
     def _keep_id(self, side: Side, operation: Operation, answer: ApiAnswer) -> None:
-        id = answer.find_id() if _creates(operation) and answer.status < 300 else None
+        id = answer.find_id() if creates(operation) and answer.status < 300 else None
         if id is not None:
             side.ids[collection_of(operation)] = id
 
@@ -318,8 +311,3 @@ class Drift:
             if status >= 400 and (operation.id, status) not in tried
         ]
         return report
-
-
-def _creates(operation: Operation) -> bool:
-    """Whether an operation puts something into a collection."""
-    return operation.method == "POST" and "{" not in operation.path

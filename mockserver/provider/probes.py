@@ -91,8 +91,7 @@ class ProbeWriter:
     def _is_idempotent(self, operation: Operation) -> bool:
         """Whether an Idempotency-Key counts: by the operation's parameters, or by the rules of its API."""
         is_declared = any(each.name.lower() == "idempotency-key" for each in operation.parameters)
-        is_creating = operation.method == "POST" and "{" not in operation.path
-        return is_creating and (is_declared or self._contract.rules is not None)
+        return creates(operation) and (is_declared or self._contract.rules is not None)
 
     def _list_errors(self, operation: Operation) -> Iterator[Probe]:
         if operation.requires_credential:
@@ -200,6 +199,11 @@ class ProbeWriter:
 def collection_of(operation: Operation) -> str:
     """The path in which the items stand that an operation is about: `/keys/{id}/renew` -> `/keys`."""
     return operation.path.partition("/{")[0].rstrip("/")
+
+
+def creates(operation: Operation) -> bool:
+    """Whether an operation puts something into a collection."""
+    return operation.method == "POST" and "{" not in operation.path
 
 
 def _make_unknown(id: str) -> str:

@@ -13,7 +13,7 @@ import hashlib
 import re
 import threading
 from pathlib import Path
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs
 
 from mockserver.exceptions import MalformedJson, Problem, SettingsError
 from mockserver.http_fields import read_media_type
@@ -95,9 +95,7 @@ def _write_request(inspection: Inspection) -> JsonObject:
     """
     head = inspection.head
     request: JsonObject = {"method": head.method, "urlPath": head.shown.path}
-    query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(head.shown.query, keep_blank_values=True):
-        query.setdefault(name, []).append(value)
+    query = parse_qs(head.shown.query, keep_blank_values=True)
     if query:
         request["queryParameters"] = {
             name: {"equalTo": values[0]}

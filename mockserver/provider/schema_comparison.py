@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import gt, lt
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from mockserver.contract.pointers import find_pointer, read_fragment
@@ -477,7 +478,7 @@ def _compare_enums(old: _Flat, new: _Flat, pointer: str) -> Iterator[SchemaChang
 
 def _compare_bounds(old: _Flat, new: _Flat, pointer: str) -> Iterator[SchemaChange]:
     both = old.types & new.types
-    for bounds, tightens in ((_LOWER, _is_more), (_UPPER, _is_less)):
+    for bounds, tightens in ((_LOWER, gt), (_UPPER, lt)):
         for keyword, kind in bounds.items():
             was, now = old.bounds.get(keyword), new.bounds.get(keyword)
             if was == now or not both & ({"integer", "number"} if kind == "number" else {kind}):
@@ -493,14 +494,6 @@ def _compare_bounds(old: _Flat, new: _Flat, pointer: str) -> Iterator[SchemaChan
             if keyword == "multipleOf" and was is not None and now is not None:
                 effect = "narrowed" if now % was == 0 else "widened" if was % now == 0 else "shifted"
             yield SchemaChange(f"{pointer}/{keyword}", effect, _tell(keyword, was, now))
-
-
-def _is_more(one: Any, other: Any) -> bool:
-    return bool(one > other)
-
-
-def _is_less(one: Any, other: Any) -> bool:
-    return bool(one < other)
 
 
 def _compare_texts(old: _Flat, new: _Flat, pointer: str) -> Iterator[SchemaChange]:

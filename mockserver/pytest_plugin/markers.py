@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -159,19 +159,7 @@ def _parametrize_errors(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     if mark.kwargs or not mark.args:
         raise pytest.UsageError(f'{where}: the marker mockserver_errors takes operations: ("createApiKey")')
     errors = _list_errors(metafunc, mark.args)
-    names_operation = len(mark.args) > 1
-    if "mockserver_error" not in metafunc.fixturenames:
-        # A test that does not look at the error still gets it.
-        metafunc.fixturenames.append("mockserver_error")
-    metafunc.parametrize(
-        "mockserver_error",
-        errors,
-        ids=[
-            f"{f'{error.operation}-' if names_operation else ''}{error.status}-{error.reason}"
-            for error in errors
-        ],
-        indirect=True,
-    )
+    _repeat(metafunc, mark, errors, lambda error: f"{error.status}-{error.reason}")
 
 
 def _parametrize_variants(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
@@ -185,15 +173,20 @@ def _parametrize_variants(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
     variants = [
         variant for operation in mark.args for variant in _list_variants(metafunc, where, operation, mark)
     ]
+    _repeat(metafunc, mark, variants, lambda variant: variant.name)
+
+
+def _repeat(
+    metafunc: pytest.Metafunc, mark: pytest.Mark, cases: Sequence[Any], name: Callable[[Any], str]
+) -> None:
+    """Run a test once for each error or variant."""
+    fixture = _PARAMETRIZED[mark.name]
+    if fixture not in metafunc.fixturenames:
+        # A test that does not look at it still gets it.
+        metafunc.fixturenames.append(fixture)
     names_operation = len(mark.args) > 1
-    if "mockserver_variant" not in metafunc.fixturenames:
-        metafunc.fixturenames.append("mockserver_variant")
-    metafunc.parametrize(
-        "mockserver_variant",
-        variants,
-        ids=[f"{f'{each.operation}-' if names_operation else ''}{each.name}" for each in variants],
-        indirect=True,
-    )
+    ids = [f"{f'{case.operation}-' if names_operation else ''}{name(case)}" for case in cases]
+    metafunc.parametrize(fixture, cases, ids=ids, indirect=True)
 
 
 def _list_variants(

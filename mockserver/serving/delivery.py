@@ -7,7 +7,7 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 
 from mockserver.engine.exchange import Exchange
 from mockserver.exceptions import MockServerError
@@ -53,7 +53,7 @@ async def _wait(exchange: Exchange, cycle: Cycle) -> bool:
     hangs = delivery.fault is Fault.HANG
     if waiting is None or not (delivery.delay_seconds or waiting.stub_id or hangs):
         return True
-    with _watch(waiting, cycle) as watch:
+    with closing(_Watch(waiting, cycle)) as watch:
         if not await watch.sit_out_hold():
             return False
         return await watch.pause(None if hangs else delivery.delay_seconds)
@@ -82,15 +82,6 @@ class _Watch:
             future.cancel()
 
 
-@contextmanager
-def _watch(waiting: Waiting, cycle: Cycle) -> Iterator[_Watch]:
-    watch = _Watch(waiting, cycle)
-    try:
-        yield watch
-    finally:
-        watch.close()
-
-
 def _when(register: Callable[[Callable[[], None]], None]) -> asyncio.Future[None]:
     """A future that is done when what is registered is called, from whatever thread."""
     loop = asyncio.get_running_loop()
@@ -100,14 +91,13 @@ def _when(register: Callable[[Callable[[], None]], None]) -> asyncio.Future[None
         if not future.done():
             future.set_result(None)
 
-    register(lambda: _call_in(loop, settle))
+    def wake() -> None:
+        # In a loop that is closed nobody waits any more.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(settle)
+
+    register(wake)
     return future
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
-    # In a loop that is closed nobody waits any more.
-    with suppress(RuntimeError):
-        loop.call_soon_threadsafe(act)
 
 
 async def _send(exchange: Exchange, cycle: Cycle) -> None:
@@ -168,7 +158,7 @@ async def _dribble(exchange: Exchange, dribble: Dribble, cycle: Cycle) -> None:
     response, waiting = exchange.response, exchange.waiting
     assert waiting is not None, "a dribbled answer does not go at once"
     pieces = dribble.cut(response.body)
-    with _watch(waiting, cycle) as watch:
+    with closing(_Watch(waiting, cycle)) as watch:
         cycle.is_started = True
         framing = b"content-length: %d\r\n" % len(response.body)
         cycle.transport.write(write_head(response, framing, keep_alive=cycle.keep_alive))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextvars import copy_context
 from typing import TypeVar
 
@@ -13,13 +14,9 @@ Result = TypeVar("Result")
 
 async def in_thread(work: Callable[[], Result]) -> Result:
     """Do some work that waits, in a thread that does not keep the process from ending."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
-
-    def settle(set_it: Callable[[], object]) -> None:
-        if not future.done():
-            set_it()
-
+    future: Future[Result] = Future()
+    # From here on it cannot be cancelled: a wait that is given up leaves the thread to itself.
+    future.set_running_or_notify_cancel()
     # What is shown meanwhile has the fingerprints of this server.
     context = copy_context()
 
@@ -27,15 +24,9 @@ async def in_thread(work: Callable[[], Result]) -> Result:
         try:
             result = context.run(work)
         except BaseException as error:
-            failure = error
-            act = lambda: settle(lambda: future.set_exception(failure))  # noqa: E731
+            future.set_exception(error)
         else:
-            act = lambda: settle(lambda: future.set_result(result))  # noqa: E731
-        try:
-            loop.call_soon_threadsafe(act)
-        except RuntimeError:
-            # The loop is closed: nobody waits any more.
-            return
+            future.set_result(result)
 
     threading.Thread(target=run, name="mockserver-upstream", daemon=True).start()
-    return await future
+    return await asyncio.wrap_future(future)
