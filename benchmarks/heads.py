@@ -61,5 +61,5 @@ def list_steps(app: App) -> Mapping[str, Callable[[], object]]:
         "of the facts the redaction": lambda: redact_bytes(visible),
         "of the facts the leaks": lambda: heads.leaks.find_in_headers(headers),
         "the body, which is read again": lambda: inspector.inspect(head, next(bodies), None),
-        "the guard": lambda: app.guard.check_call(head, raw_path, query),
+        "the guard": lambda: app.guard.check_call(head),
     }

@@ -159,21 +159,21 @@ class App:
         try:
             head = heads.find(key)
             if head is None:
-                head = self.admit(method, raw_path, query, tuple(headers))
+                head = self.admit(*key)
                 heads.remember(head, key)
             else:
                 # Somebody else may have read it, and let it in.
-                self.guard.check_call(head, raw_path, query)
+                self.guard.check_call(head)
             if len(body) > self.guard.body_limit:
                 raise too_large(self.guard.body_limit)
         except Refused as refusal:
             return self.refuse(refusal, method, raw_path)
         return self.answer(head, body, client)
 
-    def admit(self, method: str, raw_path: bytes, query: bytes, headers: Headers) -> Head:
+    def admit(self, method: str, path: str, query: str, headers: Headers) -> Head:
         """The head of a call, once the guard lets it in. Raises Refused."""
-        head = self.engine.heads.read(method, raw_path.decode("latin-1"), query.decode("latin-1"), headers)
-        self.guard.check_call(head, raw_path, query)
+        head = self.engine.heads.read(method, path, query, headers)
+        self.guard.check_call(head)
         self.engine.heads.remember_credential(head)
         return head
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 from urllib.parse import unquote
 
 import httptools
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _BLANK_LINE = b"\r\n\r\n"
 # The parser takes RTSP and ICE for HTTP as well.
-_VERSIONS = (b" HTTP/1.1", b" HTTP/1.0")
+_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
 # What a parser is given so that it takes what follows for chunks.
 _BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 # What a chunk may have around its data; beyond that it counts as extension or trailer.
@@ -57,16 +57,15 @@ class _Parts:
     """What a parser finds: a head, then chunks and trailers. `is_whole` says that it is at the end of what is
     read now; `begun` counts the requests that have begun."""
 
-    __slots__ = ("begun", "body", "chunks", "headers", "is_in_body", "is_whole", "target")
+    target = b""
+    chunks = 0
+    begun = 0
+    is_in_body = False
+    is_whole = False
 
     def __init__(self) -> None:
-        self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self.body = bytearray()
-        self.chunks = 0
-        self.begun = 0
-        self.is_in_body = False
-        self.is_whole = False
 
     def on_message_begin(self) -> None:
         self.begun += 1
@@ -75,9 +74,8 @@ class _Parts:
         self.target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer must not be taken for a header (RFC 9110, section 6.5.1).
-        if not self.is_in_body:
-            self.headers.append((name.lower(), value))
+        # Or a trailer, which nobody takes for a header (RFC 9110, section 6.5.1).
+        self.headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         self.is_whole = True
@@ -88,6 +86,9 @@ class _Parts:
 
     def on_message_complete(self) -> None:
         self.is_whole = True
+
+
+_Parsing: TypeAlias = tuple[httptools.HttpRequestParser, _Parts]
 
 
 class _ControlRequest(NamedTuple):
@@ -126,9 +127,8 @@ class Connection(asyncio.Protocol):
         self.state: Callable[[Connection, bytes], bytes] = Connection.read_head
         # Of a head, or of chunks, that a parser reads: what it has found, the bytes of the head, how many
         # bytes of the chunks are no data, and the last bytes, which may begin a blank line.
-        self._parser: httptools.HttpRequestParser | None = None
-        self._parts: _Parts | None = None
-        self._raw = bytearray()
+        self._parsing: _Parsing | None = None
+        self._raw = b""
         self._loose = 0
         self._seam = b""
         # Of a request whose head was read: what is to be answered once it is whole, or is the answer already;
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_receiving(self) -> bool:
         """Whether a part of a request has come, and not all of it has been read."""
-        return self._parser is not None or self.state is Connection.read_body or bool(self._waiting)
+        return self._parsing is not None or self.state is Connection.read_body or bool(self._waiting)
 
     @property
     def is_over(self) -> bool:
@@ -206,7 +206,7 @@ class Connection(asyncio.Protocol):
         try:
             while data:
                 data = self.state(self, data)
-                if data and self.state is Connection.read_head and self._parser is None:
+                if data and self.state is Connection.read_head and self._parsing is None:
                     left -= 1
                     if not left:
                         self.state = Connection.wait
@@ -218,7 +218,7 @@ class Connection(asyncio.Protocol):
 
     def read_head(self, data: bytes) -> bytes:
         """Read a head: one that is known by its bytes or, with a parser, any other."""
-        if self._parser is None:
+        if self._parsing is None:
             self.deadline = self.loop.time() + self._settings.read_timeout
             self._is_control = False
             self._method = ""
@@ -230,16 +230,14 @@ class Connection(asyncio.Protocol):
                 self._keep_alive = True
                 self._begin_body(head.facts.length)
                 return data[end:]
-            self._begin_parsing()
-        parts = cast(_Parts, self._parts)
-        rest = self._parse(data)
+        parts, rest = self._parse(data)
         self._raw += data[: len(data) - len(rest)]
         if len(parts.target) > self._settings.url_limit:
             raise Refused(
                 414, "uri_too_long", f"the URL has more than {self._settings.url_limit} bytes (--url-limit)"
             )
         if parts.is_whole:
-            self._take_head(bytes(self._raw), parts, rest)
+            self._take_head(self._raw, parts, rest)
         elif len(self._raw) > self._settings.header_limit:
             raise self._headers_too_large()
         return rest
@@ -253,21 +251,21 @@ class Connection(asyncio.Protocol):
             and sum([len(name) + len(value) for name, value in headers]) > settings.header_limit
         ):
             raise self._headers_too_large()
-        line = raw.lstrip(b"\r\n").partition(b"\r\n")[0]
-        if not line.endswith(_VERSIONS):
+        start = raw.lstrip(b"\r\n")
+        words = start[: start.find(b"\r\n")].split(b" ")
+        if words[-1] not in _VERSIONS:
             raise Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0")
-        if line.startswith(b"CONNECT "):
+        if words[0] == b"CONNECT":
             raise Refused(400, "bad_request", "this server is no proxy")
         if b"#" in parts.target:
             raise Refused(400, "bad_request", "a request target has no fragment")
-        # Of HTTP/1.0.
-        is_old = line.endswith(b"0")
-        self._method = method = line.partition(b" ")[0].decode("ascii")
+        is_old = words[-1] == b"HTTP/1.0"
+        self._method = method = words[0].decode("ascii")
         raw_path, _, query = parts.target.partition(b"?")
         path = raw_path.decode("latin-1")
         found = self._mock.find_control(method, path)
         if found is None:
-            self._request = head = self._mock.admit(method, raw_path, query, headers)
+            self._request = head = self._mock.admit(method, path, query.decode("latin-1"), headers)
             self._limit, facts = self._mock.guard.body_limit, head.facts
             # What stands at the root can be a document at another time.
             if facts.is_plain and not is_old and path not in self._mock.root_documents:
@@ -350,17 +348,16 @@ class Connection(asyncio.Protocol):
     def _begin_chunks(self) -> None:
         """Begin to read a body in chunks, with a parser that has seen nothing but their beginning."""
         self._loose = 0
-        parts = self._begin_parsing()
-        cast(httptools.HttpRequestParser, self._parser).feed_data(_BEFORE_CHUNKS)
+        parser, parts = self._begin_parsing()
+        parser.feed_data(_BEFORE_CHUNKS)
         parts.is_in_body = True
         parts.is_whole = False
         self.state = Connection.read_chunks
 
     def read_chunks(self, data: bytes) -> bytes:
         """Read a body in chunks, and its trailers."""
-        parts = cast(_Parts, self._parts)
-        before = len(parts.body)
-        rest = self._parse(data)
+        before = len(self._body)
+        parts, rest = self._parse(data)
         self._loose += len(data) - len(rest) - (len(parts.body) - before) - _CHUNK_FRAMING * parts.chunks
         parts.chunks = 0
         self._body = parts.body
@@ -388,26 +385,30 @@ class Connection(asyncio.Protocol):
         """Forget what comes when nothing more is served."""
         return b""
 
-    def _begin_parsing(self) -> _Parts:
-        self._parts = parts = _Parts()
-        self._parser = httptools.HttpRequestParser(parts)
+    def _begin_parsing(self) -> _Parsing:
+        parts = _Parts()
+        self._parsing = httptools.HttpRequestParser(parts), parts
         self._seam = b""
-        return parts
+        return self._parsing
 
     def _end_parsing(self) -> None:
         # Nothing of what was read, a credential least of all, is kept while the client is idle.
-        self._parser = self._parts = None
-        self._raw = bytearray()
+        self._parsing = None
+        self._raw = b""
 
-    def _parse(self, data: bytes) -> bytes:
-        """Parse what comes, up to the end of a head or of chunks; what is behind that is returned. The parser
-        itself would read on, and not tell where the end was. Raises Refused."""
-        parser, parts = cast(httptools.HttpRequestParser, self._parser), cast(_Parts, self._parts)
-        end = 0
-        while end < len(data) and not parts.is_whole:
-            start, end = end, self._find_blank_line(data, end)
+    def _parse(self, data: bytes) -> tuple[_Parts, bytes]:
+        """Parse what comes, up to the end of a head or of chunks: what was found since they began, and what
+        is behind them. The parser itself would read on, and not tell where the end was. Raises Refused."""
+        parser, parts = self._parsing or self._begin_parsing()
+        text, end = self._seam + data, len(self._seam)
+        start = 0
+        while end < len(text) and not parts.is_whole:
+            # Heads and chunks end at a blank line, which need not be the first.
+            place = text.find(_BLANK_LINE, start)
+            fed, end = end, len(text) if place < 0 else place + 4
+            start = end
             try:
-                parser.feed_data(data[start:end])
+                parser.feed_data(text[fed:end])
             except httptools.HttpParserUpgrade:
                 # No other protocol is spoken here, and the request is answered (RFC 9110, section 7.8).
                 pass
@@ -415,18 +416,8 @@ class Connection(asyncio.Protocol):
                 raise Refused(400, "bad_request", "the request is not HTTP/1.1") from None
             if parts.begun > 1 or (parts.body and not parts.is_in_body):
                 raise Refused(400, "bad_request", "the request does not end with a blank line")
-        self._seam = (self._seam + data[-3:])[-3:]
-        return data[end:]
-
-    def _find_blank_line(self, data: bytes, start: int) -> int:
-        """Where the first blank line ends, from `start` on, or else the data. Heads and chunks end at one,
-        which need not be the first."""
-        if self._seam and not start:
-            place = (self._seam + data[:3]).find(_BLANK_LINE)
-            if place >= 0:
-                return place + 4 - len(self._seam)
-        place = data.find(_BLANK_LINE, start)
-        return len(data) if place < 0 else place + 4
+        self._seam = text[-3:]
+        return parts, text[end:]
 
     def _headers_too_large(self) -> Refused:
         count, size = self._settings.header_count, self._settings.header_limit
@@ -448,19 +439,18 @@ class Connection(asyncio.Protocol):
             body, self._body = self._body, bytearray()
         self._request = None
         self.deadline = None
-        answer: Exchange | Response
-        if isinstance(request, _ControlRequest):
+        answer: Exchange | Response | None
+        assert request is not None, "it was read"
+        if isinstance(request, Head):
+            body = bytes(body)
+            answer = self._mock.answer_at_once(request, body, self.client)
+            if answer is None:
+                return self._answer_later(partial(self._mock.answer_in_turn, request, body, self.client))
+        elif isinstance(request, _ControlRequest):
             # It may be a long one, so it is not copied.
             return self._answer_later(partial(self._mock.answer_control, *request, body))
-        if isinstance(request, Response):
-            answer = request
         else:
-            body = bytes(body)
-            head = cast(Head, request)
-            found = self._mock.answer_at_once(head, body, self.client)
-            if found is None:
-                return self._answer_later(partial(self._mock.answer_in_turn, head, body, self.client))
-            answer = found
+            answer = request
         if not self._write_at_once(answer):
             self._answer_later(partial(send_answer, answer))
         return None
@@ -561,7 +551,7 @@ class Connection(asyncio.Protocol):
         if isinstance(request, _ControlRequest):
             path: bytes = request.scope["raw_path"]
             return path
-        return b"" if self._parts is None else self._parts.target.partition(b"?")[0]
+        return b"" if self._parsing is None else self._parsing[1].target.partition(b"?")[0]
 
     def _end(self, words: bytes) -> None:
         """Say the last words, and close once the client has had time to read them."""

@@ -76,21 +76,17 @@ class Guard:
         self.connection_limit = min(settings.connection_limit, _affordable_connections())
         self.refusals = refusals
 
-    def check_call(self, head: Head, raw_path: bytes, query: bytes) -> None:
+    def check_call(self, head: Head) -> None:
         """Judge a request to the mocked API. Raises Refused."""
         self._check_headers(head.facts, self.body_limit, CODINGS)
-        self._check_target(raw_path, query)
-
-    def _check_target(self, raw_path: bytes, query: bytes) -> None:
-        if b"%" in raw_path or b"%" in query:
-            _check_encoding(raw_path, "path")
-            _check_encoding(query.replace(b"+", b" "), "query")
+        _check_target(head.path, head.query)
 
     def _check_headers(self, facts: HeaderFacts, body_limit: int, codings: Collection[bytes] = ()) -> None:
         if len(facts.hosts) != 1:
             given = "missing" if not facts.hosts else "given more than once"
             raise Refused(400, "bad_request", f"the Host header is {given}")
-        self._check_host(facts.hosts[0])
+        if facts.hosts[0] not in self._hosts:
+            self._check_host(facts.hosts[0])
         if not facts.is_ascii:
             raise Refused(400, "bad_request", "a header holds bytes that are not ASCII")
         if facts.length > body_limit:
@@ -110,7 +106,7 @@ class Guard:
     def check_control(self, scope: Mapping[str, Any], facts: HeaderFacts, *, needs_token: bool) -> None:
         """Judge a request to the control API. Raises Refused."""
         self._check_headers(facts, CONTROL_BODY_LIMIT)
-        self._check_target(scope["raw_path"], scope["query_string"])
+        _check_target(scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1"))
         sent: dict[bytes, list[bytes]] = {}
         for name, value in scope["headers"]:
             sent.setdefault(name, []).append(value)
@@ -138,8 +134,6 @@ class Guard:
             raise Refused(401, "missing_credential", hint)
 
     def _check_host(self, value: bytes) -> None:
-        if value in self._hosts:
-            return
         match = _HOST.fullmatch(value.decode("latin-1"))
         if match is None or (match.group(2) and not 0 < int(match.group(2)) < 65536):
             raise Refused(400, "bad_request", "the Host is none: it must be a name or an address, and a port")
@@ -237,15 +231,18 @@ def _affordable_connections() -> int:
     return sys.maxsize if limit == resource.RLIM_INFINITY else max(8, limit - SPARE_FILES)
 
 
-def _check_encoding(text: bytes, place: str) -> None:
+def _check_target(path: str, query: str) -> None:
     """Percent-encoding must give UTF-8 without NUL (RFC 3986, section 2.5)."""
-    plain = unquote_to_bytes(text)
-    try:
-        plain.decode("utf-8")
-    except UnicodeDecodeError:
-        raise Refused(400, "bad_request", f"the {place} is percent-encoded, but not as UTF-8") from None
-    if b"\x00" in plain:
-        raise Refused(400, "bad_request", f"the {place} holds a NUL character")
+    if "%" not in path and "%" not in query:
+        return
+    for place, text in (("path", path), ("query", query.replace("+", " "))):
+        plain = unquote_to_bytes(text.encode("latin-1"))
+        try:
+            plain.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refused(400, "bad_request", f"the {place} is percent-encoded, but not as UTF-8") from None
+        if b"\x00" in plain:
+            raise Refused(400, "bad_request", f"the {place} holds a NUL character")
 
 
 def _is_loopback(host: str) -> bool:
