@@ -97,7 +97,7 @@ def take_walks() -> dict[str, Walk]:
     del same.headers["Idempotency-Key"]
     known = same.to_bytes(_URL)
     fresh, *others = (write_fresh("walk", number).to_bytes(_URL) for number in range(50))
-    *_, of_known, of_new = follow([known, *others, known, fresh])
+    *_, of_known, of_new = follow([known, known, *others, known, fresh])
     return {"its head known": of_known, "its head and body new": of_new}
 
 

@@ -44,6 +44,7 @@ _SHORT_TEXT = 1_024
 
 # Possessive, and with the closing quote left open, so that a text without an end is looked at once.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_WHITE_SPACE = b" \t\r\n"
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _ONE_KIND_OF_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _STEPS = {ord("["): 1, ord("]"): -1}
@@ -135,9 +136,10 @@ def loads(
         text = orjson.dumps(value if is_flat else _wrap(value, _ORJSON_DEPTH - max_depth))
     except (orjson.JSONDecodeError, TypeError):
         return _loads_strictly(data, max_depth, max_number_length)
-    # A member that was given twice is in the value once, and so is its colon. One that is written as an
-    # escape, or so many digits that some may be lost, is left to the strict reading.
-    if (
+    # A value that is written as it was, but for white space, has lost nothing. A member that was given twice
+    # is in the value once, and so is its colon. One that is written as an escape, or so many digits that some
+    # may be lost, is left to the strict reading.
+    if data.translate(None, _WHITE_SPACE) == text.translate(None, _WHITE_SPACE) or (
         data.count(b":") == text.count(b":")
         and data.find(b"\\u003") < 0
         and data.translate(_DIGITS_ALIKE).find(_LONG_NUMBER) < 0
@@ -354,7 +356,7 @@ def _default(value: Any) -> Any:
 
 
 def _loads_strictly(data: bytes, max_depth: int, max_number_length: int) -> tuple[Json, tuple[str, ...]]:
-    if not data.strip(b" \t\r\n"):
+    if not data.strip(_WHITE_SPACE):
         raise MalformedJson("the body is empty")
     if data.startswith(b"\xef\xbb\xbf"):
         raise MalformedJson("the text starts with a byte order mark")

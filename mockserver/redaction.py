@@ -241,7 +241,8 @@ def _holds_mark(text: str) -> bool:
 
 def _may_hold_jwt(text: str) -> bool:
     """Whether a JWT can begin: its header is an object, which may have white space behind its brace."""
-    return "eyJ" in text or "eyA" in text or "ew" in text
+    # One character is found ten times as fast as several.
+    return ("J" in text and "eyJ" in text) or ("A" in text and "eyA" in text) or "ew" in text
 
 
 def _find_marks(data: bytes) -> list[int]:

@@ -79,15 +79,16 @@ class Head:
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
     headers tell, and the rest what both tell together: `credential` is who makes the request, `namespace` the
     one that the call goes to; `arguments` holds the valid parameters by name, converted and with defaults;
-    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory; `generation` is that of
-    the memory when the head began to be read. Never changed, but for `last_read`: the last body that came
+    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory, `credential_key` under
+    what its credential may that is not yet there; `generation` is that of the memory when the head began to
+    be read. Never changed, but for `last_read`: the last body that came
     with the head, with what both told.
     """
 
     __slots__ = (
-        "arguments", "credential", "facts", "generation", "headers", "idempotency_key", "is_cacheable",
-        "last_read", "line", "method", "namespace", "operation", "path", "preferences", "query", "shown",
-        "violations", "warnings",
+        "arguments", "credential", "credential_key", "facts", "generation", "headers", "idempotency_key",
+        "is_cacheable", "last_read", "line", "method", "namespace", "operation", "path", "preferences",
+        "query", "shown", "violations", "warnings",
     )  # fmt: skip
 
     def __init__(
@@ -99,6 +100,7 @@ class Head:
         line: LineFacts,
         facts: HeaderFacts,
         credential: Credential,
+        credential_key: Hashable,
         generation: int,
     ) -> None:
         self.method = method
@@ -107,6 +109,7 @@ class Head:
         self.headers = headers
         self.line = line
         self.facts = facts
+        self.credential_key = credential_key
         self.generation = generation
         self.last_read: tuple[bytes, ParsedRequest] | None = None
         self.is_cacheable = line.is_cacheable and facts.is_cacheable and credential.is_cacheable
@@ -116,11 +119,11 @@ class Head:
         self.credential = credential
         self.namespace = line.namespace or credential.namespace or DEFAULT_NAMESPACE
         self.arguments: dict[str, Json] = line.arguments
-        self.violations: list[Violation] = [*line.violations]
+        self.violations: list[Violation] = line.violations
         self.warnings: list[CallWarning] = [*line.warnings]
         operation = self.operation
         if operation is not None and operation.header_parameters and line.problem is None:
-            self.arguments = {**self.arguments}
+            self.arguments, self.violations = {**line.arguments}, [*line.violations]
             for parameter in operation.header_parameters:
                 parts = split_values(parameter, _read_header_parameter(parameter, headers))
                 read_parameter(parameter, parts, self.arguments, self.violations)
@@ -151,7 +154,8 @@ class Head:
                 f"{credential.namespace!r}"
             )
             self.warnings.append(CallWarning("namespace_conflict", text))
-        self.warnings += [CallWarning("leaked_key", text) for text in facts.leaks]
+        if facts.leaks:
+            self.warnings += [CallWarning("leaked_key", text) for text in facts.leaks]
         if credential.is_issued:
             texts = find_foreign_key(credential, self.namespace)
             self.warnings += [CallWarning("foreign_key", text) for text in texts]
@@ -184,33 +188,34 @@ class HeadReader:
 
     def read(self, method: str, path: str, query: str, headers: Headers) -> Head:
         """The head of a request. Never raises for what a client sends."""
-        generation = self.memory.generation
-        line = self._read_line(method, path, query, generation)
-        known = self._find_credential(line, headers)
-        if known is not None:
-            facts = self.headers.read(headers, known.hidden)
-            return Head(method, path, query, headers, line, facts, known.credential, generation)
+        memory = self.memory
+        generation = memory.generation
+        line: LineFacts | None = memory.get((method, path, query))
+        if line is None:
+            line = self._read_line(method, path, query, generation)
+        key: Hashable = None
+        if self._is_told_by_authorization:
+            authorizations = [value for name, value in headers if name == b"authorization"]
+            key = (line.operation and line.operation.id, *authorizations)
+            known: _Known | None = memory.get(key)
+            if known is not None:
+                facts = self.headers.read(headers, known.hidden)
+                return Head(method, path, query, headers, line, facts, known.credential, None, generation)
+            if not authorizations or sum(map(len, authorizations)) > MAX_REMEMBERED_BYTES:
+                key = None
         facts = self.headers.read(headers)
         credential = self._rules.read_credential(Sent(headers, line.query), line.operation)
-        return Head(method, path, query, headers, line, facts, credential, generation)
+        if not credential.is_cacheable:
+            key = None
+        return Head(method, path, query, headers, line, facts, credential, key, generation)
 
     def _read_line(self, method: str, path: str, query: str, generation: int) -> LineFacts:
-        key = (method, path, query)
-        line: LineFacts | None = self.memory.get(key)
-        if line is None:
-            line = LineFacts(
-                self._contract, self._rules.secret_query, self._rules.implied_methods, method, path, query
-            )
-            if line.is_cacheable:
-                self.memory.put(key, line, None, generation)
+        line = LineFacts(
+            self._contract, self._rules.secret_query, self._rules.implied_methods, method, path, query
+        )
+        if line.is_cacheable:
+            self.memory.put((method, path, query), line, None, generation)
         return line
-
-    def _find_credential(self, line: LineFacts, headers: Headers) -> _Known | None:
-        if not self._is_told_by_authorization:
-            return None
-        authorizations = tuple([value for name, value in headers if name == b"authorization"])
-        known: _Known | None = self.memory.get(_credential_key(line, authorizations))
-        return known
 
     def find(self, key: Hashable) -> Head | None:
         """The head that is remembered by a key: its bytes or, where it came without, all that it says."""
@@ -224,23 +229,15 @@ class HeadReader:
 
     def remember_credential(self, head: Head) -> None:
         """Remember whose credential a head that is let in has, for others with the same Authorization."""
-        authorizations = head.facts.authorizations
-        if not (authorizations and self._is_told_by_authorization and head.credential.is_cacheable):
-            return
-        own = _credential_key(head.line, authorizations)
-        if own not in self.memory and sum(map(len, authorizations)) <= MAX_REMEMBERED_BYTES:
+        if head.credential_key is not None:
             pairs = zip(head.headers, head.facts.recorded, strict=True)
             hidden = {sent[1]: shown[1] for sent, shown in pairs if sent[0] == b"authorization"}
-            self.memory.put(own, _Known(head.credential, hidden), head.namespace, head.generation)
+            known = _Known(head.credential, hidden)
+            self.memory.put(head.credential_key, known, head.namespace, head.generation)
 
     def forget(self, namespace: str) -> None:
         """Forget what requests to a namespace told, credentials above all."""
         self.memory.forget(namespace)
-
-
-def _credential_key(line: LineFacts, authorizations: tuple[bytes, ...]) -> Hashable:
-    operation = line.operation
-    return None if operation is None else operation.id, authorizations
 
 
 def _has_accepted(operation: Operation | None, accept: str | None) -> bool:

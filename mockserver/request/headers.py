@@ -19,13 +19,12 @@ _NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 class HeaderFacts:
     """What headers tell, made by HeaderReader; what they do not tell is as here. `recorded` is them redacted;
-    `hosts` every Host value; `authorizations` every Authorization; `content_codings` every Content-Encoding,
-    and `transfer_codings` every Transfer-Encoding, in lower case; `content_coding` is empty unless there is
-    exactly one; `length` the Content-Length; `closes` says that Connection ends it; `is_plain` that a length
-    is all that tells where the request ends, and what comes behind it; `leaks` are the warnings of the leak
-    watch; `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
+    `hosts` every Host value; `content_codings` every Content-Encoding, and `transfer_codings` every
+    Transfer-Encoding, in lower case; `content_coding` is empty unless there is exactly one; `length` the
+    Content-Length; `closes` says that Connection ends it; `is_plain` that a length is all that tells where
+    the request ends, and what comes behind it; `leaks` are the warnings of the leak watch; `is_cacheable`
+    says that they are small, and that none but Authorization holds a secret."""
 
-    authorizations: tuple[bytes, ...] = ()
     content_type: str | None = None
     content_codings: tuple[bytes, ...] = ()
     content_coding = b""
@@ -93,8 +92,6 @@ class HeaderReader:
                 known, text = facts.content_type, value.decode("latin-1")
                 # Two of them are none that anybody could mean.
                 facts.content_type = text if known is None else f"{known}, +"
-            elif name == b"authorization":
-                facts.authorizations += (value,)
             elif name == b"accept":
                 known, text = facts.accept, value.decode("latin-1")
                 facts.accept = text if known is None else f"{known}, {text}"
@@ -148,6 +145,6 @@ class HeaderReader:
 
 # The headers that tell something here; the others are for stubs.
 _TELLING = frozenset({
-    b"host", b"authorization", b"content-type", b"content-encoding", b"content-length", b"accept", b"prefer",
+    b"host", b"content-type", b"content-encoding", b"content-length", b"accept", b"prefer",
     b"idempotency-key", b"origin", b"connection", b"transfer-encoding", b"expect", b"upgrade",
 })  # fmt: skip
