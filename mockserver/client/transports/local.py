@@ -154,6 +154,9 @@ class LocalWire(Wire):
     def end(self) -> None:
         """The client leaves. An answer that it has not read to its end is one that it left."""
         if self._exchange is not None:
+            if self._exchange.response.delivery.fault is Fault.HANG:
+                # As on a socket, what hangs ends so.
+                self._exchange.finish("faulted")
             self._exchange.finish("disconnected", "client_disconnected")
         # A thread that waits on behalf of a coroutine waits no longer.
         self._released.set()
