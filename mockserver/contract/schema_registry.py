@@ -671,7 +671,7 @@ def _leaves(errors: Any) -> Iterator[Any]:
             typed = [
                 list_
                 for list_ in branches.values()
-                if not any(_is_type_error(child, error) for child in list_)
+                if not any(_is_type_error(child, error) or _is_other_kind(child, error) for child in list_)
             ]
             if len(typed) == 1:
                 yield from _leaves(sorted(typed[0], key=relevance))
@@ -681,6 +681,13 @@ def _leaves(errors: Any) -> Iterator[Any]:
 
 def _is_type_error(child: Any, parent: Any) -> bool:
     return child.validator == "type" and len(child.absolute_path) == len(parent.absolute_path)
+
+
+def _is_other_kind(child: Any, parent: Any) -> bool:
+    """Whether the discriminator beside the branches leads to another one than that of the child."""
+    discriminator = parent.schema.get("discriminator")
+    member = discriminator.get("propertyName") if isinstance(discriminator, dict) else None
+    return member is not None and list(child.path) == [member]
 
 
 def _pointer(path: Any) -> str:

@@ -33,8 +33,8 @@ def health(call: ControlCall) -> ControlAnswer:
     try:
         store.check()
     except StoreUnavailable as error:
-        state = {"kind": store.kind, "ok": False, "problem": str(error)}
-        value |= {"status": "unhealthy", "message": "The store does not answer"}
+        state["ok"] = False
+        value |= {"status": "unhealthy", "message": str(error)}
     refused, lost = dict(call.engine.refusals), dict(call.engine.lost_lines)
     value |= {"store": state, "refused": refused, "lostLogLines": lost}
     return ControlAnswer(200 if state["ok"] else 503, value)

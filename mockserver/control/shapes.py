@@ -438,7 +438,7 @@ SHAPES: Mapping[str, JsonObject] = {
         message=_TEXT,
         version=_TEXT,
         refused=_map(_COUNT),
-        store=_object("kind ok", kind=_TEXT, ok=_FLAG, problem=_TEXT),
+        store=_full(kind=_TEXT, ok=_FLAG),
     ),
     "Version": _full(version=_TEXT),
     "Schema": {"type": "object", "description": "A JSON Schema (2020-12)."},

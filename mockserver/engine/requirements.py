@@ -134,8 +134,9 @@ def by_accept(situation: Situation) -> Decision | None:
     envelope = operation.envelope(choose_success(situation, operation))
     if envelope is None or envelope.accepted(situation.head.facts.accept) is not None:
         return None
-    known = ", ".join(envelope.content)
-    return situation.rules.refuse(situation, Refusal(406, "not_acceptable", {"hint": f"there is {known}"}))
+    details = {"hint": f"there is {', '.join(envelope.content)}"}
+    refusal = Refusal(406, "not_acceptable", details, headers=((b"vary", b"Accept"),))
+    return situation.rules.refuse(situation, refusal)
 
 
 def by_target(situation: Situation) -> Decision | None:

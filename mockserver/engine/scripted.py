@@ -216,7 +216,7 @@ def _find_problem(wish: Preferences, operation: Operation | None) -> str | None:
         return "no operation was reached, so no answer is documented that could be preferred"
     if wish.code is not None and operation.envelope(wish.code) is None:
         known = ", ".join(str(status) for status in operation.statuses)
-        return f"{operation.id} documents no status {wish.code}; documented: {known}"
+        return f"the operation {operation.id} documents no status {wish.code}; documented: {known}"
     if wish.example is not None:
         statuses = [wish.code] if wish.code else list(operation.success_statuses)
         envelopes = [operation.envelope(status) for status in statuses]

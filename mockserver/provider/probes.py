@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -59,6 +60,8 @@ class ProbeWriter:
     def __init__(self, contract: Contract, arguments: Callable[[Operation], Mapping[str, str]]) -> None:
         self._contract = contract
         self._arguments = arguments
+        # A key that an earlier run sent would bring back what that run created, and deleted since.
+        self._key = f"{MARKER}-{secrets.token_hex(8)}"
 
     def list_probes(self) -> Iterator[Probe]:
         """All probes, in an order in which one finds what those before it created; deletions come last."""
@@ -85,7 +88,7 @@ class ProbeWriter:
         if operation.method == "GET" and limits:
             yield Probe(operation, "first page", self._builder(operation, query=f"{limits[0]}=1"))
         if self._is_idempotent(operation):
-            key = (("Idempotency-Key", f"{MARKER}-{operation.id}"),)
+            key = (("Idempotency-Key", f"{self._key}-{operation.id}"),)
             yield Probe(operation, "repeated", self._builder(operation, headers=key), repeats=True)
 
     def _is_idempotent(self, operation: Operation) -> bool:

@@ -141,7 +141,7 @@ def welcome(
     # In this order each line finds what it speaks of: nothing is deleted before the others have used it.
     shown = sorted(islice(contract.operations.values(), _SHOWN), key=lambda item: item.method == "DELETE")
     for operation in shown:
-        lines.append(f"# {operation.id}: {operation.summary}")
+        lines.append(f"# {operation.id}" + (f": {operation.summary}" if operation.summary else ""))
         lines.append(example_line(contract, engine.rules, operation, origin))
     if len(contract.operations) > _SHOWN:
         lines.append(f"# and {len(contract.operations) - _SHOWN} more: {origin}/openapi.json")

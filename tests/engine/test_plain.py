@@ -384,6 +384,8 @@ def test_a_preference_for_what_is_not_there_is_404(tmp_path: Path) -> None:
     api = orders(tmp_path, _201=OK)
     for prefer in ("code=418", "example=none"):
         assert post(api, Prefer=prefer).outcome == (404, "no_such_response")
+    # It is named as the contract writes it.
+    assert " createOrder documents no status 418" in post(api, Prefer="code=418").json["detail"]
     assert post(api, b'{"n": 1}', Prefer="code=201").outcome == (201, "preferred")
 
 

@@ -70,6 +70,12 @@ def test_two_runs_say_the_same() -> None:
         assert find(real.origin).to_json() == first
 
 
+def test_what_an_earlier_run_left_in_memory_is_no_drift() -> None:
+    with MockServer(seed="real") as real:
+        for _ in range(2):
+            assert told(find(real.origin)) == set()
+
+
 def _rename(answer: Relayed) -> None:
     answer.replace('"name":', '"title":')
 
