@@ -20,6 +20,8 @@ from mockserver.contract.pointers import (
     DATA_KEYWORDS,
     SCHEMA_MAPS,
     find_pointer,
+    list_at,
+    object_at,
     read_fragment,
     write_fragment,
 )
@@ -508,9 +510,8 @@ def _find_parts_in_place(schema: JsonObject, document: JsonObject) -> Iterator[J
     """The schemas that are applied to the same value as a schema is (JSON Schema core, section 10.2)."""
     parts: list[Json] = [schema.get(key) for key in ("not", "if", "then", "else")]
     for key in ("allOf", "anyOf", "oneOf"):
-        parts += schema[key] if isinstance(schema.get(key), list) else ()
-    if isinstance(schema.get("dependentSchemas"), dict):
-        parts += schema["dependentSchemas"].values()
+        parts += list_at(schema, key)
+    parts += object_at(schema, "dependentSchemas").values()
     if isinstance(reference := schema.get("$ref"), str) and reference.startswith("#"):
         parts.append(find_pointer(document, read_fragment(reference)))
     return (part for part in parts if isinstance(part, dict))

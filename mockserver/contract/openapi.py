@@ -42,16 +42,15 @@ from mockserver.contract.parameters import (
     read_pairs,
 )
 from mockserver.contract.path_templates import PathTemplates, list_names
-from mockserver.contract.pointers import find_pointer, read_fragment
+from mockserver.contract.pointers import find_pointer, list_at, object_at, read_fragment
 from mockserver.contract.problems import BROKEN, Problems
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry, compile_schema
 from mockserver.contract.security import read_requirements, read_schemes
-from mockserver.contract.spelling import find_misspellings
+from mockserver.contract.spelling import METHODS, find_misspellings
 from mockserver.exceptions import ContractError, MalformedJson, Problem
 from mockserver.json_codec import escape_pointer, loads
 from mockserver.types import Json, JsonObject
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 PROVENANCES = ("documented", "inferred", "invented")
 # Of a document with more operations, schemas and examples are read when they are first needed.
 EAGER_OPERATIONS = 100
@@ -119,8 +118,7 @@ class _Reader:
             if isinstance(self._document.get("webhooks"), dict) and self._document["webhooks"]:
                 text = "the document has webhooks and no paths: calls that its API makes, and none to it"
             self._problem(text, "/paths")
-        info = self._document.get("info")
-        info = info if isinstance(info, dict) else {}
+        info = object_at(self._document, "info")
         return Contract(
             title=str(info.get("title", "untitled")),
             version=str(info.get("version", "")),
@@ -144,11 +142,8 @@ class _Reader:
     def _servers(self, owner: JsonObject, pointer: str) -> tuple[str, list[str]] | None:
         """The URL of the first server of a document, a path item or an operation, and the paths of all; None
         where it names none."""
-        servers = owner.get("servers")
-        if not isinstance(servers, list) or not servers:
-            return None
         urls: list[str] = []
-        for index, server in enumerate(servers):
+        for index, server in enumerate(list_at(owner, "servers")):
             if isinstance(server, dict):
                 urls += self._addresses(server, f"{pointer}/servers/{index}")
         if not urls:
@@ -158,13 +153,11 @@ class _Reader:
     def _addresses(self, server: JsonObject, pointer: str) -> Iterator[str]:
         """The URLs of a server: with the default of each variable, then with its other values."""
         url = str(server.get("url", "/"))
-        variables = server.get("variables")
         choices: list[list[tuple[str, str]]] = []
-        for name, variable in (variables if isinstance(variables, dict) else {}).items():
+        for name, variable in object_at(server, "variables").items():
             if isinstance(variable, dict) and f"{{{name}}}" in url:
-                values = variable.get("enum")
-                values = values if isinstance(values, list) else []
-                texts = dict.fromkeys(str(value) for value in (variable.get("default", ""), *values))
+                values = (variable.get("default", ""), *list_at(variable, "enum"))
+                texts = dict.fromkeys(map(str, values))
                 choices.append([(name, text) for text in texts])
         for _, chosen in zip(range(_MAX_ADDRESSES), product(*choices), strict=False):
             address = url
@@ -230,8 +223,7 @@ class _Reader:
         found = {
             method.upper(): (item[method], f"{pointer}/{method}") for method in METHODS if method in item
         }
-        others = item.get("additionalOperations")
-        for method, raw in (others if isinstance(others, dict) else {}).items():
+        for method, raw in object_at(item, "additionalOperations").items():
             found.setdefault(
                 method.upper(), (raw, f"{pointer}/additionalOperations/{escape_pointer(method)}")
             )
@@ -316,8 +308,8 @@ class _Reader:
     def _read_schemes(self) -> None:
         """Read the security schemes, and the requirements of operations that name none."""
         declared: dict[str, tuple[JsonObject, str]] = {}
-        raw = find_pointer(self._document, "/components/securitySchemes")
-        for name, item in (raw if isinstance(raw, dict) else {}).items():
+        components = object_at(self._document, "components")
+        for name, item in object_at(components, "securitySchemes").items():
             found = self._object(item, f"/components/securitySchemes/{escape_pointer(name)}")
             if found:
                 declared[name] = found
@@ -424,9 +416,8 @@ class _Reader:
 
     def _content(self, schemas: SchemaRegistry, owner: JsonObject, pointer: str) -> dict[str, MediaType]:
         """The media types under `content`, by name as it is written."""
-        content = owner.get("content")
         found: dict[str, MediaType] = {}
-        for name, raw in (content if isinstance(content, dict) else {}).items():
+        for name, raw in object_at(owner, "content").items():
             place = f"{pointer}/content/{escape_pointer(name)}"
             # It becomes a header as it stands.
             if not NAME.fullmatch(name):
@@ -462,7 +453,7 @@ class _Reader:
             schema_pointer=schema_pointer,
             shape=self._shape(schemas, schema_pointer),
             examples=examples,
-            encoding=_read_encodings(raw.get("encoding")),
+            encoding=_read_encodings(object_at(raw, "encoding")),
             members=self._members(raw.get(keyword, {})) if keyword else None,
             content_type=announce(name),
         )
@@ -529,20 +520,18 @@ class _Reader:
 
     def _headers(self, raw: JsonObject, pointer: str) -> dict[str, ResponseHeader]:
         """The headers of a response, by name in lower case."""
-        headers = raw.get("headers")
         found: dict[str, ResponseHeader] = {}
-        for name, item in (headers if isinstance(headers, dict) else {}).items():
+        for name, item in object_at(raw, "headers").items():
             place = f"{pointer}/headers/{escape_pointer(name)}"
             if not _HEADER_NAME.fullmatch(name):
                 self._problem(f"{name!r} is no name of a header", place)
             elif header := self._object(item, place):
                 value, where = header
                 is_required = value.get("required") is True
-                content = value.get("content")
-                if isinstance(content, dict) and content:
-                    media, inner = next(iter(content.items()))
+                if content := object_at(value, "content"):
+                    media = next(iter(content))
                     where = f"{where}/content/{escape_pointer(media)}"
-                    value = inner if isinstance(inner, dict) else {}
+                    value = object_at(content, media)
                 examples = tuple(example.value for example in self._examples(value, "json", where))
                 has_schema = "schema" in value
                 schema_pointer = f"{where}/schema" if has_schema else ""
@@ -551,8 +540,7 @@ class _Reader:
 
     def _examples(self, item: JsonObject, form: str, pointer: str) -> Iterator[PlacedExample]:
         """The examples of a media type or a header, by name; the single one is called `example`."""
-        examples = item.get("examples")
-        for name, example in (examples if isinstance(examples, dict) else {}).items():
+        for name, example in object_at(item, "examples").items():
             place = f"{pointer}/examples/{escape_pointer(name)}"
             if not (found := self._object(example, place)):
                 continue
@@ -743,9 +731,9 @@ def _read_json_text(value: Json) -> Json:
     return value
 
 
-def _read_encodings(raw: Json) -> dict[str, Encoding]:
+def _read_encodings(raw: JsonObject) -> dict[str, Encoding]:
     found: dict[str, Encoding] = {}
-    for name, item in (raw if isinstance(raw, dict) else {}).items():
+    for name, item in raw.items():
         if isinstance(item, dict):
             content_type, style = item.get("contentType"), item.get("style")
             found[name] = Encoding(
@@ -777,8 +765,7 @@ def find_problems(contract: Contract) -> tuple[tuple[Problem, ...], tuple[Proble
 
 def _find_assumptions(document: JsonObject) -> Iterator[Assumption]:
     """Everything in the document with an x-provenance other than `documented`."""
-    rules = document.get("x-rules")
-    for rule in rules if isinstance(rules, list) else ():
+    for rule in list_at(document, "x-rules"):
         if isinstance(rule, dict) and rule.get("x-provenance") in PROVENANCES[1:]:
             yield Assumption(str(rule.get("what")), rule["x-provenance"], str(rule.get("x-source", "")))
     seen: set[tuple[str, str, str]] = set()

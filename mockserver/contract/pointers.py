@@ -1,4 +1,4 @@
-"""JSON pointers (RFC 6901), and which members of a schema hold schemas."""
+"""JSON pointers (RFC 6901), which members of a schema hold schemas, and members that may be anything."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from mockserver.json_codec import read_index
-from mockserver.types import Json
+from mockserver.json_codec import read_index, read_pointer
+from mockserver.types import Json, JsonObject
 
 # Keywords whose members are named by the author of the schema, each with a schema.
 SCHEMA_MAPS = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
@@ -26,8 +26,7 @@ def find_pointer(document: Json, pointer: str) -> Json:
     if pointer and not pointer.startswith("/"):
         return None
     found = document
-    for token in pointer.split("/")[1:]:
-        name = token.replace("~1", "/").replace("~0", "~")
+    for name in read_pointer(pointer):
         if isinstance(found, Mapping):
             found = found.get(name)
         elif isinstance(found, list) and (index := read_index(name)) is not None and index < len(found):
@@ -35,6 +34,18 @@ def find_pointer(document: Json, pointer: str) -> Json:
         else:
             return None
     return found
+
+
+def object_at(owner: JsonObject, name: str) -> JsonObject:
+    """The object under a name; an empty one where nothing stands there, or something else."""
+    found = owner.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def list_at(owner: JsonObject, name: str) -> list[Json]:
+    """The list under a name; an empty one where nothing stands there, or something else."""
+    found = owner.get(name)
+    return found if isinstance(found, list) else []
 
 
 def write_fragment(pointer: str) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import Literal, cast
 
 from mockserver.contract.operations import Requirement, SecurityScheme
 from mockserver.json_codec import escape_pointer
+from mockserver.suggestions import suggest
 from mockserver.types import Json, JsonObject
 
 # OpenAPI 3.1.1, section 4.8.27 (Security Scheme Object).
@@ -74,8 +74,7 @@ def read_requirements(
             continue
         for name in item:
             if name not in names:
-                near = get_close_matches(name, names, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names) or 'none'}"
+                hint = suggest(name, names) if names else "known: none"
                 text = f"names the security scheme {name!r}, which components/securitySchemes lacks; {hint}"
                 problem(text, f"{pointer}/{index}/{escape_pointer(name)}")
         requirements.append(tuple(schemes[name] for name in item if name in schemes))

@@ -9,7 +9,7 @@ from mockserver.json_codec import escape_pointer
 from mockserver.suggestions import find_nearest
 from mockserver.types import Json, JsonObject
 
-_METHODS = frozenset({"delete", "get", "head", "options", "patch", "post", "put", "query", "trace"})
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace", "query")
 _SCHEMA = frozenset({
     "$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref", "$schema", "$vocabulary",
     "additionalItems", "additionalProperties", "allOf", "anyOf", "const", "contains", "contentEncoding",
@@ -39,7 +39,7 @@ _OBJECTS: Mapping[str, Mapping[str, str]] = {
     },
     "path item": {
         "$ref": "", "summary": "", "description": "", "servers": "", "parameters": "[parameter]",
-        "additionalOperations": "{operation}", **dict.fromkeys(sorted(_METHODS), "operation"),
+        "additionalOperations": "{operation}", **dict.fromkeys(sorted(METHODS), "operation"),
     },
     "operation": {
         "tags": "", "summary": "", "description": "", "externalDocs": "", "operationId": "",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
+from mockserver.contract.pointers import list_at, object_at
 from mockserver.contract.problems import Origins
 from mockserver.json_codec import escape_pointer
 from mockserver.types import Json, JsonObject
@@ -51,11 +52,10 @@ def upgrade_draft(schema: JsonObject) -> JsonObject:
         schema["prefixItems"] = schema.pop("items")
         if "additionalItems" in schema:
             schema["items"] = schema.pop("additionalItems")
-    dependencies = schema.pop("dependencies", None)
-    for name, rule in (dependencies if isinstance(dependencies, dict) else {}).items():
-        schema.setdefault("dependentRequired" if isinstance(rule, list) else "dependentSchemas", {})[name] = (
-            rule
-        )
+    for name, rule in object_at(schema, "dependencies").items():
+        kind = "dependentRequired" if isinstance(rule, list) else "dependentSchemas"
+        schema.setdefault(kind, {})[name] = rule
+    schema.pop("dependencies", None)
     return schema
 
 
@@ -95,8 +95,7 @@ class _Swagger:
     def __init__(self, document: JsonObject, origins: Origins) -> None:
         self._document = document
         self._origins = origins
-        shared = document.get("parameters")
-        self._shared: JsonObject = shared if isinstance(shared, dict) else {}
+        self._shared = object_at(document, "parameters")
 
     def upgrade(self) -> JsonObject:
         document = self._document
@@ -157,7 +156,7 @@ class _Swagger:
         if not isinstance(item, dict):
             return item
         shared = item.get("parameters")
-        above = shared if isinstance(shared, list) else []
+        above = list_at(item, "parameters")
         new = {key: part for key, part in item.items() if key not in (*_METHODS, "parameters")}
         for method in _METHODS:
             if method in item:
@@ -179,13 +178,11 @@ class _Swagger:
             return raw
         moved = ("parameters", "responses", "consumes", "produces", "schemes")
         new = {key: part for key, part in raw.items() if key not in moved}
-        own = raw.get("parameters")
-        if "parameters" in raw and not isinstance(own, list):
-            new["parameters"] = own
+        if "parameters" in raw and not isinstance(raw["parameters"], list):
+            new["parameters"] = raw["parameters"]
         places = [(part, f"{item_pointer}/parameters/{index}") for index, part in enumerate(above)]
         own_places = [
-            (part, f"{pointer}/parameters/{index}")
-            for index, part in enumerate(own if isinstance(own, list) else [])
+            (part, f"{pointer}/parameters/{index}") for index, part in enumerate(list_at(raw, "parameters"))
         ]
         body = [
             (self._followed(part), place) for part, place in (*places, *own_places) if self._is_body(part)
@@ -286,8 +283,7 @@ class _Swagger:
         if not isinstance(raw, dict) or "$ref" in raw:
             return raw
         new = {key: part for key, part in raw.items() if key not in ("schema", "examples", "headers")}
-        examples = raw.get("examples")
-        examples = examples if isinstance(examples, dict) else {}
+        examples = object_at(raw, "examples")
         types = [name for name in produces if isinstance(name, str)] if isinstance(produces, list) else []
         if "schema" in raw or examples:
             names = list(dict.fromkeys((*(types or ([] if examples else ["application/json"])), *examples)))

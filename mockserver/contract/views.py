@@ -18,12 +18,14 @@ from mockserver.contract.pointers import (
     SCHEMA_MAPS,
     SCHEMA_PARTS,
     find_pointer,
+    list_at,
+    object_at,
     read_fragment,
     write_fragment,
 )
 from mockserver.contract.problems import BROKEN
 from mockserver.exceptions import ContractError, Problem
-from mockserver.json_codec import escape_pointer
+from mockserver.json_codec import escape_pointer, read_pointer
 from mockserver.types import Json, JsonObject, Schema
 
 # Beside a rewritten pattern, as its author wrote it.
@@ -155,25 +157,21 @@ class SchemaView:
         """The names of members that this side does not have, also those that a part in place declares."""
         if not isinstance(schema, dict) or followed > _MAX_FOLLOWED:
             return frozenset()
-        properties = schema.get("properties")
-        found = {
-            name
-            for name, part in (properties if isinstance(properties, dict) else {}).items()
-            if self._is_hidden(part, 0)
-        }
-        parts = schema.get("allOf")
-        for part in (*(parts if isinstance(parts, list) else ()), *self._find_referred(schema)):
+        found = {name for name, part in object_at(schema, "properties").items() if self._is_hidden(part, 0)}
+        for part in self._list_parts(schema):
             found |= self._list_hidden(part, followed + 1)
         return frozenset(found)
 
     def _is_hidden(self, schema: Json, followed: int) -> bool:
         if not isinstance(schema, dict) or followed > _MAX_FOLLOWED or self._hidden is None:
             return False
-        parts = schema.get("allOf")
         return schema.get(self._hidden) is True or any(
-            self._is_hidden(part, followed + 1)
-            for part in (*(parts if isinstance(parts, list) else ()), *self._find_referred(schema))
+            self._is_hidden(part, followed + 1) for part in self._list_parts(schema)
         )
+
+    def _list_parts(self, schema: JsonObject) -> list[Schema]:
+        """The schemas that speak of the same value without a condition, as they stand in the document."""
+        return [*list_at(schema, "allOf"), *self._find_referred(schema)]
 
     def _find_referred(self, schema: JsonObject) -> Iterator[Schema]:
         """The schema that a reference names, as it stands in the document."""
@@ -216,8 +214,7 @@ class SchemaView:
             return []
         base: Any = find_pointer(self._document, pointer)
         member = base["discriminator"]["propertyName"]
-        mapping = base["discriminator"].get("mapping")
-        mapping = mapping if isinstance(mapping, dict) else {}
+        mapping = object_at(base["discriminator"], "mapping")
         named: dict[str, Schema] = {}
         for kind in kinds:
             values = [value for value in self._list_names(kind, member, mapping) if value not in named]
@@ -236,7 +233,7 @@ class SchemaView:
     def _list_names(self, kind: str, member: str, mapping: JsonObject) -> list[str]:
         """The values of a discriminator that name a schema: by the mapping, else by its own name, else the
         one that it allows."""
-        name = kind.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        name = read_pointer(kind)[-1]
         names = [value for value, target in mapping.items() if target in (name, f"#{kind}")] or [name]
         for declared in self._find_members({"$ref": f"#{write_fragment(kind)}"}, member):
             allowed = [declared["const"]] if "const" in declared else declared.get("enum")
@@ -254,8 +251,7 @@ class SchemaView:
         member = schema["discriminator"].get("propertyName")
         if not isinstance(member, str):
             return
-        mapping = schema["discriminator"].get("mapping")
-        mapping = mapping if isinstance(mapping, dict) else {}
+        mapping = object_at(schema["discriminator"], "mapping")
         for key in ("oneOf", "anyOf"):
             if isinstance(schema.get(key), list):
                 named = [self._name_branch(branch, member, mapping) for branch in schema[key]]
@@ -290,15 +286,13 @@ class SchemaView:
         """The schemas of a member, whichever parts in place declare it."""
         if not isinstance(schema, dict) or followed > _MAX_FOLLOWED:
             return
-        properties = schema.get("properties")
-        found = properties.get(member) if isinstance(properties, dict) else None
+        found = object_at(schema, "properties").get(member)
         while isinstance(found, dict) and "$ref" in found and followed <= _MAX_FOLLOWED:
             followed += 1
             found = next(self._find_referred(found), None)
         if isinstance(found, dict):
             yield found
-        parts = schema.get("allOf")
-        for part in (*(parts if isinstance(parts, list) else ()), *self._find_referred(schema)):
+        for part in self._list_parts(schema):
             yield from self._find_members(part, member, followed + 1)
 
 
@@ -362,9 +356,7 @@ def _find_families(document: Json) -> _Families:
         return _Families({}, {})
     extended = {
         pointer: frozenset(
-            reference
-            for part in (schema["allOf"] if isinstance(schema.get("allOf"), list) else ())
-            if (reference := _find_reference(part)) is not None
+            reference for part in list_at(schema, "allOf") if (reference := _find_reference(part)) is not None
         )
         for pointer, schema in schemas.items()
     }

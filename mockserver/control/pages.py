@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -103,21 +103,18 @@ def read_schemas() -> dict[str, Json]:
     return {path.name: loads(path.read_bytes())[0] for path in paths}
 
 
-def _routes() -> Iterator[Route]:
-    page = {200: ("Index", "text/html")}
-    yield Route("GET", "/", get_index, "Shows the page to a browser, and an index of the routes to others.",
-                answers=page, is_locked=False, is_public=True)  # fmt: skip
-    yield Route("GET", "/page/{file}", get_file, "Gives a file of the page.",
-                answers={200: tuple(_MEDIA_TYPES.values())}, is_locked=False, is_public=True)  # fmt: skip
-    yield Route("GET", "/openapi.json", get_description, "Describes the control API as an OpenAPI document.",
-                answers={200: "OpenAPI"}, is_locked=False, is_public=True)  # fmt: skip
-    yield Route("GET", "/schemas/{file}", get_schema, "Gives the JSON Schema of a kind of fixture file.",
-                answers={200: "Schema"}, is_locked=False, is_public=True)  # fmt: skip
-    yield Route("GET", "/docs", get_docs, "Shows the description of the control API, to read and to try.",
-                answers={200: "text/html"}, is_locked=False, is_public=True)  # fmt: skip
-    yield Route("GET", "/contract/docs", get_contract_docs,
-                "Shows the contract, to read and to try; also at `/docs` of the root.",
-                answers={200: "text/html"}, is_locked=False, is_public=True)  # fmt: skip
-
-
-ROUTES: tuple[Route, ...] = tuple(_routes())
+ROUTES: tuple[Route, ...] = (
+    Route("GET", "/", get_index, "Shows the page to a browser, and an index of the routes to others.",
+          answers={200: ("Index", "text/html")}, is_locked=False, is_public=True),
+    Route("GET", "/page/{file}", get_file, "Gives a file of the page.",
+          answers={200: tuple(_MEDIA_TYPES.values())}, is_locked=False, is_public=True),
+    Route("GET", "/openapi.json", get_description, "Describes the control API as an OpenAPI document.",
+          answers={200: "OpenAPI"}, is_locked=False, is_public=True),
+    Route("GET", "/schemas/{file}", get_schema, "Gives the JSON Schema of a kind of fixture file.",
+          answers={200: "Schema"}, is_locked=False, is_public=True),
+    Route("GET", "/docs", get_docs, "Shows the description of the control API, to read and to try.",
+          answers={200: "text/html"}, is_locked=False, is_public=True),
+    Route("GET", "/contract/docs", get_contract_docs,
+          "Shows the contract, to read and to try; also at `/docs` of the root.",
+          answers={200: "text/html"}, is_locked=False, is_public=True),
+)  # fmt: skip

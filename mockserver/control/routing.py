@@ -7,7 +7,6 @@ pause, is the door's business.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
@@ -26,6 +25,7 @@ from mockserver.exceptions import (
     UnknownItem,
 )
 from mockserver.http_fields import read_query
+from mockserver.journal.filters import read_flag, read_whole
 from mockserver.json_codec import loads, loads_in_pieces
 from mockserver.redaction import redact, redact_pointer
 from mockserver.settings import DEFAULT_NAMESPACE, NAMESPACE_NAME
@@ -35,6 +35,7 @@ from mockserver.suggestions import suggest
 from mockserver.types import UNSET, Headers, Json, JsonObject, UnsetType
 
 Answer = TypeVar("Answer")
+Value = TypeVar("Value")
 
 MAX_WAIT_SECONDS = 300.0
 PREFIX = "/__admin"
@@ -112,29 +113,26 @@ class ControlCall(NamedTuple):
 
     def integer(self, name: str) -> int | None:
         """A query parameter that is a whole number. Raises BadRequest."""
-        text = self.option(name)
-        if text is None:
-            return None
-        if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
-            raise BadRequest(f"{name}={text!r} must be a whole number")
-        return int(text)
+        return self._read(name, read_whole)
 
     def flag(self, name: str) -> bool:
         """A query parameter that is true or false; false where it is missing. Raises BadRequest."""
-        text = self.option(name)
-        if text not in (None, "", "true", "false"):
-            raise BadRequest(f"{name}={text!r} must be true or false")
-        return text in ("", "true")
+        return self._read(name, read_flag) or False
 
-    def since(self, name: str = "since") -> int | None:
-        """A query parameter that is an RFC 3339 time, in milliseconds. Raises BadRequest."""
+    def _read(self, name: str, read: Callable[[str], Value]) -> Value | None:
         text = self.option(name)
-        if text is None:
-            return None
         try:
-            return read_instant(text)
+            return None if text is None else read(text)
         except ValueError as error:
-            raise BadRequest(f"{name}: {error}") from None
+            raise BadRequest(f"{name}={error}") from None
+
+    def since(self) -> int | None:
+        """The query parameter `since`, an RFC 3339 time, in milliseconds. Raises BadRequest."""
+        text = self.option("since")
+        try:
+            return None if text is None else read_instant(text)
+        except ValueError as error:
+            raise BadRequest(f"since: {error}") from None
 
     def object(self) -> JsonObject:
         """The body, which must be a JSON object. Raises BadQuestion."""

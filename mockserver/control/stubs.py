@@ -323,10 +323,14 @@ def _list(call: ControlCall, stubs: list[Stub], *, total: int | None = None) -> 
 
 def add_queue(call: ControlCall) -> ControlAnswer:
     """`POST /queue`: outcomes for the next calls of an operation, as ordinary stubs."""
+    return ControlAnswer(201, {"mappings": _queue(call, call.object())})
+
+
+def _queue(call: ControlCall, document: JsonObject) -> list[Json]:
     namespace = call.namespace
-    stubs = read_queue(call.object(), call.engine.contract, new_id=namespace.next_stub_id)
+    stubs = read_queue(document, call.engine.contract, new_id=namespace.next_stub_id)
     namespace.stubs.add(stubs)
-    return ControlAnswer(201, {"mappings": [write_stub(stub) for stub in stubs]})
+    return [write_stub(stub) for stub in stubs]
 
 
 def set_up_state(call: ControlCall) -> ControlAnswer:
@@ -343,11 +347,8 @@ def set_up_state(call: ControlCall) -> ControlAnswer:
         text = "is no state of a pact of this server, such as 'createApiKey answers 429'"
         raise BadQuestion([Problem(text, "/state")])
     operation, status = state
-    namespace = call.namespace
     queue = {"operation": operation, "outcomes": [{"status": status}]}
-    stubs = read_queue(queue, call.engine.contract, new_id=namespace.next_stub_id)
-    namespace.stubs.add(stubs)
-    return ControlAnswer(200, {"mappings": [write_stub(stub) for stub in stubs]})
+    return ControlAnswer(200, {"mappings": _queue(call, queue)})
 
 
 def release_answers(call: ControlCall) -> ControlAnswer:

@@ -156,13 +156,10 @@ def find_near_stub(stubs: StubBook, subject: Subject, *, within: float = NEAR) -
     return NearStub(best[2], best[0], differences)
 
 
-def find_nearest_stubs(
-    stubs: StubBook, subject: Subject, operation: str | None, *, limit: int = MAX_NEAR_MISSES
-) -> list[NearStub]:
+def find_nearest_stubs(stubs: StubBook, subject: Subject, operation: str | None) -> list[NearStub]:
     """The stubs nearest to a request, the nearest first, among equals the newest."""
     ranked = _rank(
-        ((_stub_distance(stub, stubs, subject, operation), stub) for stub in islice(stubs, MAX_COMPARED)),
-        limit,
+        (_stub_distance(stub, stubs, subject, operation), stub) for stub in islice(stubs, MAX_COMPARED)
     )
     return [
         NearStub(stub, distance, tuple(_stub_differences(stub, stubs, subject, operation)))
@@ -174,7 +171,6 @@ def find_nearest_calls(
     journal: Journal,
     target: Target,
     *,
-    limit: int = MAX_NEAR_MISSES,
     exact: bool = True,
     compared: int = MAX_COMPARED,
 ) -> list[NearCall]:
@@ -189,7 +185,7 @@ def find_nearest_calls(
     near = (item for item in distances if exact or item[0] > 0.0)
     return [
         NearCall(call, distance, target.differences(subject, call.operation))
-        for distance, (call, subject) in _rank(near, limit)
+        for distance, (call, subject) in _rank(near)
     ]
 
 
@@ -200,9 +196,9 @@ def measure(call: Call, target: Target) -> NearCall:
     return NearCall(call, distance, target.differences(subject, call.operation))
 
 
-def _rank(things: Iterable[tuple[float, Thing]], limit: int) -> list[tuple[float, Thing]]:
+def _rank(things: Iterable[tuple[float, Thing]]) -> list[tuple[float, Thing]]:
     """Those with the least distance, equals in the order given."""
-    return sorted(things, key=lambda thing: thing[0])[:limit]
+    return sorted(things, key=lambda thing: thing[0])[:MAX_NEAR_MISSES]
 
 
 def _differs(expected: str | None, operation: str | None) -> tuple[Difference, ...]:

@@ -145,11 +145,6 @@ class VerificationReader:
         return Verification(tuple(self._expected), *self._flags)
 
 
-def read_verification(document: Json | UnsetType, operations: Collection[str]) -> Verification:
-    """Read it as a whole, as VerificationReader says. Raises BadQuestion."""
-    return VerificationReader(document, operations).finish()
-
-
 def _read_expectation(
     entry: Json, pointer: str, operations: Collection[str], reading: Reading
 ) -> Expectation | None:

@@ -448,12 +448,11 @@ class Writer:
 
 def _follow(value: Json, steps: Sequence[str]) -> Json:
     for step in steps:
-        if isinstance(value, _Several):
-            value = value.step(step)
-        elif isinstance(value, dict):
+        if isinstance(value, dict):
             value = value.get(step)
         elif isinstance(value, list):
-            value = _pick(value, step)
+            index = read_index(step)
+            value = value[index] if index is not None and index < len(value) else None
         else:
             return None
     return value
@@ -461,14 +460,6 @@ def _follow(value: Json, steps: Sequence[str]) -> Json:
 
 class _Several(list[Json]):
     """The values of one name. Written, it is the first of them; `.[1]` and `.1` are the others."""
-
-    def step(self, step: str) -> Json:
-        return _pick(self, step)
-
-
-def _pick(values: list[Json], step: str) -> Json:
-    index = read_index(step)
-    return values[index] if index is not None and index < len(values) else None
 
 
 def _to_text(value: Json) -> str:

@@ -71,14 +71,20 @@ def _read_key(scheme: SecurityScheme, sent: Sent) -> str | None:
     return values[0].strip() or None if values else None
 
 
-def _read_authorization(scheme: SecurityScheme, sent: Sent) -> str | None:
-    """What stands behind the scheme's name in Authorization (RFC 9110, section 11.6.2)."""
+def _find_authorization(sent: Sent) -> str | None:
+    """The Authorization header; None where it is missing or empty."""
     values = [value.decode("latin-1").strip() for name, value in sent.headers if name == b"authorization"]
     if len(values) > 1:
         raise ValueError("the Authorization header is given more than once")
-    if not values or not values[0]:
+    return next(filter(None, values), None)
+
+
+def _read_authorization(scheme: SecurityScheme, sent: Sent) -> str | None:
+    """What stands behind the scheme's name in Authorization (RFC 9110, section 11.6.2)."""
+    value = _find_authorization(sent)
+    if value is None:
         return None
-    name, _, rest = values[0].partition(" ")
+    name, _, rest = value.partition(" ")
     if name.lower() != scheme.kind or not rest.strip():
         raise ValueError(f"the header must be `{_title(scheme.kind)} <credential>`")
     return rest.strip()
@@ -108,12 +114,10 @@ def _read_digest(scheme: SecurityScheme, sent: Sent) -> str | None:
 
 def _read_bearer(scheme: SecurityScheme, sent: Sent) -> str | None:
     """RFC 6750, section 2.1."""
-    values = [value.decode("latin-1") for name, value in sent.headers if name == b"authorization"]
-    if len(values) > 1:
-        raise ValueError("the Authorization header is given more than once")
-    if not values or not values[0].strip():
+    value = _find_authorization(sent)
+    if value is None:
         return None
-    token = find_token(values[0])
+    token = find_token(value)
     if token is None:
         raise ValueError("the header must be `Bearer <token>`")
     return token

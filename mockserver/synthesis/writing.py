@@ -10,7 +10,7 @@ import binascii
 import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
@@ -168,8 +168,7 @@ def _write_scalar(value: Json) -> str:
 
 def make_file(essence: str) -> bytes:
     """The least file of a media type, by its signature; some bytes where the type has none."""
-    maker = _FILES.get(essence)
-    return b"mock" if maker is None else maker()
+    return _FILES.get(essence, b"mock")
 
 
 def _png() -> bytes:
@@ -203,53 +202,40 @@ def _pdf() -> bytes:
     )
 
 
-def _zip() -> bytes:
-    # The end of the central directory of an archive without members.
-    return b"PK\x05\x06" + bytes(18)
-
-
-def _gif() -> bytes:
-    header = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
-    image = b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00"
-    return header + image + b";"
-
-
 def _wav() -> bytes:
     # PCM, one channel, 8,000 samples of 8 bits a second, and none of them.
     form = struct.pack("<HHIIHH", 1, 1, 8_000, 8_000, 1, 8)
     return b"RIFF" + struct.pack("<I", 36) + b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + bytes(4)
 
 
-def _gzip() -> bytes:
-    return b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-
-
-def _constant(signature: bytes) -> Callable[[], bytes]:
-    return lambda: signature
-
-
-_FILES: Mapping[str, Callable[[], bytes]] = {
-    "image/png": _png,
-    "image/gif": _gif,
-    "image/jpeg": _constant(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"),
-    "image/jpg": _constant(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"),
-    "image/webp": _constant(b"RIFF\x04\x00\x00\x00WEBP"),
-    "image/bmp": _constant(b"BM\x1a\x00\x00\x00\x00\x00\x00\x00\x1a\x00\x00\x00\x0c\x00\x00\x00" + bytes(8)),
-    "image/tiff": _constant(b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00"),
-    "application/pdf": _pdf,
-    "application/zip": _zip,
-    "application/x-zip-compressed": _zip,
-    "application/gzip": _gzip,
-    "application/x-gzip": _gzip,
-    "application/x-tar": _constant(bytes(1024)),
-    "audio/wav": _wav,
-    "audio/x-wav": _wav,
-    "audio/mpeg": _constant(b"ID3\x04\x00\x00\x00\x00\x00\x00"),
-    "audio/ogg": _constant(b"OggS\x00\x02"),
-    "video/mp4": _constant(b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00"),
-    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _zip,
-    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _zip,
-    "font/woff2": _constant(b"wOF2"),
+_JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9"
+# The end of the central directory of an archive without members.
+_ZIP = b"PK\x05\x06" + bytes(18)
+_GZIP = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x03\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+_FILES: Mapping[str, bytes] = {
+    "image/png": _png(),
+    # Its header, then its one image.
+    "image/gif": b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff"
+    b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;",
+    "image/jpeg": _JPEG,
+    "image/jpg": _JPEG,
+    "image/webp": b"RIFF\x04\x00\x00\x00WEBP",
+    "image/bmp": b"BM\x1a\x00\x00\x00\x00\x00\x00\x00\x1a\x00\x00\x00\x0c\x00\x00\x00" + bytes(8),
+    "image/tiff": b"II*\x00\x08\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    "application/pdf": _pdf(),
+    "application/zip": _ZIP,
+    "application/x-zip-compressed": _ZIP,
+    "application/gzip": _GZIP,
+    "application/x-gzip": _GZIP,
+    "application/x-tar": bytes(1024),
+    "audio/wav": _wav(),
+    "audio/x-wav": _wav(),
+    "audio/mpeg": b"ID3\x04\x00\x00\x00\x00\x00\x00",
+    "audio/ogg": b"OggS\x00\x02",
+    "video/mp4": b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": _ZIP,
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": _ZIP,
+    "font/woff2": b"wOF2",
 }
 
 

@@ -25,7 +25,6 @@ from mockserver.journal.verification import (
     VerificationReader,
     Verifier,
     read_target,
-    read_verification,
 )
 from mockserver.scripting.differences import Difference
 from tests.desk import Desk
@@ -38,13 +37,13 @@ ANY_POST = {"request": {"method": "POST"}}
 
 
 def verify(journal: Journal, *expected: Any, **more: Any) -> list[Failure]:
-    question = read_verification({"expected": list(expected), **more}, OPERATIONS)
+    question = VerificationReader({"expected": list(expected), **more}, OPERATIONS).finish()
     return Verifier(question, journal).conclude()
 
 
 def refusals(document: Any) -> list[str]:
     with pytest.raises(BadQuestion) as caught:
-        read_verification(document, OPERATIONS)
+        VerificationReader(document, OPERATIONS).finish()
     return [str(problem) for problem in caught.value.problems]
 
 
@@ -157,7 +156,7 @@ def test_what_others_said_of_a_call_is_not_asked_again(journal: Journal) -> None
             asked.append(call.number)
             return super().judge(call, subject)
 
-    question = read_verification({"expected": [ANY_POST], "nothingElse": True}, OPERATIONS)
+    question = VerificationReader({"expected": [ANY_POST], "nothingElse": True}, OPERATIONS).finish()
     (item,) = question.expected
     counted = replace(item, target=Counted(item.target.operation, item.target.matcher))
     assert Verifier(replace(question, expected=(counted,)), journal).conclude() == []
@@ -317,7 +316,9 @@ def test_an_answer_is_that_of_a_journal_that_forgets_nothing(
 
 
 def asker(journal: Journal, *expected: Any, **more: Any) -> Callable[[], list[Failure] | None]:
-    return Verifier(read_verification({"expected": list(expected), **more}, OPERATIONS), journal).ask
+    return Verifier(
+        VerificationReader({"expected": list(expected), **more}, OPERATIONS).finish(), journal
+    ).ask
 
 
 def test_an_answer_comes_when_no_call_can_change_it(journal: Journal) -> None:
@@ -481,7 +482,7 @@ def test_expectations_are_read_in_turns() -> None:
 def test_a_question_shows_no_secret() -> None:
     secret = "sk_test_never_to_be_seen"
     pattern = {"headers": {"Authorization": {"equalTo": f"Bearer {secret}"}}}
-    question = read_verification({"expected": [{"request": pattern}]}, OPERATIONS)
+    question = VerificationReader({"expected": [{"request": pattern}]}, OPERATIONS).finish()
     assert secret not in str(question.expected[0].document)
     assert secret not in str(refusals({"expected": [{"operation": secret, secret: 1}]}))
 
