@@ -8,6 +8,8 @@ from urllib.parse import unquote_to_bytes
 
 from mockserver.types import Headers
 
+# A name of a method, of a header and the like (RFC 9110, section 5.6.2).
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # More digits are a number beyond every limit.
 _LENGTH_DIGITS = 30
 

@@ -80,9 +80,7 @@ class ResponseTemplate:
         body: bytes | None = None
         try:
             for name, template in self.headers:
-                # What a request holds must not end the header.
-                value = "".join(char for char in template.render(writer) if char.isprintable())
-                headers.append((name, value.encode("latin-1", "replace")))
+                headers.append((name, template.render_header(writer)))
             if self.text is not None:
                 body = self.text.render(writer).encode("utf-8", "replace")
             elif self.json is not None:

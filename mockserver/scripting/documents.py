@@ -19,8 +19,10 @@ from functools import partial
 from typing import NamedTuple, TypeVar
 
 from mockserver.contract.operations import Contract
+from mockserver.contract.pointers import object_at
 from mockserver.exceptions import MalformedJson, Problem, StubError
 from mockserver.faults import Delay, Fault, Phase
+from mockserver.http_fields import TOKEN
 from mockserver.json_codec import dumps, escape_pointer, loads
 from mockserver.leftovers import let_go
 from mockserver.messages import BODILESS
@@ -54,22 +56,19 @@ def read_stub(
     document: Json,
     contract: Contract,
     *,
-    pointer: str = "",
     new_id: Callable[[], str],
-    file: str | None = None,
     files: Files = NO_FILES,
 ) -> Stub:
     """Read one stub.
 
-    `pointer` and `file` say where the document stands; `new_id` names a stub that has no id; `files` are
-    those that bodies may come from. A body without a status has 200, WireMock's default. A body without a
-    Content-Type is sent as application/json if it is JSON, as text/plain if it is another text, and else
-    without one. Secrets in the request pattern are redacted where it is shown. Raises StubError with every
-    problem, breaches of the contract included.
+    `new_id` names a stub that has no id; `files` are those that bodies may come from. A body without a status
+    has 200, WireMock's default. A body without a Content-Type is sent as application/json if it is JSON, as
+    text/plain if it is another text, and else without one. Secrets in the request pattern are redacted where
+    it is shown. Raises StubError with every problem, breaches of the contract included.
     """
     reading = Reading(redact)
-    stub = _read_stub(_copy(document, pointer, file), contract, pointer, new_id, reading, files)
-    return _finish(reading, file, [stub])[0]
+    stub = _read_stub(_copy(document, "", None), contract, "", new_id, reading, files)
+    return _finish(reading, None, [stub])[0]
 
 
 def read_stubs(
@@ -77,15 +76,14 @@ def read_stubs(
     contract: Contract,
     *,
     new_id: Callable[[], str],
-    pointer: str = "",
     file: str | None = None,
     files: Files = NO_FILES,
 ) -> list[Stub]:
-    """Read one stub, or `{"mappings": [stub…]}` as WireMock exports it.
+    """Read one stub, or `{"mappings": [stub…]}` as WireMock exports it. `file` is where the document stands.
 
     Raises StubError with every problem of every stub.
     """
-    return StubsReader(document, contract, new_id=new_id, pointer=pointer, file=file, files=files).finish()
+    return StubsReader(document, contract, new_id=new_id, file=file, files=files).finish()
 
 
 class StubsReader:
@@ -97,7 +95,6 @@ class StubsReader:
         contract: Contract,
         *,
         new_id: Callable[[], str],
-        pointer: str = "",
         file: str | None = None,
         files: Files = NO_FILES,
     ) -> None:
@@ -108,13 +105,13 @@ class StubsReader:
         self._reading = Reading(redact)
         self._stubs: list[Stub] = []
         self._first: dict[str, int] = {}
-        self._place = pointer
+        self._place = ""
         # With the index of each in the list; None for a stub that stands in no list.
         self._items: Iterator[tuple[int | None, Json]] = iter([(None, document)])
         if isinstance(document, dict) and "mappings" in document:
-            copied = _copy(document | {"mappings": []}, pointer, file)
-            Members(copied, pointer, self._reading, "a list of stubs", (_EDITORS, "mappings", "meta"))
-            self._place = f"{pointer}/mappings"
+            copied = _copy(document | {"mappings": []}, "", file)
+            Members(copied, "", self._reading, "a list of stubs", (_EDITORS, "mappings", "meta"))
+            self._place = "/mappings"
             items = document["mappings"]
             if not isinstance(items, list | tuple):
                 kind = name_kind(items)
@@ -364,8 +361,7 @@ def _read_reason(part: Members, mapping: Members) -> str | None:
     reason = part.text("reason")
     if reason is None:
         return None
-    response = mapping.values.get("response")
-    given = response if isinstance(response, dict) else {}
+    given = object_at(mapping.values, "response")
     status = given.get("status")
     if not isinstance(status, int) or status < 400 or any(name in given for name in _BODIES):
         part.refuse("reason", "'reason' needs an error status, and no body beside it")
@@ -430,9 +426,8 @@ class _Framing(NamedTuple):
 
 def _take_framing(part: Members, *, is_head: bool) -> _Framing:
     """`Connection: close`, and a Content-Length on an answer to HEAD. Any other framing is refused later."""
-    headers = part.values.get("headers")
     closes, length = False, None
-    for name, value in (headers if isinstance(headers, dict) else {}).items():
+    for name, value in object_at(part.values, "headers").items():
         text = value.strip().lower() if isinstance(value, str) else ""
         if name.lower() == "connection" and text == "close":
             closes = True
@@ -523,7 +518,7 @@ def _read_headers(part: Members, framing: _Framing) -> Headers:
         if name.lower() in taken:
             continue
         place = f"{part.pointer}/headers/{escape_pointer(name)}"
-        if not _TOKEN.fullmatch(name):
+        if not TOKEN.fullmatch(name):
             part.reading.refuse(place, f"{name!r} is no header name (RFC 9110, section 5.1)")
         elif name.lower() in _FRAMING:
             fault = "the faults WRONG_CONTENT_LENGTH and MALFORMED_RESPONSE_CHUNK break it"
@@ -625,8 +620,7 @@ def _find_in_outcome(pointer: str) -> str:
 
 
 _ID = re.compile(r"[\x20-\x7e]{1,100}")
-# RFC 9110, sections 5.6.2 and 5.5; a reason phrase is written like a value (RFC 9112, section 4).
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+# RFC 9110, section 5.5; a reason phrase is written like a value (RFC 9112, section 4).
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _WRONG_VALUE = "must be Latin-1 without line breaks and other control characters"
 # What belongs to one connection, or says where the answer ends.

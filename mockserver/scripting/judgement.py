@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from mockserver.contract.media_types import essence_of
 from mockserver.contract.operations import Contract, Envelope, Operation
+from mockserver.contract.pointers import object_at
 from mockserver.exceptions import MalformedJson, Problem
 from mockserver.json_codec import loads
 from mockserver.scripting.matchers import RequestMatcher
@@ -100,13 +102,12 @@ def _find_breaches(stub: Stub, operation: Operation) -> Iterator[tuple[str, str]
         text = f"{stub.reason!r} is no reason of status {status}; {suggest(stub.reason, envelope.examples)}"
         yield "/metadata/mockserver/reason", text
     written = stub.document["response"]
-    media_type = _essence(envelope.media_type or "")
-    headers = written.get("headers")
+    media_type = essence_of(envelope.media_type or "")
     # What is no object, or no text, is refused where it is read.
-    for name, values in headers.items() if isinstance(headers, dict) else ():
+    for name, values in object_at(written, "headers").items():
         if name.lower() == "content-type" and media_type and "*" not in media_type:
             for value in values if isinstance(values, list) else [values]:
-                if isinstance(value, str) and _essence(value) != media_type:
+                if isinstance(value, str) and essence_of(value) != media_type:
                     text = f"{value!r} must be {media_type}, which status {status} documents"
                     yield f"/response/headers/{name}", text
     if stub.response.body is not None:
@@ -125,7 +126,7 @@ def find_body_breaches(body: bytes, envelope: Envelope) -> Iterator[tuple[str, s
         if body:
             yield "", "none is documented"
         return
-    media_type = _essence(envelope.media_type)
+    media_type = essence_of(envelope.media_type)
     if media_type != "application/json" and not media_type.endswith("+json"):
         return
     try:
@@ -136,8 +137,3 @@ def find_body_breaches(body: bytes, envelope: Envelope) -> Iterator[tuple[str, s
     if envelope.schema is not None:
         for violation in envelope.schema.violations(value):
             yield violation.pointer, violation.message
-
-
-def _essence(media_type: str) -> str:
-    """A media type without its parameters, which change no schema."""
-    return media_type.partition(";")[0].strip().lower()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from mockserver.contract.path_templates import PathTemplates
+from mockserver.http_fields import TOKEN
 from mockserver.json_codec import escape_pointer
 from mockserver.redaction import SECRET_HEADERS, hide, holds_hidden, redact_header, redact_url
 from mockserver.regexes import compile_regex
@@ -115,7 +116,7 @@ def _read_methods(document: JsonObject, pointer: str, reading: Reading) -> tuple
             continue
         if not isinstance(item, str):
             reading.refuse(place, f"'method' must be text, or an array of texts, not {name_kind(item)}")
-        elif not _TOKEN.fullmatch(item):
+        elif not TOKEN.fullmatch(item):
             reading.refuse(place, f"{item!r} is no method such as POST, nor ANY")
         else:
             methods.append(item.upper())
@@ -437,5 +438,4 @@ _UNSUPPORTED = {
     "customMatcher": "a pattern runs no code",
     "custom": "a pattern runs no code",
 }
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _PARAMETER = re.compile(r"\{([^{}/]+)\}")

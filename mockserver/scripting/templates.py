@@ -80,6 +80,10 @@ class Template:
         del writer.parts[start:]
         return text
 
+    def render_header(self, writer: Writer) -> bytes:
+        """The same as the value of a header, which nothing that a request holds can end."""
+        return "".join(filter(str.isprintable, self.render(writer))).encode("latin-1", "replace")
+
 
 # Expressions: a literal, a path, or a helper with arguments.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from uuid import UUID
 
 from mockserver.clocks import format_instant
 from mockserver.faults import Delay
+from mockserver.http_fields import TOKEN
 from mockserver.json_codec import escape_pointer
 from mockserver.redaction import redact, redact_bytes, redact_header
 from mockserver.scripting.delays import read_distribution
@@ -33,7 +33,6 @@ MAX_WEBHOOKS = 10
 # So much of a body is shown in a record.
 MAX_SHOWN_BYTES = 8 * 1024
 _METHOD = re.compile(r"[A-Z]{1,20}")
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 # These belong to the connection.
 _FRAMING = frozenset(
     {"connection", "content-length", "transfer-encoding", "host", "upgrade", "te", "trailer"}
@@ -126,7 +125,7 @@ def _read_headers(part: Members) -> list[tuple[str, Template]]:
                 continue
             if not isinstance(value, str):
                 part.reading.refuse(f"{part.pointer}/{place}", f"must be text, not {name_kind(value)}")
-            elif not _NAME.fullmatch(name) or name.lower() in _FRAMING:
+            elif not TOKEN.fullmatch(name) or name.lower() in _FRAMING:
                 part.reading.refuse(
                     f"{part.pointer}/{place}", f"{name!r} is no header that a webhook can set"
                 )
@@ -213,7 +212,7 @@ def make_webhook(
     error: str | None = None
     try:
         url = definition.url.render(writer)
-        headers = _render_headers(definition.headers, writer)
+        headers = [(name.encode("ascii"), value.render_header(writer)) for name, value in definition.headers]
         given = definition.body
         body = given if isinstance(given, bytes) else given.render(writer).encode("utf-8", "replace")
         error = find_problem(url)
@@ -223,11 +222,3 @@ def make_webhook(
     if error is not None:
         webhook.state, webhook.error = "refused", error
     return webhook
-
-
-def _render_headers(headers: Sequence[tuple[str, Template]], writer: Writer) -> list[tuple[bytes, bytes]]:
-    rendered = []
-    for name, template in headers:
-        value = "".join(char for char in template.render(writer) if char.isprintable())
-        rendered.append((name.encode("ascii"), value.encode("latin-1", "replace")))
-    return rendered
