@@ -22,7 +22,7 @@ _MEDIA_TYPES: Mapping[str, str] = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-_VARY = ((b"vary", b"accept"),)
+_VARY = ((b"vary", b"Accept"),)
 
 
 @cache

@@ -25,7 +25,7 @@ def test_a_browser_gets_the_page_and_others_an_index(socket: Api, path: str) -> 
     page, index = get(socket, path, HTML), get(socket, path)
     assert (page.status, page.header("content-type")) == (200, "text/html; charset=utf-8")
     assert (index.status, index.header("content-type")) == (200, "application/json")
-    assert page.header("vary") == index.header("vary") == "accept"
+    assert page.header("vary") == index.header("vary") == "Accept"
     base = "/~t1/__admin" if "t1" in path else "/__admin"
     assert f'"{base}/page/app.js"' in page.body.decode()
     routes = {(route["method"], route["path"]) for route in index.json["routes"]}
