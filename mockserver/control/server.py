@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from urllib.parse import quote
 
 from mockserver.contract import Assumption, Operation
 from mockserver.control.metrics import MEDIA_TYPE, write_metrics
@@ -19,7 +18,7 @@ from mockserver.coverage import (
 from mockserver.engine.catalogue import Catalogue, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
-from mockserver.synthesis.requests import example_body, example_headers, example_url, find_unmakeable
+from mockserver.synthesis.requests import example_body, example_head, find_unmakeable
 from mockserver.types import Json, JsonObject
 from mockserver.version import VERSION
 
@@ -101,26 +100,16 @@ def operations(call: ControlCall) -> Listing:
 def _example(call: ControlCall, operation: Operation) -> JsonObject:
     """A request that succeeds, with a credential of this namespace."""
     contract, rules = call.engine.contract, call.engine.rules
-    url = call.path_prefix + example_url(contract, operation, rules.example_arguments(operation))
-    headers: dict[str, str] = {}
-    if operation.body is not None and operation.body.content:
-        content = operation.body.content
-        name = next(
-            (name for name, media in content.items() if media is operation.body.media), next(iter(content))
-        )
-        headers["Content-Type"] = name
-    cookies = example_headers(contract, operation, "cookie")
-    for name, value in example_headers(contract, operation, "header").items():
-        headers.setdefault(name, value)
-    for shown in rules.show_credential(operation, call.namespace.name):
-        if shown.place == "query":
-            url += f"{'&' if '?' in url else '?'}{quote(shown.name)}={quote(shown.value, safe='')}"
-        else:
-            # A header parameter of that name is the credential.
-            headers.pop(shown.name.lower(), None)
-            (cookies if shown.place == "cookie" else headers)[shown.name] = shown.value
-    body = example_body(contract, operation)
-    return {"method": operation.method, "url": url, "headers": headers, "cookies": cookies, "body": body}
+    credentials = rules.show_credential(operation, call.namespace.name)
+    head = example_head(contract, operation, rules.example_arguments(operation), credentials)
+    media = None if operation.body is None else operation.body.media
+    return {
+        "method": operation.method,
+        "url": call.path_prefix + head.url,
+        "headers": ({} if media is None else {"Content-Type": media.name}) | head.headers,
+        "cookies": head.cookies,
+        "body": example_body(contract, operation),
+    }
 
 
 def assumptions(call: ControlCall) -> ControlAnswer:

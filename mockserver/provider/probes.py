@@ -13,7 +13,7 @@ from mockserver.contract.path_templates import list_names
 from mockserver.json_codec import dumps
 from mockserver.messages import Request
 from mockserver.security.schemes import Shown
-from mockserver.synthesis.requests import example_body, example_headers, example_url
+from mockserver.synthesis.requests import example_body, example_head
 from mockserver.synthesis.writing import write_body
 from mockserver.types import Json
 
@@ -154,22 +154,16 @@ class ProbeWriter:
                 if known is None:
                     return None
                 arguments[names[-1]] = _make_unknown(known) if is_unknown else known
-            url = example_url(self._contract, operation, arguments)
-            path, _, own_query = url.partition("?")
+            credentials = side.credentials(operation) if has_credential else ()
+            if token is not None:
+                credentials = tuple(
+                    shown._replace(value=f"{shown.value.partition(' ')[0]} {token}") for shown in credentials
+                )
+            head = example_head(self._contract, operation, arguments, credentials)
+            path, _, own_query = head.url.partition("?")
             pairs = [pair for pair in own_query.split("&") if pair and pair.partition("=")[0] != without]
             pairs += [query] if query else []
-            sent = example_headers(self._contract, operation, "header")
-            cookies = example_headers(self._contract, operation, "cookie")
-            for shown in side.credentials(operation) if has_credential else ():
-                value = shown.value if token is None else f"{shown.value.partition(' ')[0]} {token}"
-                if shown.place == "header":
-                    sent[shown.name] = value
-                elif shown.place == "cookie":
-                    cookies[shown.name] = value
-                else:
-                    pairs.append(f"{quote(shown.name)}={quote(value, safe='')}")
-            if cookies:
-                sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+            sent = head.write_headers()
             media = None if operation.body is None else operation.body.media
             data = b""
             if media is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote
@@ -205,40 +205,28 @@ def _fits(schema: CompiledSchema, value: Json) -> bool:
     return False
 
 
-class ExampleRequest(NamedTuple):
-    """A request that succeeds. `url` is path and query; `body` is None where there is none."""
+class ExampleHead(NamedTuple):
+    """What a request that succeeds has beside its body. `url` is path and query; `cookies` stand apart."""
 
-    method: str
     url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes | None
+    headers: dict[str, str]
+    cookies: dict[str, str]
+
+    def write_headers(self) -> dict[str, str]:
+        """The headers, the one with the cookies among them."""
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        return {**self.headers, "Cookie": cookie} if cookie else self.headers
 
 
-def example_request(
-    contract: Contract,
-    operation: Operation,
-    arguments: Mapping[str, str],
-    credentials: Iterable[Shown] = (),
-) -> ExampleRequest:
-    """The same as `curl_line` writes, as values."""
-    url, headers = _write_head(contract, operation, arguments, list(credentials), ())
-    media = None if operation.body is None or operation.problem is not None else operation.body.media
-    value = UNSET if media is None else _body_value(contract, operation, media)
-    if media is None or value is UNSET:
-        return ExampleRequest(operation.method, url, tuple(headers.items()), None)
-    ((_, content_type),) = announce(media.name)
-    headers["Content-Type"] = content_type.decode("latin-1")
-    return ExampleRequest(operation.method, url, tuple(headers.items()), write_body(media, value))
-
-
-def _write_head(
+def example_head(
     contract: Contract,
     operation: Operation,
     arguments: Mapping[str, str],
     credentials: Sequence[Shown],
-    others: Sequence[str],
-) -> tuple[str, dict[str, str]]:
-    """The URL and the headers of an example request. `others` are headers that are given beside it."""
+    *,
+    others: Sequence[str] = (),
+) -> ExampleHead:
+    """The head of a request that the operation takes. `others` are headers that are given beside it."""
     # A credential can be declared once more, as a parameter.
     declared = {parameter.name for parameter in _required(operation, "query")}
     named = {shown.name: shown.value for shown in credentials if shown.place == "query"}
@@ -258,9 +246,34 @@ def _write_head(
     for name, value in example_headers(contract, operation, "header").items():
         if name not in taken:
             sent[name] = value
-    if cookies:
-        sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
-    return url, sent
+    return ExampleHead(url, sent, cookies)
+
+
+class ExampleRequest(NamedTuple):
+    """A request that succeeds. `url` is path and query; `body` is None where there is none."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None
+
+
+def example_request(
+    contract: Contract,
+    operation: Operation,
+    arguments: Mapping[str, str],
+    credentials: Sequence[Shown] = (),
+) -> ExampleRequest:
+    """The same as `curl_line` writes, as values."""
+    head = example_head(contract, operation, arguments, credentials)
+    headers = head.write_headers()
+    media = None if operation.body is None or operation.problem is not None else operation.body.media
+    value = UNSET if media is None else _body_value(contract, operation, media)
+    if media is None or value is UNSET:
+        return ExampleRequest(operation.method, head.url, tuple(headers.items()), None)
+    ((_, content_type),) = announce(media.name)
+    headers["Content-Type"] = content_type.decode("latin-1")
+    return ExampleRequest(operation.method, head.url, tuple(headers.items()), write_body(media, value))
 
 
 def curl_line(
@@ -269,16 +282,17 @@ def curl_line(
     origin: str,
     arguments: Mapping[str, str],
     *,
-    credentials: Iterable[Shown] = (),
+    credentials: Sequence[Shown] = (),
     headers: Sequence[str] = (),
     body: str | None = None,
 ) -> str:
     """A line for a shell that makes a request which succeeds, but for what is given otherwise."""
-    url, sent = _write_head(contract, operation, arguments, list(credentials), headers)
+    head = example_head(contract, operation, arguments, credentials, others=headers)
+    sent = head.write_headers().items()
     # curl takes a header without a value away, unless a semicolon ends its name.
-    lines = [*(f"{name}: {value}" if value else f"{name};" for name, value in sent.items()), *headers]
+    lines = [*(f"{name}: {value}" if value else f"{name};" for name, value in sent), *headers]
     parts = [part for line in lines for part in ("-H", line)]
     if operation.body is not None and operation.problem is None:
         parts += _body_options(contract, operation, operation.body.media, body)
     method = ["--head"] if operation.method == "HEAD" else ["-X", operation.method]
-    return " ".join(shlex.quote(part) for part in ("curl", *method, origin + url, *parts))
+    return " ".join(shlex.quote(part) for part in ("curl", *method, origin + head.url, *parts))
