@@ -23,7 +23,7 @@ from mockserver.engine.requirements import (
 )
 from mockserver.engine.rules import MakeValue
 from mockserver.engine.situation import Behaviour, Decider, Decision, Principal, Refusal, Situation
-from mockserver.exceptions import UnknownItem
+from mockserver.exceptions import Problem, UnknownItem
 from mockserver.json_codec import dumps
 from mockserver.redaction import KeyShape
 from mockserver.security.credential import Credential, Sent
@@ -102,6 +102,7 @@ class PlainRules:
     success_status: str | None = None
     inventory: tuple[str, ...] = ()
     items: Mapping[str, Item] = {}
+    warnings: tuple[Problem, ...] = ()
 
     def __init__(self, contract: Contract, settings: Settings, folder: Path | None) -> None:
         self._contract = contract

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from mockserver.contract import Contract, Envelope, Operation
 from mockserver.engine.situation import Behaviour, Decider, Decision, Principal, Refusal, Situation
+from mockserver.exceptions import Problem
 from mockserver.redaction import KeyShape
 from mockserver.security.credential import Credential, CredentialRules
 from mockserver.security.schemes import Shown
@@ -111,6 +112,11 @@ class Rules(CredentialRules, Protocol):
     @property
     def items(self) -> Mapping[str, Item]:
         """What every namespace holds at its start, by id."""
+        ...
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What of the fixtures is likely a slip."""
         ...
 
     @property

@@ -105,7 +105,7 @@ def load_sources(settings: Settings, *, is_thorough: bool = False) -> Sources:
         rules,
         Fixtures(stubs, rules.items, files),
         tuple(found[0]),
-        (*found[1], *left_out, *unmakeable),
+        (*found[1], *rules.warnings, *left_out, *unmakeable),
     )
 
 

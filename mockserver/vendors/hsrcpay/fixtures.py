@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from mockserver.exceptions import FixtureError, InvalidInput, Problem
+from mockserver.json_codec import escape_pointer
 from mockserver.settings import packaged_folder
 from mockserver.state.fixtures import read_fixture
+from mockserver.suggestions import find_nearest
 from mockserver.types import JsonObject
 from mockserver.vendors.hsrcpay.credentials import KnownCredential, read_token
 from mockserver.vendors.hsrcpay.permissions import read_permission_map
@@ -20,12 +22,13 @@ Result = TypeVar("Result")
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What the files of a fixtures folder say. `credentials` are found by digest; `errors` by status and
-    reason."""
+    reason; `warnings` name what is likely a slip."""
 
     credentials: Mapping[bytes, KnownCredential]
     accounts: Mapping[str, str]
     keys: tuple[JsonObject, ...]
     errors: Mapping[int, Mapping[str, str]]
+    warnings: tuple[Problem, ...] = ()
 
 
 def load_knowledge(folder: Path) -> Knowledge:
@@ -42,9 +45,9 @@ def load_knowledge(folder: Path) -> Knowledge:
             problems.extend(error.problems)
             return empty
 
-    errors = folder / "errors.json"
-    if not errors.is_file():
-        errors = packaged_folder("fixtures") / "errors.json"
+    packaged = errors = packaged_folder("fixtures") / "errors.json"
+    if (folder / "errors.json").is_file():
+        errors = folder / "errors.json"
     knowledge = Knowledge(
         credentials=collect(lambda: _read_credentials(folder / "credentials.json"), {}),
         accounts=collect(lambda: _read_accounts(folder / "accounts.json"), {}),
@@ -53,7 +56,7 @@ def load_knowledge(folder: Path) -> Knowledge:
     )
     if problems:
         raise FixtureError(problems)
-    return knowledge
+    return replace(knowledge, warnings=tuple(_find_slips(knowledge.errors, _read_errors(packaged), errors)))
 
 
 def _read_credentials(path: Path) -> dict[bytes, KnownCredential]:
@@ -128,3 +131,15 @@ def _read_keys(path: Path) -> tuple[JsonObject, ...]:
 
 def _read_errors(path: Path) -> dict[int, dict[str, str]]:
     return {int(status): texts for status, texts in (read_fixture(path) or {}).items()}
+
+
+def _find_slips(
+    errors: Mapping[int, Mapping[str, str]], packaged: Mapping[int, Mapping[str, str]], path: Path
+) -> Iterator[Problem]:
+    """Reasons that nothing has, and that are nearly those of the package."""
+    for status, texts in errors.items():
+        known = packaged.get(status, {})
+        for reason in sorted(texts.keys() - known.keys()):
+            for near in find_nearest(reason, known):
+                text = f"{reason!r} is no reason of a {status}; did you mean {near!r}?"
+                yield Problem(text, f"/{status}/{escape_pointer(reason)}", str(path))

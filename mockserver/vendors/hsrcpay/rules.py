@@ -66,6 +66,7 @@ class HsrcpayRules:
         self._allow_live = settings.allow_live
         self._tokens = TokenAuthority.of(settings)
         self.knowledge = load_knowledge(folder or packaged_folder("fixtures"))
+        self.warnings = self.knowledge.warnings
         self.accounts = Accounts(contract, self.knowledge.accounts)
         self._causes = Causes(contract, self.accounts)
         self.items: Mapping[str, Item] = {

@@ -263,6 +263,15 @@ def test_all_mistakes_of_all_files_come_at_once(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_reason_that_is_nearly_one_of_the_package_is_a_warning(tmp_path: Path) -> None:
+    texts = {"401": {"missing_credentials": "Who is it?", "own": "x"}, "418": {"teapot": "x"}}
+    _, sources = load(write(tmp_path, {"errors.json": texts}))
+    assert [(warning.pointer, warning.message) for warning in sources.warnings] == [
+        ("/401/missing_credentials",
+         "'missing_credentials' is no reason of a 401; did you mean 'missing_credential'?"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("name", ["none", "file.json"])
 def test_what_is_no_folder_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "file.json").write_text("{}", "utf-8")
