@@ -322,9 +322,13 @@ def prewrite(value: Json) -> Json:
 
 
 def measure(value: Json) -> int:
-    """About how many bytes a JSON value takes in memory, told by its text: each value, member and container
-    costs more than what is written of it."""
-    text = dumps(value)
+    """About how many bytes a JSON value takes in memory."""
+    return measure_text(dumps(value))
+
+
+def measure_text(text: bytes) -> int:
+    """The same, of the value of a JSON text: each value, member and container costs more than what is written
+    of it."""
     if len(text) <= _SHORT_TEXT:
         # As most take that people write; the most that any can take is three times as much.
         return 8 * len(text)

@@ -155,8 +155,10 @@ class Journal:
         self.last_evicted = call.number
         key = call.key
         self.evicted_counts[key] = self.evicted_counts.get(key, 0) + 1
-        self._evicted_warned += bool(call.warnings)
-        self._last_evicted_millis = max(self._last_evicted_millis, call.received_millis)
+        if call.warnings:
+            self._evicted_warned += 1
+        if call.received_millis > self._last_evicted_millis:
+            self._last_evicted_millis = call.received_millis
         return call
 
     def shrink(self, size: int) -> int:

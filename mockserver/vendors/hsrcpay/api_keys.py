@@ -12,6 +12,7 @@ from typing import cast
 
 from mockserver.clocks import format_instant, read_instant
 from mockserver.engine.situation import Outcome, Refusal, Situation
+from mockserver.json_codec import measure_text
 from mockserver.redaction import digest_secret, display
 from mockserver.seeds import Seed
 from mockserver.state.resources import Item, sees
@@ -80,6 +81,7 @@ class CreateApiKey(AccountOperation):
         key["created_at"] = key["updated_at"] = now
         tenant = situation.principal.tenant
         item = Item(key, account_id, tenant, digest, tenant)
+        item.size = _NEW_KEY_BYTES + measure_text(situation.inspection.data)
         return issue(situation, item, secret, "created")
 
     def find_secret(self, seed: Seed, namespace: str) -> bytes:
@@ -106,6 +108,8 @@ _NEW_KEY: JsonObject = {
     "created_at": None,
     "updated_at": None,
 }
+# What it takes in memory, but for what comes from the body.
+_NEW_KEY_BYTES = 1_500
 
 
 class ListApiKeys(AccountOperation):

@@ -18,6 +18,7 @@ from mockserver.exceptions import FixtureError
 from mockserver.messages import Response, build_request
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings, packaged_folder
+from mockserver.state.resources import measure_item
 from tests.strategies import json_values
 
 START = "2026-01-01T00:00:00.000Z"
@@ -602,6 +603,18 @@ def test_no_secret_is_kept_in_what_is_remembered(keys: Keys) -> None:
     kept = repr((namespace.resources.items, namespace.resources.credentials, namespace.resources.answers))
     kept += json.dumps([call.to_json() for call in namespace.journal])
     assert not [secret for secret in secrets if secret in kept]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, {"team": "billing", "ticket": "OPS-1482"}, {"a": "x" * 50_000}, {"a": [[]] * 9_000}],
+    ids=["none", "usual", "text", "lists"],
+)
+def test_a_created_key_is_measured_by_its_body(keys: Keys, metadata: dict[str, Any]) -> None:
+    assert keys.create(metadata=metadata).status == 201
+    (item,) = keys.engine.namespaces.default.resources.items.values()
+    by_value = measure_item(replace(item))
+    assert by_value / 2 < item.size < by_value * 2
 
 
 def test_the_oldest_custom_key_makes_room_and_managed_ones_never_do(
