@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mockserver.client.local import wait_for_answer
-from mockserver.control import Control, ControlAnswer, Question, Stream
+from mockserver.control import Control, ControlAnswer, Listing, Question, Stream
 from mockserver.engine.engine import Engine
 from mockserver.journal.call import Call
 from mockserver.journal.journal import Journal
@@ -43,7 +43,8 @@ class Desk:
         """What a control route gives, unanswered questions included."""
         path, _, query = target.partition("?")
         content = b"" if body is UNSET else dumps(body)
-        return self.control.answer(method, path, query, content, namespace=namespace, origin=ORIGIN)
+        answer = self.control.begin(method, path, query, content, namespace=namespace, origin=ORIGIN)
+        return answer.finish() if isinstance(answer, Listing) else answer
 
     def ask(self, method: str, target: str, body: Any = UNSET, namespace: str = "default") -> tuple[int, Any]:
         """Status and value of the answer of a control route, waiting for it if need be."""

@@ -71,9 +71,11 @@ class LocalDoor:
         path, _, query = target.partition("?")
         origin = "http://127.0.0.1" if self.thread is None else self.thread.origin
         with fingerprints_by(self._app.engine.settings.seed):
-            answer = self._app.control.answer(method, path, query, body, namespace=namespace, origin=origin)
+            answer = self._app.control.begin(method, path, query, body, namespace=namespace, origin=origin)
             if isinstance(answer, Question):
                 answer = wait_for_answer(answer)
+            elif isinstance(answer, Listing):
+                answer = answer.finish()
         assert isinstance(answer, ControlAnswer), "no verb asks for a stream"
         if answer.text is not None:
             return Reply(answer.status, answer.text)

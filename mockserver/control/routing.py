@@ -331,23 +331,6 @@ class Router:
         found = self._paths.find(path)
         return found is not None and all(route.is_public for route in found[0].values())
 
-    def answer(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        body: bytes,
-        *,
-        namespace: str = DEFAULT_NAMESPACE,
-        origin: str = "",
-        accepts_html: bool = False,
-    ) -> ControlAnswer | Question | Stream:
-        """Carry out one control call: as `begin`, but a listing is written at once."""
-        answer = self.begin(
-            method, path, query, body, namespace=namespace, origin=origin, accepts_html=accepts_html
-        )
-        return answer.finish() if isinstance(answer, Listing) else answer
-
     def begin(
         self,
         method: str,

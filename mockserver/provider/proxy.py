@@ -66,13 +66,11 @@ class Proxy:
             )
         violations = request_violations + judgement.violations
         decision = self._answer(passage, answer, body, plain, violations)
-        if self.refuses and judgement.violations:
+        is_refused = self.refuses and bool(judgement.violations)
+        if is_refused:
             text = "The answer of the real API violates the contract."
             decision = self._refuse(passage, "upstream_broken", text, judgement.violations)
-            if rest is not None:
-                rest.close()  # type: ignore[attr-defined]
-                rest = None
-        if rest is not None and not isinstance(passage.decision.content, CarryOut):
+        if rest is not None and (is_refused or not isinstance(passage.decision.content, CarryOut)):
             rest.close()  # type: ignore[attr-defined]
             rest = None
         length = dict(answer.headers).get(b"content-length", b"")

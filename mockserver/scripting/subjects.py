@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -20,6 +21,7 @@ MAX_PARTS = 1_000
 MAX_NODES = 20_000
 
 
+@dataclass(slots=True, eq=False)
 class View:
     """How a request is looked at, by all patterns together.
 
@@ -28,12 +30,9 @@ class View:
     JSONPaths may still look at.
     """
 
-    __slots__ = ("is_kept", "nodes_left", "now_millis")
-
-    def __init__(self, is_kept: bool = False, now_millis: int = 0) -> None:
-        self.is_kept = is_kept
-        self.now_millis = now_millis
-        self.nodes_left = MAX_NODES
+    is_kept: bool = False
+    now_millis: int = 0
+    nodes_left: int = MAX_NODES
 
 
 class Content(Protocol):
@@ -209,14 +208,12 @@ def split_multipart(content_type: str, body: bytes) -> list[tuple[dict[str, list
     return parts
 
 
+@dataclass(slots=True, eq=False)
 class TextContent:
     """The Content of a text, such as the value of a header."""
 
-    __slots__ = ("text", "view")
-
-    def __init__(self, text: str, view: View) -> None:
-        self.text = text
-        self.view = view
+    text: str
+    view: View
 
     @property
     def doubt(self) -> Doubt | None:
@@ -227,14 +224,12 @@ class TextContent:
         return _read_json(self.text.encode("utf-8", "replace"))
 
 
+@dataclass(slots=True, eq=False)
 class JsonContent:
     """The Content of a JSON value. Its text is the string itself, else compact JSON."""
 
-    __slots__ = ("json", "view")
-
-    def __init__(self, value: Json, view: View) -> None:
-        self.json = value
-        self.view = view
+    json: Json
+    view: View
 
     @property
     def doubt(self) -> Doubt | None:

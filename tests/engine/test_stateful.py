@@ -105,7 +105,7 @@ class Sandbox(RuleBasedStateMachine):
         self.ids: list[str] = ["key_mock_unknown", *MANAGED]
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
-        answer = self.control.answer(method, path, "", b"" if body is None else dumps(body))
+        answer = self.control.begin(method, path, "", b"" if body is None else dumps(body))
         assert isinstance(answer, ControlAnswer) and answer.status < 300, answer
         return answer.value
 

@@ -280,7 +280,7 @@ def test_what_eviction_made_unanswerable_is_not_answered(engine: Engine, audit: 
 
 
 def ask(api: Api, path: str) -> tuple[int, Any]:
-    answer = Control(api.engine).answer("GET", path, "", b"")
+    answer = Control(api.engine).begin("GET", path, "", b"")
     assert isinstance(answer, ControlAnswer)
     return answer.status, answer.value
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mockserver.control import Control, ControlAnswer, Listing
+from mockserver.control import Control, Listing
 from mockserver.journal.call import Call
 from mockserver.json_codec import dumps
 from mockserver.serving.uvicorn_server import ServerThread
@@ -102,9 +102,9 @@ def test_a_listing_is_written_in_parts_and_is_what_it_is_at_once(
     answer = ask(server, "GET", path, None, f"User-Agent: {agent}")
     assert parts == [3, 3, 1]
     assert (b"\n" in answer.body) is (agent != "python")
-    whole = Control(server.engine).answer("GET", path, "", b"", origin="http://localhost")
-    assert isinstance(whole, ControlAnswer)
-    assert answer.json == json.loads(dumps(whole.value))
+    whole = Control(server.engine).begin("GET", path, "", b"", origin="http://localhost")
+    assert isinstance(whole, Listing)
+    assert answer.json == json.loads(dumps(whole.finish().value))
 
 
 def test_others_have_their_turn_while_a_listing_is_written(

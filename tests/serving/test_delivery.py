@@ -62,7 +62,7 @@ class Script:
     def control(self, method: str, path: str, document: Any = None) -> Any:
         """Carry out a control call that is not refused; its value."""
         body = b"" if document is None else encode(document)
-        answer = self._control.answer(method, path, "", body)
+        answer = self._control.begin(method, path, "", body)
         assert isinstance(answer.value, dict) and answer.status < 300, answer  # type: ignore[union-attr]
         return answer.value  # type: ignore[union-attr]
 

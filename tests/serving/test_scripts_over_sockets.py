@@ -18,7 +18,7 @@ from tests.doors import BODY, CREATE, JSON_TYPE, KEY, UNSENT, encode, socket_api
 
 
 def control(server: ServerThread, path: str, document: Any) -> Any:
-    answer = Control(server.engine).answer("POST", path, "", encode(document))
+    answer = Control(server.engine).begin("POST", path, "", encode(document))
     assert isinstance(answer, ControlAnswer) and answer.status == 201, answer
     return answer.value
 

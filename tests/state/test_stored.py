@@ -682,7 +682,7 @@ def test_numbers_are_kept_as_they_were_written(pair: tuple[Desk, Desk]) -> None:
         listed = desk.api.send("GET", LIST, json=UNSENT).body
         assert all(number in listed for number in numbers)
     stub = b'{"request":{"urlPath":"/n"},"response":{"status":200,"jsonBody":{"n":10.50}}}'
-    second.control.answer("POST", "/mappings", "", stub)
+    second.control.begin("POST", "/mappings", "", stub)
     answers = [desk.api.send("GET", "/n", json=UNSENT).body for desk in pair]
     assert answers == [b'{"n":10.50}'] * 2
     assert first.get("/calls") == second.get("/calls")

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mockserver.client.local import wait_for_answer
-from mockserver.control import ROUTES, Control, ControlAnswer, Question
+from mockserver.control import ROUTES, Control, ControlAnswer, Listing, Question
 from mockserver.engine import engine as engine_module
 from mockserver.engine.engine import Engine
 from mockserver.json_codec import dumps
@@ -243,9 +243,11 @@ def read_control(
     """Status and text of what a control route gives."""
     path, _, query = target.partition("?")
     content = b"" if body is None else dumps(body)
-    answer = control.answer(method, path, query, content, namespace=namespace, origin="http://x")
+    answer = control.begin(method, path, query, content, namespace=namespace, origin="http://x")
     if isinstance(answer, Question):
         answer = wait_for_answer(answer)
+    elif isinstance(answer, Listing):
+        answer = answer.finish()
     assert isinstance(answer, ControlAnswer), target
     return answer.status, answer.text if answer.text is not None else dumps(answer.value).decode()
 
