@@ -9,6 +9,7 @@ from mockserver.contract import Contract, Envelope, Operation
 from mockserver.contract.media_types import MediaType, find_media_type
 from mockserver.contract.parameters import Shape, choose_value
 from mockserver.contract.validation import CallWarning, Violation
+from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import DEEPEST, LONGEST_NUMBER, escape_pointer
 from mockserver.messages import BODILESS
 from mockserver.redaction import redact
@@ -75,7 +76,7 @@ def _judge_body(
         return
     try:
         parsed = parse_body(media, body, content_type, _JSON_LIMITS)
-    except MalformedBody as error:
+    except (MalformedBody, MalformedJson) as error:
         judgement.violations.append(Violation("response body", "", "contentMediaType", str(error)))
         return
     if media.schema is None or not parsed.is_judged:

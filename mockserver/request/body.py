@@ -24,7 +24,7 @@ _MAX_PARTS = 1_000
 
 
 class MalformedBody(MockServerError):
-    """Bytes that are not written in their media type. The text says why."""
+    """Bytes that are not written in a media type other than JSON. The text says why."""
 
 
 class ParsedBody(NamedTuple):
@@ -39,12 +39,11 @@ class ParsedBody(NamedTuple):
 def parse_body(media: MediaType, data: bytes, content_type: str, json_limits: tuple[int, int]) -> ParsedBody:
     """The value of a body. `json_limits` are the levels and the characters of a number that JSON may have.
 
-    Raises MalformedBody for bytes that are not what their media type says.
+    Raises MalformedBody or MalformedJson for bytes that are not what their media type says.
     """
     form = media.form if "*" not in media.essence else find_form(content_type)
     if form == "json":
-        value, duplicates = _read_json(data, json_limits)
-        return ParsedBody(value, duplicates)
+        return ParsedBody(*loads(data, *json_limits))
     if form == "lines":
         return ParsedBody(_read_lines(data, json_limits), is_judged=False)
     if form == "form":
@@ -63,21 +62,14 @@ def parse_body(media: MediaType, data: bytes, content_type: str, json_limits: tu
     return ParsedBody(data.decode("latin-1"), is_judged=is_text)
 
 
-def _read_json(data: bytes, limits: tuple[int, int]) -> tuple[Json, tuple[str, ...]]:
-    try:
-        return loads(data, *limits)
-    except MalformedJson as error:
-        raise MalformedBody(str(error)) from None
-
-
 def _read_lines(data: bytes, limits: tuple[int, int]) -> list[Json]:
     # RFC 7464 puts a record separator before each text.
     lines = [line for line in re.split(rb"[\n\x1e]", data) if line.strip()]
     found = []
     for number, line in enumerate(lines, 1):
         try:
-            found.append(_read_json(line, limits)[0])
-        except MalformedBody as error:
+            found.append(loads(line, *limits)[0])
+        except MalformedJson as error:
             raise MalformedBody(f"line {number} is no JSON: {error}") from None
     return found
 
@@ -171,7 +163,7 @@ def _read_part(part: _Part, shape: Shape, media: MediaType, limits: tuple[int, i
     form = find_form(part.content_type) if part.content_type else None
     is_complex = not part.filename and bool(shape.types & {"object", "array"}) and "string" not in shape.types
     if form == "json" or (is_complex and part.data[:1] in (b"{", b"[")):
-        return _read_json(part.data, limits)[0]
+        return loads(part.data, *limits)[0]
     if encoding is not None and encoding.content_type and part.content_type:
         allowed = [essence_of(name) for name in encoding.content_type.split(",")]
         kind = essence_of(part.content_type)

@@ -7,7 +7,7 @@ Authorization; what belongs to a namespace is forgotten with it.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -182,6 +182,8 @@ class HeadReader:
         # By bytes, or by all that they say: heads. By method, path and query: lines. By operation and
         # Authorization: credentials.
         self.memory = Memory()
+        # The head that is remembered by a key: its bytes or, where it came without, all that it says.
+        self.find: Callable[[Hashable], Head | None] = self.memory.get
 
     def __repr__(self) -> str:
         return f"<HeadReader with {self.memory!r}>"
@@ -216,11 +218,6 @@ class HeadReader:
         if line.is_cacheable:
             self.memory.put((method, path, query), line, None, generation)
         return line
-
-    def find(self, key: Hashable) -> Head | None:
-        """The head that is remembered by a key: its bytes or, where it came without, all that it says."""
-        head: Head | None = self.memory.get(key)
-        return head
 
     def remember(self, head: Head, key: Hashable) -> None:
         """Remember a head that is let in, by a key as in `find`, once that comes again."""

@@ -11,6 +11,7 @@ import time
 from mockserver.clocks import real_millis
 from mockserver.contract.operations import RequestBody
 from mockserver.contract.validation import CallWarning, Violation, find_media_type
+from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import MAX_DEPTH, MAX_NUMBER_LENGTH, dumps_canonical
 from mockserver.redaction import redact, redact_pointer, redact_start
 from mockserver.request.body import MalformedBody, parse_body
@@ -146,7 +147,7 @@ class Inspector:
             return
         try:
             document = parse_body(media, data, content_type or "", self._json_limits)
-        except MalformedBody as error:
+        except (MalformedBody, MalformedJson) as error:
             parsed.malformed = str(error)
             return
         for pointer in document.duplicates:

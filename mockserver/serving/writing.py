@@ -9,7 +9,7 @@ from mockserver.messages import UNFRAMED, Response
 from mockserver.seeds import Seed
 
 _STATUS_LINES: dict[int, bytes] = {
-    status: b"HTTP/1.1 %d %b\r\n" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
+    status: b"HTTP/1.1 %d %b" % (status, status.phrase.encode("ascii")) for status in HTTPStatus
 }
 GARBAGE_BYTES = 64
 
@@ -34,10 +34,9 @@ def write_head(response: Response, framing: bytes, *, keep_alive: bool) -> bytes
     line = _STATUS_LINES.get(response.status) if response.status_message is None else None
     if line is None:
         phrase = (response.status_message or "").encode("latin-1", "replace")
-        line = b"HTTP/1.1 %d %b\r\n" % (response.status, phrase)
-    fields = b"".join([b"%b: %b\r\n" % header for header in response.sent_headers])
-    end = b"\r\n" if keep_alive else b"connection: close\r\n\r\n"
-    return line + fields + framing + end
+        line = b"HTTP/1.1 %d %b" % (response.status, phrase)
+    lines = b"\r\n".join([line, *map(b": ".join, response.sent_headers), framing])
+    return lines + (b"\r\n" if keep_alive else b"connection: close\r\n\r\n")
 
 
 def has_body(response: Response, method: str) -> bool:
