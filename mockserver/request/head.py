@@ -7,9 +7,9 @@ Authorization; what belongs to a namespace is forgotten with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mockserver.contract import Contract, Operation, Parameter
 from mockserver.contract.parameters import split_values
@@ -161,13 +161,6 @@ class Head:
             self.warnings += [CallWarning("foreign_key", text) for text in texts]
 
 
-class _Known(NamedTuple):
-    """What an Authorization told: the credential, and its values as they may be shown."""
-
-    credential: Credential
-    hidden: Mapping[bytes, bytes]
-
-
 class HeadReader:
     """Reads the heads of calls to one contract, with their credentials by the rules of its API."""
 
@@ -175,13 +168,13 @@ class HeadReader:
         self._contract = contract
         self._rules = rules
         self.leaks = LeakWatch(rules.issued_mark)
-        self.headers = HeaderReader(rules.secret_headers, self.leaks)
+        # By bytes, or by all that they say: heads. By method, path and query: lines. By operation and
+        # Authorization: credentials. By Authorization: how that may be shown.
+        self.memory = Memory()
+        self.headers = HeaderReader(rules.secret_headers, self.leaks, self.memory)
         self._is_told_by_authorization = not (
             rules.secret_headers or rules.secret_query or rules.reads_cookies
         )
-        # By bytes, or by all that they say: heads. By method, path and query: lines. By operation and
-        # Authorization: credentials.
-        self.memory = Memory()
         # The head that is remembered by a key: its bytes or, where it came without, all that it says.
         self.find: Callable[[Hashable], Head | None] = self.memory.get
 
@@ -195,17 +188,15 @@ class HeadReader:
         line: LineFacts | None = memory.get((method, path, query))
         if line is None:
             line = self._read_line(method, path, query, generation)
-        key: Hashable = None
-        if self._is_told_by_authorization:
-            authorizations = [value for name, value in headers if name == b"authorization"]
-            key = (line.operation and line.operation.id, *authorizations)
-            known: _Known | None = memory.get(key)
-            if known is not None:
-                facts = self.headers.read(headers, known.hidden)
-                return Head(method, path, query, headers, line, facts, known.credential, None, generation)
-            if not authorizations or sum(map(len, authorizations)) > MAX_REMEMBERED_BYTES:
-                key = None
         facts = self.headers.read(headers)
+        key: Hashable = None
+        if self._is_told_by_authorization and facts.authorizations:
+            key = (line.operation and line.operation.id, *facts.authorizations)
+            credential: Credential | None = memory.get(key)
+            if credential is not None:
+                return Head(method, path, query, headers, line, facts, credential, None, generation)
+            if sum(map(len, facts.authorizations)) > MAX_REMEMBERED_BYTES:
+                key = None
         credential = self._rules.read_credential(Sent(headers, line.query), line.operation)
         if not credential.is_cacheable:
             key = None
@@ -227,10 +218,10 @@ class HeadReader:
     def remember_credential(self, head: Head) -> None:
         """Remember whose credential a head that is let in has, for others with the same Authorization."""
         if head.credential_key is not None:
-            pairs = zip(head.headers, head.facts.recorded, strict=True)
-            hidden = {sent[1]: shown[1] for sent, shown in pairs if sent[0] == b"authorization"}
-            known = _Known(head.credential, hidden)
-            self.memory.put(head.credential_key, known, head.namespace, head.generation)
+            self.memory.put(head.credential_key, head.credential, head.namespace, head.generation)
+            for sent, shown in zip(head.headers, head.facts.recorded, strict=True):
+                if sent[0] == b"authorization":
+                    self.memory.put((sent[1],), shown[1], head.namespace, head.generation)
 
     def forget(self, namespace: str) -> None:
         """Forget what requests to a namespace told, credentials above all."""

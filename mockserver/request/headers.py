@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from mockserver.http_fields import quality_of, read_length
 from mockserver.redaction import SECRET_HEADERS, hide, redact_bytes, redact_header
 from mockserver.request.leaks import LeakWatch
+from mockserver.request.memory import Memory
 from mockserver.scripting.preferences import Preferences, read_preferences
 from mockserver.types import Headers
 
 # Larger header blocks are unusual, and would take room in memory.
 MAX_REMEMBERED_HEADERS = 32
 MAX_REMEMBERED_BYTES = 4_096
-_NOTHING: Mapping[bytes, bytes] = MappingProxyType({})
 
 
 class HeaderFacts:
     """What headers tell, made by HeaderReader; what they do not tell is as here. `recorded` is them redacted;
-    `hosts` every Host value; `content_codings` every Content-Encoding, and `transfer_codings` every
-    Transfer-Encoding, in lower case; `content_coding` is empty unless there is exactly one; `length` the
-    Content-Length; `closes` says that Connection ends it; `is_plain` that a length is all that tells where
-    the request ends, and what comes behind it; `leaks` are the warnings of the leak watch; `is_cacheable`
-    says that they are small, and that none but Authorization holds a secret."""
+    `hosts` every Host value; `authorizations` every Authorization; `content_codings` every Content-Encoding,
+    and `transfer_codings` every Transfer-Encoding, in lower case; `content_coding` is empty unless there is
+    exactly one; `length` the Content-Length; `closes` says that Connection ends it; `is_plain` that a length
+    is all that tells where the request ends, and what comes behind it; `leaks` are the warnings of the leak
+    watch; `is_cacheable` says that they are small, and that none but Authorization holds a secret."""
 
+    authorizations: tuple[bytes, ...] = ()
     content_type: str | None = None
     content_codings: tuple[bytes, ...] = ()
     content_coding = b""
@@ -49,20 +47,19 @@ class HeaderFacts:
 
 
 class HeaderReader:
-    """Reads headers. `secrets` are the names of those whose whole value is a secret."""
+    """Reads headers. `secrets` are the names of those whose whole value is a secret. `memory` has values of
+    Authorization as they may be shown, where they are known."""
 
-    def __init__(self, secrets: frozenset[bytes], leaks: LeakWatch) -> None:
+    def __init__(self, secrets: frozenset[bytes], leaks: LeakWatch, memory: Memory) -> None:
         self._secrets = SECRET_HEADERS | secrets
+        self._memory = memory
         self._leaks = leaks
 
     def __repr__(self) -> str:
         return f"<HeaderReader {len(self._secrets)} secrets>"
 
-    def read(self, headers: Headers, hidden: Mapping[bytes, bytes] = _NOTHING) -> HeaderFacts:
-        """The facts of headers, whose names are in lower case. Never raises for what a client sends.
-
-        `hidden` has values of Authorization as they may be shown, where somebody knows that already.
-        """
+    def read(self, headers: Headers) -> HeaderFacts:
+        """The facts of headers, whose names are in lower case. Never raises for what a client sends."""
         facts = HeaderFacts()
         secrets = self._secrets
         recorded: list[tuple[bytes, bytes]] = []
@@ -73,10 +70,13 @@ class HeaderReader:
             name, value = header
             if name in secrets:
                 size += len(name) + len(value)
-                shown = hidden.get(value) if name == b"authorization" else None
-                recorded.append((name, self._hide(name, value) if shown is None else shown))
-                if name != b"authorization":
+                shown = None
+                if name == b"authorization":
+                    facts.authorizations += (value,)
+                    shown = self._memory.get((value,))
+                else:
                     facts.is_cacheable = False
+                recorded.append((name, self._hide(name, value) if shown is None else shown))
                 if not value.isascii():
                     facts.is_ascii = False
             else:

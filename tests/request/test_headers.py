@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mockserver.redaction import hide, redact_bytes, redact_header
 from mockserver.request.headers import MAX_REMEMBERED_BYTES, MAX_REMEMBERED_HEADERS, HeaderReader
 from mockserver.request.leaks import LeakWatch
+from mockserver.request.memory import Memory
 from mockserver.types import Headers
 from mockserver.vendors.hsrcpay.keys import ISSUED_MARK
 
@@ -19,13 +20,14 @@ PLAIN: Headers = ((b"host", b"localhost"), (b"authorization", b"Bearer " + KEY))
 
 
 def reader() -> HeaderReader:
-    return HeaderReader(frozenset(), LeakWatch(ISSUED_MARK))
+    return HeaderReader(frozenset(), LeakWatch(ISSUED_MARK), Memory())
 
 
 def test_headers_tell_what_they_say() -> None:
     accepted = ((b"accept", b"a/b"), (b"accept", b"*/*;q=0.5"))
     facts = reader().read((*PLAIN, (b"content-length", b"0012"), *accepted))
     assert (facts.hosts, facts.length, facts.accept) == ((b"localhost",), 12, "a/b, */*;q=0.5")
+    assert facts.authorizations == (b"Bearer " + KEY,)
     assert facts.is_cacheable
 
 
@@ -50,14 +52,15 @@ def test_many_headers_may_not_stay_in_memory() -> None:
 
 
 def test_an_authorization_is_shown_as_somebody_who_read_it_before_knows() -> None:
-    value = PLAIN[1][1]
-    facts = reader().read(PLAIN, {value: b"Bearer sk_test_[0123456789ab]"})
+    memory = Memory()
+    memory.put((PLAIN[1][1],), b"Bearer sk_test_[0123456789ab]", None, memory.generation)
+    facts = HeaderReader(frozenset(), LeakWatch(None), memory).read(PLAIN)
     assert facts.recorded == (PLAIN[0], (b"authorization", b"Bearer sk_test_[0123456789ab]"))
     assert facts.is_cacheable
 
 
 def test_the_value_of_a_header_that_holds_a_credential_is_hidden_whole() -> None:
-    own = HeaderReader(frozenset({b"x-api-key"}), LeakWatch(None))
+    own = HeaderReader(frozenset({b"x-api-key"}), LeakWatch(None), Memory())
     (shown,) = own.read(((b"x-api-key", b"desk_1"),)).recorded
     assert shown == (b"x-api-key", hide("desk_1").encode())
 
