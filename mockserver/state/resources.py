@@ -164,14 +164,13 @@ class Resources:
         """
         kept = min(size, 1)
         tables: list[SizedTable[Any, Any]] = [getattr(self, name) for name in MEASURES]
-        while (excess := sum(table.bytes for table in tables) - size) > 0:
-            movable = [table for table in tables if len(table) > kept]
-            if not movable:
+        while (excess := sum([table.bytes for table in tables]) - size) > 0:
+            sizes = [table.bytes for table in tables if len(table) > kept]
+            if not sizes:
                 break
-            sizes = [table.bytes for table in movable]
             share = find_share(sizes, sum(sizes) - excess)
-            for table in movable:
-                gone = table.forget_oldest(share, kept)
+            for table in tables:
+                gone = table.forget_oldest(share, kept) if table.bytes > share else []
                 if table is self.items:
                     self.credentials.discard(item.credential for _, item in gone)
                 elif table is self.answers:
