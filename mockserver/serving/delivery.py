@@ -24,6 +24,8 @@ logger = logging.getLogger("mockserver")
 
 # A client that reads nothing for so long is given up, in seconds.
 WRITE_TIMEOUT_SECONDS = 30.0
+# So much of a long answer is kept back until its client has taken what is before it.
+_LAST_BYTES = 1024
 
 
 async def send_answer(answer: Exchange | Response, cycle: Cycle) -> None:
@@ -121,13 +123,16 @@ async def _send(exchange: Exchange, cycle: Cycle) -> None:
 
 
 async def _write(exchange: Exchange, data: bytes, state: State, cycle: Cycle) -> None:
-    """Write the rest of an answer and finish the exchange, unless the client leaves before they are out."""
-    if len(data) <= SMALL_BYTES:
-        # A client that has the answer finds the call finished.
-        exchange.finish(state)
+    """Write the rest of an answer and finish the exchange, unless the client leaves before its last bytes."""
+    if len(data) > SMALL_BYTES:
+        cycle.transport.write(memoryview(data)[:-_LAST_BYTES])
+        if not await _drain(cycle):
+            return
+        data = data[-_LAST_BYTES:]
+    # First, so that a client that has the answer finds the call finished.
+    exchange.finish(state)
     cycle.transport.write(data)
-    if await _drain(cycle):
-        exchange.finish(state)
+    await _drain(cycle)
 
 
 async def _pass_rest(exchange: Exchange, rest: Iterator[bytes], cycle: Cycle) -> None:

@@ -8,6 +8,7 @@ import http.client
 import queue
 import select
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
@@ -717,6 +718,32 @@ def test_a_slow_client_gets_all_of_it(narrow_server: ServerThread) -> None:
         assert script.next_finished().state == "answered"
         client.sendall(call_bytes())
         assert read_answer(client).status == 201
+
+
+def test_the_call_of_a_long_answer_is_finished_before_the_last_bytes_are_sent(
+    script: Script, connect: Connect
+) -> None:
+    script.answer({"status": 200, "body": BIG})
+    is_finishing, may_finish = threading.Event(), threading.Event()
+    finish = Exchange.finish
+
+    def wait_and_finish(exchange: Exchange, *ending: Any) -> None:
+        is_finishing.set()
+        may_finish.wait(TIMEOUT)
+        finish(exchange, *ending)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Exchange, "finish", wait_and_finish)
+        client = connect()
+        client.sendall(call_bytes("POST", CREATE, "Connection: close"))
+        received = b""
+        while select.select([client], [], [], 0.01)[0] or not is_finishing.is_set():
+            if select.select([client], [], [], 0)[0]:
+                received += client.recv(65536)
+        assert len(BIG) / 2 < len(received) < len(BIG)
+        may_finish.set()
+        assert (received + read_to_end(client)).endswith(b"\r\n\r\n" + BIG.encode())
+    assert script.next_arrived().state == "answered"
 
 
 def test_a_delivery_that_is_cut_short_leaves_nothing_under_way(engine: Engine) -> None:
