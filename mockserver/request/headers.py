@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from mockserver.http_fields import quality_of, read_length
 from mockserver.redaction import SECRET_HEADERS, hide, redact_bytes, redact_header
 from mockserver.request.leaks import LeakWatch
@@ -52,6 +54,7 @@ class HeaderReader:
 
     def __init__(self, secrets: frozenset[bytes], leaks: LeakWatch, memory: Memory) -> None:
         self._secrets = SECRET_HEADERS | secrets
+        self._telling = _TELLING | self._secrets
         self._memory = memory
         self._leaks = leaks
 
@@ -61,13 +64,14 @@ class HeaderReader:
     def read(self, headers: Headers) -> HeaderFacts:
         """The facts of headers, whose names are in lower case. Never raises for what a client sends."""
         facts = HeaderFacts()
-        secrets = self._secrets
-        recorded: list[tuple[bytes, bytes]] = []
-        parts: list[bytes] = []
+        secrets, telling = self._secrets, self._telling
+        # The headers as they may be shown, and those that are no secrets as a whole.
+        recorded, others = [*headers], [*headers]
         preferences = ""
         size = 0
-        for header in headers:
-            name, value = header
+        for name, value in headers:
+            if name not in telling:
+                continue
             if name in secrets:
                 size += len(name) + len(value)
                 shown = None
@@ -76,14 +80,13 @@ class HeaderReader:
                     shown = self._memory.get((value,))
                 else:
                     facts.is_cacheable = False
-                recorded.append((name, self._hide(name, value) if shown is None else shown))
+                others.remove((name, value))
+                place = recorded.index((name, value))
+                recorded[place] = name, self._hide(name, value) if shown is None else shown
                 if not value.isascii():
                     facts.is_ascii = False
-            else:
-                parts += header
-                recorded.append(header)
-            if name not in _TELLING:
-                continue
+                if name not in _TELLING:
+                    continue
             if name == b"host":
                 facts.hosts += (value,)
             elif name == b"content-length":
@@ -117,7 +120,7 @@ class HeaderReader:
                 elif name == b"expect" and value.lower() == b"100-continue":
                     facts.expects_continue = True
         # All at once, as in nearly every request there is nothing else to hide.
-        rest = b"\n".join(parts)
+        rest = b"\n".join(chain.from_iterable(others))
         if not rest.isascii():
             facts.is_ascii = False
         if redact_bytes(rest) is not rest:

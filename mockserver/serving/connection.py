@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _BLANK_LINE = b"\r\n\r\n"
 # The parser takes RTSP and ICE for HTTP as well.
-_VERSIONS = (b"HTTP/1.1", b"HTTP/1.0")
+_VERSIONS = ("HTTP/1.1", "HTTP/1.0")
 # What a parser is given so that it takes what follows for chunks.
 _BEFORE_CHUNKS = b"POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n"
 # What a chunk may have around its data; beyond that it counts as extension or trailer.
@@ -132,12 +132,11 @@ class Connection(asyncio.Protocol):
         self._loose = 0
         self._seam = b""
         # Of a request whose head was read: what is to be answered once it is whole, or is the answer already;
-        # how much of the body is still to come, how much may come, and what has come.
+        # how much of the body is still to come, and what has come.
         self._request: Head | _ControlRequest | Response | None = None
         self._is_control = False
         self._method = ""
         self._left = 0
-        self._limit = 0
         self._body = bytearray()
         self._keep_alive = True
         # Of a request whose answer takes more than a moment: what came behind it, and whether the time for
@@ -231,7 +230,7 @@ class Connection(asyncio.Protocol):
                 self._begin_body(head.facts.length)
                 return data[end:]
         parts, rest = self._parse(data)
-        self._raw += data[: len(data) - len(rest)]
+        self._raw += data.removesuffix(rest)
         if len(parts.target) > self._settings.url_limit:
             raise Refused(
                 414, "uri_too_long", f"the URL has more than {self._settings.url_limit} bytes (--url-limit)"
@@ -244,7 +243,7 @@ class Connection(asyncio.Protocol):
 
     def _take_head(self, raw: bytes, parts: _Parts, rest: bytes) -> None:
         """Judge a head, and begin to read the body. Raises Refused."""
-        settings, headers = self._settings, tuple(parts.headers)
+        mock, settings, headers = self._mock, self._settings, tuple(parts.headers)
         # What is between them does not count.
         if len(headers) > settings.header_count or (
             len(raw) > settings.header_limit
@@ -252,29 +251,28 @@ class Connection(asyncio.Protocol):
         ):
             raise self._headers_too_large()
         start = raw.lstrip(b"\r\n")
-        words = start[: start.find(b"\r\n")].split(b" ")
-        if words[-1] not in _VERSIONS:
+        method, *_, version = start[: start.find(b"\r\n")].decode("latin-1").split(" ")
+        if version not in _VERSIONS:
             raise Refused(400, "bad_request", "the HTTP version is neither 1.1 nor 1.0")
-        if words[0] == b"CONNECT":
+        if method == "CONNECT":
             raise Refused(400, "bad_request", "this server is no proxy")
         if b"#" in parts.target:
             raise Refused(400, "bad_request", "a request target has no fragment")
-        is_old = words[-1] == b"HTTP/1.0"
-        self._method = method = words[0].decode("ascii")
+        is_old = version == "HTTP/1.0"
+        self._method = method
         raw_path, _, query = parts.target.partition(b"?")
         path = raw_path.decode("latin-1")
-        found = self._mock.find_control(method, path)
+        found = mock.find_control(method, path)
         if found is None:
-            self._request = head = self._mock.admit(method, path, query.decode("latin-1"), headers)
-            self._limit, facts = self._mock.guard.body_limit, head.facts
+            self._request = head = mock.admit(method, path, query.decode("latin-1"), headers)
+            facts = head.facts
             # What stands at the root can be a document at another time.
-            if facts.is_plain and not is_old and path not in self._mock.root_documents:
-                self._mock.engine.heads.remember(head, raw)
+            if facts.is_plain and not is_old and path not in mock.root_documents:
+                mock.engine.heads.remember(head, raw)
         else:
-            facts = self._mock.engine.heads.headers.read(headers)
+            facts = mock.engine.heads.headers.read(headers)
             request = _ControlRequest(found, self._write_scope(raw_path, query, headers))
             self._request = self._admit_control(request, facts)
-            self._limit = CONTROL_BODY_LIMIT
         is_chunked = bool(facts.transfer_codings)
         if is_old and is_chunked:
             # Nobody can tell where its body ends (RFC 9112, section 6.1).
@@ -362,8 +360,9 @@ class Connection(asyncio.Protocol):
         parts.chunks = 0
         self._body = parts.body
         self._share_turns(before, len(parts.body))
-        if len(parts.body) > self._limit:
-            raise too_large(self._limit)
+        limit = self._mock.guard.body_limit if isinstance(self._request, Head) else CONTROL_BODY_LIMIT
+        if len(parts.body) > limit:
+            raise too_large(limit)
         if self._loose > self._settings.header_limit:
             raise self._headers_too_large()
         if parts.is_whole:
