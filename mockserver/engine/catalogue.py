@@ -16,7 +16,7 @@ from mockserver.scripting.stubs import Stub
 from mockserver.seeds import Seed
 from mockserver.synthesis.layers import NoValue
 from mockserver.synthesis.requests import curl_line, example_url
-from mockserver.synthesis.values import make_value
+from mockserver.synthesis.writing import make_media_value
 from mockserver.types import Json, JsonObject
 
 
@@ -89,27 +89,31 @@ class Catalogue:
 
     def _list_of(self, operation: Operation, origin: str) -> Iterator[ErrorEntry]:
         for status, envelope in _documented_errors(operation):
-            for name, body in self._bodies(status, envelope):
+            for name, body in self._bodies(operation, status, envelope):
                 yield self._entry(
                     operation, status, name, body, origin, has_example=name in envelope.examples
                 )
 
-    def _bodies(self, status: int, envelope: Envelope) -> Iterator[tuple[str, Json]]:
+    def _bodies(self, operation: Operation, status: int, envelope: Envelope) -> Iterator[tuple[str, Json]]:
         """The bodies of an error by reason: its examples, else the one that is made."""
         if envelope.examples:
             for name, value in envelope.examples.items():
                 yield name, None if isinstance(value, bytes) else value
             return
-        made: Json = None
-        if envelope.schema is not None:
-            schemas = self._contract.schemas
-            seed = Seed("catalogue", envelope.schema_pointer)
-            try:
-                schema = schemas.at(envelope.schema_pointer)
-                made = make_value(schema, seed, resolve=schemas.resolve, is_valid=schemas.accepts)
-            except (NoValue, ContractError):
-                pass
-        yield self._rules.default_reason(status), made
+        reason = self._rules.default_reason(status)
+        try:
+            body, _ = self._rules.write_error(Refusal(status, reason), operation, self._make)
+        except (NoValue, ContractError):
+            body = b""
+        yield reason, _read_body(body)
+
+    def _make(self, envelope: Envelope) -> Json:
+        """A value of an envelope that has no example. Raises NoValue and ContractError."""
+        if envelope.media is None:
+            return None
+        name = envelope.media_type or envelope.media.name
+        seed = Seed("catalogue", envelope.schema_pointer)
+        return make_media_value(envelope.media, name, self._contract.schemas, seed)
 
     def _entry(
         self, operation: Operation, status: int, reason: str, body: Json, origin: str, *, has_example: bool
@@ -136,14 +140,11 @@ class Catalogue:
         guard in front of everything."""
         for status, reason, cause in _OF_NO_OPERATION:
             body, _ = self._rules.write_error(Refusal(status, reason), None, lambda envelope: None)
-            try:
-                value, _ = loads(body)
-            except MalformedJson:
-                value = body.decode("utf-8", "replace")
             line = self._wrong_method(origin) if reason == "method_not_allowed" else None
             if cause is not None:
                 line = cause.format(origin=origin, prefix=self._contract.prefix)
-            yield ErrorEntry(None, status, reason, value, Provocation(line, None, None, None, None, line))
+            entry = _read_body(body)
+            yield ErrorEntry(None, status, reason, entry, Provocation(line, None, None, None, None, line))
 
     def _wrong_method(self, origin: str) -> str | None:
         """A shell line with a method that the path of an operation does not have."""
@@ -154,6 +155,14 @@ class Catalogue:
                     url = example_url(self._contract, operation, self._rules.example_arguments(operation))
                     return shlex.join(["curl", "-X", method, f"{origin}{url}"])
         return None
+
+
+def _read_body(body: bytes) -> Json:
+    """A body as JSON, else as text; None where there is none."""
+    try:
+        return loads(body)[0] if body else None
+    except MalformedJson:
+        return body.decode("utf-8", "replace")
 
 
 _OF_NO_OPERATION: tuple[tuple[int, str, str | None], ...] = (

@@ -83,8 +83,11 @@ def _proposals(value: JsonObject, refusal: Refusal, text: str) -> Iterator[tuple
             inner = dict(item)
             inner.update(_proposals(item, refusal, text))
             yield name, inner
+    violations = refusal.details.get("violations")
+    if not violations and refusal.status in (400, 422):
+        # A body that cannot be read has no violations, and nor has an error that was asked for.
+        violations = [{"in": "body", "pointer": "", "keyword": refusal.reason, "message": text}]
     for name, write in _LISTS.items():
-        violations = refusal.details.get("violations")
         if violations and isinstance(value.get(name), list):
             yield name, [write(violation) for violation in violations]
 
