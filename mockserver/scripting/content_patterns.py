@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from mockserver.contract.schema_registry import CompiledSchema
-from mockserver.scripting.dates import DateFormat, Offset, read_time, to_moment
 from mockserver.scripting.differences import Difference, Doubt, judge, nearest
 from mockserver.scripting.json_equality import JsonEquality
 from mockserver.scripting.subjects import Content, JsonContent, TextContent, View
@@ -59,12 +56,12 @@ class ValuesPattern(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TextPattern:
-    """A text that a test accepts. `fits_absence` tells whether no value will do as well."""
+class TestedPattern:
+    """A value that a test accepts. `fits_absence` tells whether no value will do as well."""
 
     document: JsonObject
     operator: str
-    test: Callable[[str], bool]
+    test: Callable[[Content], bool]
     fits_absence: bool = False
 
     size: ClassVar = 1
@@ -72,7 +69,7 @@ class TextPattern:
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
         doubt = None if content is None else content.doubt
-        if doubt is None and (self.fits_absence if content is None else self.test(content.text)):
+        if doubt is None and (self.fits_absence if content is None else self.test(content)):
             return ()
         return (_differ(self, self.operator, content, place, pointer, doubt),)
 
@@ -113,61 +110,6 @@ class AnythingPattern:
 
     def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
         return ()
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedTime:
-    """A time, or one relative to the clock of the namespace; moved on, and truncated before or after that."""
-
-    fixed: datetime | None
-    relative: Offset | None
-    offset: Offset | None
-    truncate: Callable[[datetime], datetime] | None
-    is_truncated_last: bool
-
-    def at(self, now_millis: int) -> datetime:
-        """The time that is meant when the clock shows this."""
-        moment = self.fixed or to_moment(now_millis)
-        offsets = (self.relative, self.offset)
-        steps: list[Callable[[datetime], datetime]] = [step.apply for step in offsets if step is not None]
-        if self.truncate is not None:
-            steps.insert(len(steps) if self.is_truncated_last else 0, self.truncate)
-        for step in steps:
-            moment = step(moment)
-        return moment
-
-
-@dataclass(frozen=True, slots=True)
-class TimePattern:
-    """`before`, `after`, `equalToDateTime`."""
-
-    document: JsonObject
-    operator: str
-    compare: Callable[[datetime, datetime], bool]
-    expected: ExpectedTime
-    format: DateFormat | None
-    truncate: Callable[[datetime], datetime] | None
-
-    size: ClassVar = 1
-    concerns_absence: ClassVar = False
-
-    def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        doubt = None if content is None else content.doubt
-        if content is not None and doubt is None and self._fits(content):
-            return ()
-        return (_differ(self, self.operator, content, place, pointer, doubt),)
-
-    def _fits(self, content: Content) -> bool:
-        text = content.text
-        actual = read_time(text) if self.format is None else self.format.read(text)
-        if actual is None:
-            return False
-        if self.truncate is not None:
-            actual = self.truncate(actual)
-        expected = self.expected.at(content.view.now_millis)
-        if expected.tzinfo is None:
-            return self.compare(actual.replace(tzinfo=None), expected)
-        return self.compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC), expected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,24 +155,6 @@ class JsonEqualityPattern:
                 return ()
             return (_differ(self, "equalToJson", content, place, pointer, content.doubt),)
         return self.kept.differences(content.json, place, pointer)
-
-
-@dataclass(frozen=True, slots=True)
-class JsonSchemaPattern:
-    """A JSON value that is valid against a schema."""
-
-    document: JsonObject
-    schema: CompiledSchema
-
-    size: ClassVar = 1
-    concerns_absence: ClassVar = False
-
-    def differences(self, content: Content | None, place: str, pointer: str) -> Iterable[Difference]:
-        doubt = None if content is None else content.doubt
-        value = UNSET if content is None or doubt is not None else content.json
-        if value is not UNSET and self.schema.is_valid(value):
-            return ()
-        return (_differ(self, "matchesJsonSchema", content, place, pointer, doubt),)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import calendar
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
@@ -82,6 +83,28 @@ def read_time(text: str) -> datetime | None:
         except (ValueError, OverflowError):
             continue
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedTime:
+    """A time, or one relative to the clock of the namespace; moved on, and truncated before or after that."""
+
+    fixed: datetime | None
+    relative: Offset | None
+    offset: Offset | None
+    truncate: Callable[[datetime], datetime] | None
+    is_truncated_last: bool
+
+    def at(self, now_millis: int) -> datetime:
+        """The time that is meant when the clock shows this."""
+        moment = self.fixed or to_moment(now_millis)
+        offsets = (self.relative, self.offset)
+        steps: list[Callable[[datetime], datetime]] = [step.apply for step in offsets if step is not None]
+        if self.truncate is not None:
+            steps.insert(len(steps) if self.is_truncated_last else 0, self.truncate)
+        for step in steps:
+            moment = step(moment)
+        return moment
 
 
 # Truncations.

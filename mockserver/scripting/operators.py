@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from operator import eq, ge, gt, le, lt
 from typing import Any, TypeVar
@@ -31,20 +31,26 @@ from mockserver.scripting.content_patterns import (
     ContentPattern,
     EachPattern,
     EqualPattern,
-    ExpectedTime,
     JsonEqualityPattern,
     JsonPathPattern,
-    JsonSchemaPattern,
     NotEachPattern,
     NotPattern,
-    TextPattern,
-    TimePattern,
+    TestedPattern,
     ValuesPattern,
 )
-from mockserver.scripting.dates import TRUNCATIONS, UNITS, DateFormat, Offset, read_relative, read_time
+from mockserver.scripting.dates import (
+    TRUNCATIONS,
+    UNITS,
+    DateFormat,
+    ExpectedTime,
+    Offset,
+    read_relative,
+    read_time,
+)
 from mockserver.scripting.differences import count_leaves
 from mockserver.scripting.json_equality import JsonEquality, find_placeholders, read_placeholder
 from mockserver.scripting.reading import Reading, keep, name_kind
+from mockserver.scripting.subjects import Content
 from mockserver.types import UNSET, Json, JsonObject, UnsetType
 
 # Takes the members of a pattern, the pattern's pointer, and the reading that collects the problems.
@@ -131,9 +137,13 @@ def _text_reader(
         except ValueError as error:
             reading.refuse(f"{pointer}/{operator}", str(error))
             return None
-        return TextPattern(dict(members), operator, test, fits_absence)
+        return TestedPattern(dict(members), operator, _of_text(test), fits_absence)
 
     return read
+
+
+def _of_text(test: Callable[[str], bool]) -> Callable[[Content], bool]:
+    return lambda content: test(content.text)
 
 
 def _literal_reader(
@@ -156,7 +166,7 @@ def _literal_reader(
         if holds_hidden(expected):
             test = _after(reading.redact_whole, test)
         shown = (reading.redact_whole if is_whole else reading.redact)(expected)
-        return TextPattern({**members, operator: shown}, operator, test, fits_absence)
+        return TestedPattern({**members, operator: shown}, operator, _of_text(test), fits_absence)
 
     return read
 
@@ -231,7 +241,19 @@ def _time_reader(operator: str, compare: Callable[[Any, Any], bool]) -> Reader:
             reading.refuse(f"{pointer}/{operator}", str(error))
             return None
         time = ExpectedTime(expected, relative, offset, truncate_expected, is_truncated_last)
-        return TimePattern(dict(members), operator, compare, time, format, truncate_actual)
+
+        def test(content: Content) -> bool:
+            actual = read_time(content.text) if format is None else format.read(content.text)
+            if actual is None:
+                return False
+            if truncate_actual is not None:
+                actual = truncate_actual(actual)
+            wanted = time.at(content.view.now_millis)
+            if wanted.tzinfo is None:
+                return compare(actual.replace(tzinfo=None), wanted)
+            return compare(actual if actual.tzinfo else actual.replace(tzinfo=UTC), wanted)
+
+        return TestedPattern(dict(members), operator, test)
 
     return read
 
@@ -286,7 +308,7 @@ def _number_reader(operator: str, compare: Callable[[Any, Any], bool]) -> Reader
             actual = _read_number(text)
             return actual is not None and compare(actual, expected)
 
-        return TextPattern(dict(members), operator, test)
+        return TestedPattern(dict(members), operator, _of_text(test))
 
     return read
 
@@ -359,7 +381,7 @@ def _read_json_schema(members: JsonObject, pointer: str, reading: Reading) -> Co
     if schema is UNSET:
         return None
     try:
-        return JsonSchemaPattern(dict(members), compile_dialect(schema, DIALECTS[version]))
+        compiled = compile_dialect(schema, DIALECTS[version])
     except ContractError as error:
         for problem in error.problems:
             if isinstance(written, str):
@@ -367,6 +389,12 @@ def _read_json_schema(members: JsonObject, pointer: str, reading: Reading) -> Co
             else:
                 reading.refuse(place + problem.pointer, problem.message)
         return None
+
+    def test(content: Content) -> bool:
+        value = content.json
+        return value is not UNSET and compiled.is_valid(value)
+
+    return TestedPattern(dict(members), "matchesJsonSchema", test)
 
 
 def _read_json_path(members: JsonObject, pointer: str, reading: Reading) -> ContentPattern | None:
