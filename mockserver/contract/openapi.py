@@ -96,7 +96,7 @@ class _Reader:
     def read(self) -> Contract:
         server, prefixes = self._servers(self._document, "") or ("/", [""])
         items = list(self._path_items())
-        self._is_eager = _count_operations(item for _, item, _ in items) <= EAGER_OPERATIONS
+        self._is_eager = sum(method in item for _, item, _ in items for method in METHODS) <= EAGER_OPERATIONS
         self._read_schemes()
         rules = self._rules()
         for message, pointer in find_misspellings(self._document):
@@ -684,10 +684,6 @@ def _path_of(url: str) -> str:
     """The path of a server's URL, without a slash at its end."""
     path = urlsplit(url).path.strip("/")
     return f"/{path}" if path else ""
-
-
-def _count_operations(items: Iterable[JsonObject]) -> int:
-    return sum(method in item for item in items for method in METHODS)
 
 
 def _split_path(path: str) -> tuple[str, dict[str, str | None]]:

@@ -231,14 +231,12 @@ def _read_namespace(value: Json) -> str:
 
 def _read_permissions(value: Json) -> list[str] | JsonObject | None:
     lists = value.values() if isinstance(value, dict) else [value]
-    if value is not None and not all(isinstance(texts, list) and _are_texts(texts) for texts in lists):
+    if value is not None and not all(
+        isinstance(texts, list) and all(isinstance(text, str) for text in texts) for texts in lists
+    ):
         example = '["account:api:key:create"] or {"account:api:key": ["create"]}'
         raise ValueError(f"must be a list of permissions or a map of lists: {example}")
     return value  # type: ignore[no-any-return]
-
-
-def _are_texts(values: list[Json]) -> bool:
-    return all(isinstance(value, str) for value in values)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -56,10 +56,6 @@ def _find_operations(call: ControlCall) -> list[Operation]:
     return list(operations.values()) if name is None else [operations[name]]
 
 
-def _explain_unknown_operation(name: str, operations: Iterable[str]) -> str:
-    return f"{redact(name[:100])!r} is not in the contract; {suggest(name, operations, lists_all=True)}"
-
-
 def _explain_unknown(book: VariantBook, name: str, operations: Iterable[Operation]) -> str:
     known = list(dict.fromkeys(each for operation in operations for each in book.names(operation)))
     hint = suggest(name, known, limit=3, lists_all=True)
@@ -84,7 +80,8 @@ def put_variant(call: ControlCall) -> ControlAnswer:
     choice = VariantChoice(given["name"], given.get("operation"), given.get("status"))
     contract, book = call.engine.contract, call.engine.variants
     if choice.operation is not None and choice.operation not in contract.operations:
-        text = _explain_unknown_operation(choice.operation, contract.operations)
+        hint = suggest(choice.operation, contract.operations, lists_all=True)
+        text = f"{redact(choice.operation[:100])!r} is not in the contract; {hint}"
         raise BadQuestion([Problem(text, "/operation")])
     if choice.name is None:
         call.namespace.choose_variant(None)

@@ -81,7 +81,7 @@ class _Opener:
 
     def close(self, sandbox: Sandbox) -> None:
         """The end of a sandbox."""
-        self._config.stash[WATCH].remove(sandbox)
+        self._config.stash[WATCH].windows.pop(sandbox.name, None)
         self._config.stash[LEDGER].take_in(sandbox, self._labels.pop(sandbox.name, sandbox.name))
         sandbox.forget()
 

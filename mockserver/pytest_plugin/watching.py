@@ -73,10 +73,6 @@ class Watch:
         if not self._before:
             self._count()
 
-    def remove(self, sandbox: Sandbox) -> None:
-        """A sandbox is over."""
-        self.windows.pop(sandbox.name, None)
-
     def begin(self, *, is_used: bool) -> None:
         """A test begins. Whether it uses a sandbox may turn out later."""
         self.is_used = is_used

@@ -303,32 +303,30 @@ def _equals_basic(expected: str) -> Callable[[str], bool]:
 
 
 def _read_body(document: JsonObject, pointer: str, reading: Reading) -> list[BodyPart]:
-    patterns = document.get("bodyPatterns", [])
-    place = f"{pointer}/bodyPatterns"
-    if not isinstance(patterns, list):
-        reading.refuse(place, f"'bodyPatterns' must be an array of patterns, not {name_kind(patterns)}")
-        return []
-    read = [
-        read_content_pattern(item, f"{place}/{index}", reading)
-        for index, item in enumerate(patterns)
-        if item is not None
-    ]
+    items = _list_patterns(document, "bodyPatterns", pointer, reading)
+    read = [read_content_pattern(item, place, reading) for place, item in items]
     return [BodyPart(pattern, 1.0 / len(read)) for pattern in read if pattern is not None]
 
 
 def _read_multipart(document: JsonObject, pointer: str, reading: Reading) -> list[MultipartPart]:
-    patterns = document.get("multipartPatterns", [])
-    place = f"{pointer}/multipartPatterns"
-    if not isinstance(patterns, list):
-        kind = name_kind(patterns)
-        reading.refuse(place, f"'multipartPatterns' must be an array of patterns, not {kind}")
-        return []
-    given = [(index, item) for index, item in enumerate(patterns) if item is not None]
-    read = [_read_part(item, f"{place}/{index}", reading) for index, item in given]
+    items = _list_patterns(document, "multipartPatterns", pointer, reading)
+    read = [_read_part(item, place, reading) for place, item in items]
     return [
-        MultipartPart(shown, parts, is_for_all, 1.0 / len(given))
+        MultipartPart(shown, parts, is_for_all, 1.0 / len(read))
         for shown, parts, is_for_all in (item for item in read if item is not None)
     ]
+
+
+def _list_patterns(
+    document: JsonObject, member: str, pointer: str, reading: Reading
+) -> list[tuple[str, Json]]:
+    """The items of a list of patterns, each behind its pointer; none if the list is refused or not there."""
+    patterns = document.get(member, [])
+    place = f"{pointer}/{member}"
+    if not isinstance(patterns, list):
+        reading.refuse(place, f"{member!r} must be an array of patterns, not {name_kind(patterns)}")
+        return []
+    return [(f"{place}/{index}", item) for index, item in enumerate(patterns) if item is not None]
 
 
 _PART_MEMBERS = ("name", "matchingType", "headers", "bodyPatterns")

@@ -123,10 +123,6 @@ def _read_bearer(scheme: SecurityScheme, sent: Sent) -> str | None:
     return token
 
 
-def _write_digest(name: str) -> str:
-    return f'username="{name}", realm="mock", nonce="mock", uri="/", response="mock"'
-
-
 _BEARER = SchemeKind(_read_bearer, lambda scheme, realm: "Bearer", lambda name: f"{name}token", "Bearer ")
 _OTHER = SchemeKind(
     _read_authorization, lambda scheme, realm: _title(scheme.kind), lambda name: f"{name}credential"
@@ -146,7 +142,7 @@ SCHEMES: Mapping[str, SchemeKind] = {
     "digest": SchemeKind(
         _read_digest,
         lambda scheme, realm: f'Digest realm="{realm}", qop="auth", algorithm=SHA-256, nonce="mock"',
-        lambda name: _write_digest(f"{name}user"),
+        lambda name: f'username="{name}user", realm="mock", nonce="mock", uri="/", response="mock"',
         "Digest ",
     ),
     "bearer": _BEARER,
