@@ -21,8 +21,9 @@ from mockserver.synthesis.ids import UuidSeries
 from mockserver.types import Json, JsonObject
 
 _STEP = re.compile(r"\.([\w-]+)|\['((?:[^'\\]|\\.)*)'\]|\[(\*|\d+)\]")
-# Headers of which a stub asks only that they are there: each client has its own.
-_SECRETS = frozenset({"authorization", "proxy-authorization", "cookie"})
+# Of credentials a stub asks only that they are there: each client has its own.
+_PRESENT: Json = {"matches": ".+"}
+_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
 
 
 def load_pact(path: Path, contract: Contract) -> tuple[Stub, ...]:
@@ -32,7 +33,12 @@ def load_pact(path: Path, contract: Contract) -> tuple[Stub, ...]:
     if not isinstance(interactions, list):
         text = "is no pact: must have a list of interactions"
         raise FixtureError([Problem(text, "/interactions", str(path))])
-    mappings = list(_list_mappings(interactions, path))
+    keys = [scheme for scheme in contract.security_schemes.values() if scheme.kind == "apiKey"]
+    secrets = {
+        "headers": _HEADERS | {scheme.parameter.lower() for scheme in keys if scheme.place == "header"},
+        "query": frozenset(scheme.parameter for scheme in keys if scheme.place == "query"),
+    }
+    mappings = list(_list_mappings(interactions, path, secrets))
     series, count = UuidSeries(Seed("pact", path.name)), iter(range(2**48))
     return tuple(
         read_stubs(
@@ -41,7 +47,9 @@ def load_pact(path: Path, contract: Contract) -> tuple[Stub, ...]:
     )
 
 
-def _list_mappings(interactions: list[Json], path: Path) -> Iterator[JsonObject]:
+def _list_mappings(
+    interactions: list[Json], path: Path, secrets: Mapping[str, frozenset[str]]
+) -> Iterator[JsonObject]:
     requests: dict[bytes, list[JsonObject]] = {}
     problems: list[Problem] = []
     for index, interaction in enumerate(interactions):
@@ -54,7 +62,7 @@ def _list_mappings(interactions: list[Json], path: Path) -> Iterator[JsonObject]
                 Problem("only interactions over HTTP can be answered", f"{place}/type", str(path))
             )
             continue
-        request = _read_request(interaction.get("request") or {})
+        request = _read_request(interaction.get("request") or {}, secrets)
         mapping: JsonObject = {
             "name": str(interaction.get("description", f"interaction {index}")),
             "request": request,
@@ -75,7 +83,7 @@ def _list_mappings(interactions: list[Json], path: Path) -> Iterator[JsonObject]
             yield mapping
 
 
-def _read_request(request: JsonObject) -> JsonObject:
+def _read_request(request: JsonObject, secrets: Mapping[str, frozenset[str]]) -> JsonObject:
     rules = request.get("matchingRules") or {}
     read: JsonObject = {"method": str(request.get("method", "GET")), "urlPath": str(request.get("path", "/"))}
     path_rule = _find_rule(rules.get("path"))
@@ -85,14 +93,17 @@ def _read_request(request: JsonObject) -> JsonObject:
     query = request.get("query") or {}
     if isinstance(query, str):
         query = parse_qs(query, keep_blank_values=True)
-    parameters = {name: _read_values(values, _find(rules, "query", name)) for name, values in query.items()}
+    parameters = {
+        name: _PRESENT if name in secrets["query"] else _read_values(values, _find(rules, "query", name))
+        for name, values in query.items()
+    }
     if parameters:
         read["queryParameters"] = parameters
     headers: JsonObject = {}
     for name, values in (request.get("headers") or {}).items():
         rule = _find(rules, "header", name)
-        if name.lower() in _SECRETS:
-            headers[name] = {"matches": ".+"}
+        if name.lower() in secrets["headers"]:
+            headers[name] = _PRESENT
         elif name.lower() == "content-type" and rule is None:
             text = values[0] if isinstance(values, list) else values
             headers[name] = {"contains": str(text).partition(";")[0]}

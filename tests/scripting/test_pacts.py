@@ -146,6 +146,33 @@ def test_our_own_pact_is_answered_as_the_calls_were(tmp_path: Path) -> None:
     assert {call.reason for call in from_pact.calls()} == {"stub"}
 
 
+def test_a_key_of_the_contract_is_each_clients_own(tmp_path: Path) -> None:
+    keys = {place: {"type": "apiKey", "in": place, "name": "X-Key"} for place in ("header", "query")}
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "keys", "version": "1"},
+        "components": {"securitySchemes": keys},
+        "paths": {
+            f"/{place}": {"get": {"security": [{place: []}], "responses": {"200": {"description": ""}}}}
+            for place in keys
+        },
+    }
+    contract = tmp_path / "openapi.json"
+    contract.write_text(json.dumps(document), "utf-8")
+    server = MockServer(contract=contract)
+    calls: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("/header", {"headers": {"X-Key": "mine"}}), ("/query", {"params": {"X-Key": "mine"}}),
+    )  # fmt: skip
+    for path, how in calls:
+        assert ask(server, "GET", path, **how)[0] == 200
+    file = tmp_path / "p.json"
+    file.write_text(json.dumps(server.pact("c", "p")), "utf-8")
+    from_pact = MockServer(contract=contract, pact=file)
+    for path, how in calls:
+        assert ask(from_pact, "GET", path, **how)[0] == 200
+    assert {call.reason for call in from_pact.calls()} == {"stub"}
+
+
 @pytest.mark.parametrize(
     ("document", "problem"),
     (
