@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 
 from mockserver.exceptions import StoreUnavailable
@@ -62,7 +63,7 @@ class Exchange:
         # It was recorded as answered, which only a client that has left makes untrue.
         self._is_presumed = call.state != "in_flight"
         # How the end is recorded by who must not wait for a store; None does it at once.
-        self.defer: Callable[[Callable[[], object]], None] | None = None
+        self.defer: Callable[[Callable[[], object]], Future[object] | None] | None = None
         # What is told of the call once it is over.
         self.log: Callable[[Call], None] | None = None
 
@@ -70,13 +71,13 @@ class Exchange:
         """Add headers that a door brings, such as those of CORS."""
         self.response = replace(self.response, headers=(*self.response.headers, *headers))
 
-    def finish(self, state: State, reason: str | None = None) -> None:
+    def finish(self, state: State, reason: str | None = None) -> Future[object] | None:
         """The answer was sent, damaged on purpose, or never read. `reason` replaces the call's, if given.
 
-        What is said first counts.
+        What is said first counts. What is returned is done once the end is recorded; None: it is.
         """
         if self._is_finished:
-            return
+            return None
         self._is_finished = True
         if self.call.webhooks:
             self._send(self.call.webhooks)
@@ -85,7 +86,8 @@ class Exchange:
         elif self.defer is None:
             self._end(state, reason)
         else:
-            self.defer(lambda: self._end(state, reason))
+            return self.defer(lambda: self._end(state, reason))
+        return None
 
     def _end(self, state: State, reason: str | None) -> None:
         try:

@@ -107,12 +107,13 @@ async def _send(exchange: Exchange, cycle: Cycle) -> None:
     response = exchange.response
     delivery = response.delivery
     state: State = "answered" if delivery.fault is None else "faulted"
-    if cycle.disconnected or cycle.transport.is_closing():
+    if _has_left(cycle):
         return
     elif delivery.fault is not None and delivery.fault is not Fault.NOT_JSON:
-        exchange.finish(state)
-        _damage(cycle, response, delivery.fault, exchange.call.id)
-        await _drain(cycle)
+        await _finish(exchange, state)
+        if not _has_left(cycle):
+            _damage(cycle, response, delivery.fault, exchange.call.id)
+            await _drain(cycle)
     elif exchange.rest is not None and cycle.method != "HEAD":
         await _pass_rest(exchange, exchange.rest, cycle)
     elif delivery.dribble is not None and has_body(response, cycle.method):
@@ -122,6 +123,11 @@ async def _send(exchange: Exchange, cycle: Cycle) -> None:
         cycle.complete()
 
 
+def _has_left(cycle: Cycle) -> bool:
+    """Whether nobody is there to take an answer."""
+    return cycle.disconnected or cycle.transport.is_closing()
+
+
 async def _write(exchange: Exchange, data: bytes, state: State, cycle: Cycle) -> None:
     """Write the rest of an answer and finish the exchange, unless the client leaves before its last bytes."""
     if len(data) > SMALL_BYTES:
@@ -129,10 +135,18 @@ async def _write(exchange: Exchange, data: bytes, state: State, cycle: Cycle) ->
         if not await _drain(cycle):
             return
         data = data[-_LAST_BYTES:]
-    # First, so that a client that has the answer finds the call finished.
-    exchange.finish(state)
-    cycle.transport.write(data)
-    await _drain(cycle)
+    await _finish(exchange, state)
+    if not _has_left(cycle):
+        cycle.transport.write(data)
+        await _drain(cycle)
+
+
+async def _finish(exchange: Exchange, state: State) -> None:
+    """Finish an exchange before its end is sent: a client that has the answer finds the call finished."""
+    recorded = exchange.finish(state)
+    if recorded is not None:
+        # It is recorded, whoever gives up waiting for that.
+        await asyncio.shield(asyncio.wrap_future(recorded))
 
 
 async def _pass_rest(exchange: Exchange, rest: Iterator[bytes], cycle: Cycle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import ParamSpec, TypeVar
 from weakref import WeakValueDictionary
@@ -68,13 +68,13 @@ class Turns:
         finally:
             _IS_AT_ONCE.reset(token)
 
-    def defer(self, work: Callable[[], object]) -> None:
-        """Do some work that nobody waits for."""
+    def defer(self, work: Callable[[], object]) -> Future[object] | None:
+        """Do some work that need not be waited for. What is returned is done once it is; None: it is done."""
         if not self.is_remote:
             try:
                 self.at_once(work)
-                return
+                return None
             except TakesLong:
                 pass
         assert self._pool is not None, "only a shared store takes long"
-        self._pool.submit(copy_context().run, work)
+        return self._pool.submit(copy_context().run, work)

@@ -10,6 +10,7 @@ import select
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from io import BufferedIOBase
 from typing import Any, TypeAlias
@@ -744,6 +745,63 @@ def test_the_call_of_a_long_answer_is_finished_before_the_last_bytes_are_sent(
         may_finish.set()
         assert (received + read_to_end(client)).endswith(b"\r\n\r\n" + BIG.encode())
     assert script.next_arrived().state == "answered"
+
+
+class Wire(asyncio.Transport):
+    """A transport to a client that takes everything, and may leave."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = b""
+        self.is_closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self.written += data
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        pass
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves"])
+@pytest.mark.parametrize("response", [{"status": 200, "body": "x"}, {"fault": "TRUNCATED_BODY"}])
+def test_an_answer_is_sent_once_a_store_that_takes_long_has_recorded_its_end(
+    engine: Engine, response: dict[str, Any], leaves: bool
+) -> None:
+    Script(engine).answer(response)
+    exchange, wire, recorded = (
+        engine.begin(build_request("POST", CREATE, json=BODY)),
+        Wire(),
+        Future[object](),
+    )
+    records: list[Callable[[], object]] = []
+
+    def defer(record: Callable[[], object]) -> Future[object]:
+        records.append(record)
+        return recorded
+
+    async def send() -> None:
+        exchange.defer = defer
+        cycle = Cycle(wire, asyncio.Event(), "POST", keep_alive=True, on_end=lambda: None)
+        task = asyncio.ensure_future(deliver(exchange, cycle))
+        while not records:
+            await asyncio.sleep(0)
+        assert (wire.written, exchange.call.state) == (b"", "in_flight")
+        wire.is_closed = leaves
+        recorded.set_result(records[0]())
+        await task
+
+    asyncio.run(send())
+    assert bool(wire.written) is not leaves
+    assert exchange.call.state == ("faulted" if "fault" in response else "answered")
 
 
 def test_a_delivery_that_is_cut_short_leaves_nothing_under_way(engine: Engine) -> None:

@@ -44,17 +44,16 @@ def take_long() -> None:
 def test_deferred_work_is_done_at_once_unless_it_takes_long() -> None:
     turns = Turns(is_shared=True, is_remote=False)
     threads: list[int] = []
-    is_done = threading.Event()
 
     def work() -> None:
         take_long()
         threads.append(threading.get_ident())
-        is_done.set()
 
-    turns.defer(lambda: threads.append(threading.get_ident()))
+    assert turns.defer(lambda: threads.append(threading.get_ident())) is None
     assert threads == [threading.get_ident()]
-    turns.defer(work)
-    assert is_done.wait(20)
+    deferred = turns.defer(work)
+    assert deferred is not None
+    deferred.result(20)
     assert threads[1] != threading.get_ident()
 
 

@@ -95,6 +95,8 @@ class LocalWire(Wire):
         if isinstance(answer, Response):
             self._pieces = iter([write_message(answer, keep_alive=True, is_head=method == "HEAD")])
             return
+        # Its end is recorded here, in the client's own thread, before the client has its last bytes.
+        answer.defer = None
         self._exchange = answer
         self._pieces = self._deliver(answer, method)
         if answer.waiting is not None:
