@@ -157,7 +157,7 @@ class Option:
 
     `choices` are all its values, if they are few; `is_optional` says that None is one of them. `check` raises
     ValueError for a value of its kind that it cannot have. `is_own` says that each namespace can have its own
-    value, `is_secret` that no value is shown; `shown_default` stands for the default in lists of options.
+    value; `shown_default` stands for the default in lists of options.
     """
 
     name: str
@@ -169,7 +169,6 @@ class Option:
     is_optional: bool
     check: Callable[[Any], object] | None
     is_own: bool
-    is_secret: bool
     shown_default: str | None
 
     @property
@@ -224,10 +223,11 @@ def _option(
     is_secret: bool = False,
     shown_default: str | None = None,
 ) -> Any:
-    """A field of Settings, with its row of the table but for the name, which is the field's."""
+    """A field of Settings, with its row of the table but for the name, which is the field's. The value of one
+    that `is_secret` is not in the repr."""
     row = {
         "help": help, "group": group, "kind": kind, "choices": choices, "check": check, "is_own": is_own,
-        "is_secret": is_secret, "shown_default": shown_default,
+        "shown_default": shown_default,
     }  # fmt: skip
     return field(default=default, metadata=row, repr=not is_secret)
 

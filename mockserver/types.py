@@ -1,9 +1,10 @@
-"""Aliases and small protocols that signatures share."""
+"""Aliases that signatures share, what is not given, and what a number is."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,6 +14,11 @@ Json: TypeAlias = Any
 JsonObject: TypeAlias = dict[str, Any]
 Schema: TypeAlias = dict[str, Any] | bool
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
+
+
+def is_number(value: Json) -> bool:
+    """Whether a JSON value is a number; to Python true and false are numbers too."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 class Unset(Enum):

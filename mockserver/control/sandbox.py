@@ -12,7 +12,7 @@ from mockserver.control.routing import ControlAnswer, ControlCall, Route
 from mockserver.exceptions import BadQuestion, Problem, SettingsError
 from mockserver.json_codec import escape_pointer
 from mockserver.settings import DEFAULT_NAMESPACE, OPTIONS, read_namespace
-from mockserver.types import Json, JsonObject
+from mockserver.types import Json, JsonObject, is_number
 
 # Longer than the calendar, short enough to count in.
 MAX_SECONDS = 10**12
@@ -209,8 +209,7 @@ def _read_now(value: Json) -> int:
 
 
 def _read_millis(value: Json) -> int:
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    if not is_number or not -MAX_SECONDS <= value <= MAX_SECONDS:
+    if not is_number(value) or not -MAX_SECONDS <= value <= MAX_SECONDS:
         raise ValueError(f"must be a number of seconds of at most {MAX_SECONDS}")
     millis: int = round(value * 1000)
     return millis

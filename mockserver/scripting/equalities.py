@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import NamedTuple
 
 from mockserver.json_codec import exact
@@ -22,7 +21,7 @@ from mockserver.scripting.content_patterns import (
 )
 from mockserver.scripting.request_parts import BodyPart, Part, ValuesPart
 from mockserver.scripting.subjects import JsonContent, Subject
-from mockserver.types import UNSET, Headers, Json, UnsetType
+from mockserver.types import UNSET, Headers, Json, UnsetType, is_number
 
 
 class Name(NamedTuple):
@@ -126,6 +125,6 @@ def _member(value: Json | UnsetType, names: Iterable[str]) -> Json | UnsetType:
 
 def _comparable(value: Json) -> object:
     """A hashable value, equal for equal JSON values: 1 is 1.0, and no true."""
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+    if is_number(value):
         return exact(value)
     return (type(value), value)

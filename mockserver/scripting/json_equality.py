@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cache
 from itertools import chain
 
@@ -16,7 +15,7 @@ from mockserver.json_codec import dumps_canonical, escape_pointer, exact
 from mockserver.redaction import holds_hidden, redact_json
 from mockserver.regexes import compile_regex
 from mockserver.scripting.differences import Difference, Doubt
-from mockserver.types import Json
+from mockserver.types import Json, is_number
 
 OPERATOR = "equalToJson"
 # How often two items are looked at before the rest of an array in any order counts as different: some
@@ -29,13 +28,9 @@ _REGEX = "${json-unit.regex}"
 Test = Callable[[Json], bool]
 
 
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-
-
 _TESTS: Mapping[str, Test] = {
     "${json-unit.any-string}": lambda value: isinstance(value, str),
-    "${json-unit.any-number}": _is_number,
+    "${json-unit.any-number}": is_number,
     "${json-unit.any-boolean}": lambda value: isinstance(value, bool),
     "${json-unit.ignore}": lambda value: True,
     _IGNORED_MEMBER: lambda value: True,
@@ -94,7 +89,7 @@ class JsonEquality:
         if isinstance(expected, str):
             placeholder = self.placeholders.get(expected)
             return placeholder(actual) if placeholder else isinstance(actual, str) and expected == actual
-        if _is_number(expected) and _is_number(actual):
+        if is_number(expected) and is_number(actual):
             return exact(expected) == exact(actual)
         return type(expected) is type(actual) and bool(expected == actual)
 

@@ -7,7 +7,6 @@ numbers by their digits, and must know when its answer hangs on what redaction h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +27,7 @@ from mockserver.redaction import holds_hidden, redact, redact_json
 from mockserver.regexes import Regex, compile_regex
 from mockserver.scripting.differences import Doubt
 from mockserver.scripting.subjects import View
-from mockserver.types import Json
+from mockserver.types import Json, is_number
 
 MAX_LENGTH = 1_000
 # The library goes one level deeper for each sign of a filter.
@@ -249,7 +248,7 @@ class Search:
 
     def _is_equal(self, left: Json, right: Json) -> bool:
         """Equal secrets have equal fingerprints, so this is known of what was hidden as well."""
-        if _is_number(left) and _is_number(right):
+        if is_number(left) and is_number(right):
             return exact(left) == exact(right)
         if type(left) is not type(right):
             return False
@@ -267,7 +266,7 @@ class Search:
         if isinstance(left, str) and isinstance(right, str):
             self._look_at(left, right)
             return left < right
-        return _is_number(left) and _is_number(right) and exact(left) < exact(right)
+        return is_number(left) and is_number(right) and exact(left) < exact(right)
 
 
 def _point_to(node: Node) -> str:
@@ -298,10 +297,6 @@ def _find_root_filter(query: JSONPathQuery) -> Any:
         return None
     selector = first.selectors[0]
     return selector.expression if isinstance(selector, FilterSelector) else None
-
-
-def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
 
 def compile_json_path(expression: str) -> JsonPath:

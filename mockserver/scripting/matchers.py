@@ -53,10 +53,6 @@ class RequestMatcher:
         for part in self._parts:
             yield from part.differences(subject)
 
-    def matches(self, subject: Subject) -> bool:
-        """Whether the request surely fits."""
-        return next(self.differences(subject), None) is None
-
     def judge(self, subject: Subject) -> bool | Difference:
         """Whether the request fits; a difference in doubt where that is not known."""
         return judge(self.differences(subject))

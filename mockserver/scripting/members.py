@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from decimal import Decimal
 
 from mockserver.json_codec import escape_pointer
 from mockserver.redaction import redact
 from mockserver.scripting.reading import Reading, name_kind
-from mockserver.types import Json, JsonObject
+from mockserver.types import Json, JsonObject, is_number
 
 
 class Members:
@@ -107,5 +106,4 @@ def show(value: Json) -> str:
     """What was given, for an error message."""
     if isinstance(value, str):
         return repr(redact(value)[:80])
-    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-    return str(value)[:80] if is_number else name_kind(value)
+    return str(value)[:80] if is_number(value) else name_kind(value)

@@ -70,7 +70,7 @@ def find_response_problem(**members: Any) -> tuple[str, str]:
 
 def test_an_empty_document_is_a_stub_for_every_request_with_the_plain_answer() -> None:
     stub = read({})
-    assert stub.matcher.matches(Subject("PUT", "/any", {}, {}, b"x", url="/any"))
+    assert stub.matcher.judge(Subject("PUT", "/any", {}, {}, b"x", url="/any")) is True
     assert stub.response == ResponseDefinition()
     assert (stub.id, stub.name, stub.priority, stub.scenario) == ("new-1", None, 5, None)
     assert (stub.operation, stub.times, stub.phase) == (None, None, Phase.BEFORE)

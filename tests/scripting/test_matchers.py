@@ -33,7 +33,7 @@ def find_differences(pattern: Any, subject: Subject) -> list[tuple[Any, ...]]:
     """Each as (in, pointer, operator, expected, actual)."""
     matcher = read_request_pattern(pattern)
     differences = list(matcher.differences(subject))
-    assert matcher.matches(subject) == (not differences)
+    assert (matcher.judge(subject) is True) == (not differences)
     assert (matcher.distance(subject) == 0.0) == (not differences)
     return [tuple(difference.to_json().values()) for difference in differences]
 
@@ -201,7 +201,7 @@ def test_matching_stops_at_the_first_difference() -> None:
             raise AssertionError("the body was read")
 
     matcher = read_request_pattern({"method": "GET", "bodyPatterns": [{"equalToJson": {}}]})
-    assert not matcher.matches(Untouchable("POST", "/", {}, {}, b"{}", url="/"))
+    assert matcher.judge(Untouchable("POST", "/", {}, {}, b"{}", url="/")) is not True
 
 
 # What an index needs.
@@ -256,8 +256,8 @@ def test_a_pattern_that_was_exported_selects_by_what_redaction_shows() -> None:
         right = make_subject(body=json.dumps({"key": KEY, KEY: 1}).encode())
         wrong = make_subject(body=json.dumps({"key": OTHER_KEY, OTHER_KEY: 1}).encode())
         for each in (matcher, again):
-            assert each.matches(right)
-            assert not each.matches(wrong)
+            assert each.judge(right) is True
+            assert each.judge(wrong) is not True
 
 
 # Multipart bodies.
@@ -287,9 +287,9 @@ UPLOAD = (
 def test_parts_of_a_multipart_body(pattern: Any, fits: bool) -> None:
     matcher = read_request_pattern({"multipartPatterns": [pattern, None]})
     headers = {"content-type": ['multipart/form-data; boundary="b"']}
-    assert matcher.matches(make_subject(headers=headers, body=UPLOAD)) is fits
-    assert not matcher.matches(make_subject(headers={"content-type": ["text/plain"]}, body=UPLOAD))
-    assert not matcher.matches(make_subject(headers=headers, body=b"--b"))
+    assert (matcher.judge(make_subject(headers=headers, body=UPLOAD)) is True) is fits
+    assert matcher.judge(make_subject(headers={"content-type": ["text/plain"]}, body=UPLOAD)) is not True
+    assert matcher.judge(make_subject(headers=headers, body=b"--b")) is not True
     assert read_request_pattern(matcher.to_json()).to_json() == matcher.to_json()
 
 
@@ -369,7 +369,7 @@ def test_a_distance_is_a_fraction_and_zero_only_for_a_match(path: str, value: st
     )
     subject = make_subject(url="/a", query={"a": ["b", value[1:]]}, body=body)
     assert 0.0 <= matcher.distance(subject) <= 1.0
-    assert (matcher.distance(subject) == 0.0) == matcher.matches(subject)
+    assert (matcher.distance(subject) == 0.0) == (matcher.judge(subject) is True)
 
 
 # Refusals.
@@ -545,7 +545,7 @@ def test_matching_distance_and_differences_agree(pattern: Any, body: bytes) -> N
     matcher = read_request_pattern(pattern)
     subject = make_subject("GET", "/a", query={"a": ["1", ""]}, body=body)
     differences = list(matcher.differences(subject))
-    assert matcher.matches(subject) == (differences == []) == (matcher.distance(subject) == 0.0)
+    assert (matcher.judge(subject) is True) == (differences == []) == (matcher.distance(subject) == 0.0)
     assert 0.0 <= matcher.distance(subject) <= 1.0
     json.dumps([difference.to_json() for difference in differences])
 
@@ -559,7 +559,7 @@ def test_what_is_shown_is_apart_from_what_is_matched() -> None:
         "headers": {"a": {"equalTo": "b"}},
         "bodyPatterns": [{"equalToJson": {"c": [1]}}],
     }
-    assert matcher.matches(make_subject(headers={"a": ["b"]}, body=b'{"c": [1]}'))
+    assert matcher.judge(make_subject(headers={"a": ["b"]}, body=b'{"c": [1]}')) is True
 
 
 # Redaction.
@@ -625,9 +625,9 @@ def test_no_secret_rests_in_a_pattern(pattern: Any) -> None:
     matcher = read_request_pattern(pattern, redact=redact)
     again = read_request_pattern(matcher.to_json(), redact=redact)
     assert again.to_json() == matcher.to_json()
-    assert again.matches(make_redacted(KEY))
-    assert again.matches(make_raw(KEY))
-    assert not again.matches(make_raw(OTHER_KEY))
+    assert again.judge(make_redacted(KEY)) is True
+    assert again.judge(make_raw(KEY)) is True
+    assert again.judge(make_raw(OTHER_KEY)) is not True
     differences = [difference.to_json() for difference in matcher.differences(make_redacted(OTHER_KEY))]
     for text in (matcher.to_json(), matcher.literal_path, matcher.literal_query, differences):
         assert "4eC39Hq" not in json.dumps(text)
@@ -704,8 +704,8 @@ def test_secrets_without_a_shape_are_hidden_where_every_value_is_one() -> None:
     assert list(matcher.differences(subject)) == []
     assert "opaque" not in json.dumps(matcher.to_json())
     assert "hush" not in json.dumps(matcher.to_json())
-    assert not matcher.matches(make_redacted("other"))
-    assert not matcher.matches(make_redacted("opaque", cookie="other"))
+    assert matcher.judge(make_redacted("other")) is not True
+    assert matcher.judge(make_redacted("opaque", cookie="other")) is not True
 
 
 def test_a_basic_password_is_shown_as_the_header_that_it_makes() -> None:
@@ -719,8 +719,8 @@ def test_a_basic_password_is_shown_as_the_header_that_it_makes() -> None:
         make_redacted("amVmZjpodXN1", header="Basic {}"),
     )
     for each in (matcher, read_request_pattern(shown, redact=redact)):
-        assert each.matches(right)
-        assert not each.matches(wrong)
+        assert each.judge(right) is True
+        assert each.judge(wrong) is not True
 
 
 def test_problems_quote_no_secret() -> None:

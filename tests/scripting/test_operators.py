@@ -20,7 +20,7 @@ def find_differences(pattern: Any, *values: str) -> list[Difference]:
     matcher = read_request_pattern({"queryParameters": {"x": pattern}})
     subject = Subject("GET", "/", {"x": list(values)} if values else {}, {}, b"", url="/")
     differences = list(matcher.differences(subject))
-    assert matcher.matches(subject) == (not differences)
+    assert (matcher.judge(subject) is True) == (not differences)
     assert (matcher.distance(subject) == 0.0) == (not differences)
     return differences
 
