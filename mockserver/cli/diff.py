@@ -7,8 +7,7 @@ from pathlib import Path
 
 import click
 
-from mockserver.cli.options import exit_with
-from mockserver.exceptions import InvalidInput, MalformedJson, Problem, SettingsError
+from mockserver.exceptions import MalformedJson, Problem, SettingsError
 from mockserver.types import JsonObject
 
 CONSUMER_BREAKS = 1
@@ -37,11 +36,8 @@ def diff(old: str, new: str, coverage: Path | None, form: str) -> None:
     from mockserver.provider.comparison import compare_contracts, find_tests
     from mockserver.provider.reports import DIFF_FORMATS
 
-    try:
-        contracts = [load_contract(_read_place(text)) for text in (old, new)]
-        known = None if coverage is None else _read_coverage(coverage)
-    except InvalidInput as error:
-        exit_with(error)
+    contracts = [load_contract(_read_place(text)) for text in (old, new)]
+    known = None if coverage is None else _read_coverage(coverage)
     changes = compare_contracts(*contracts)
     if known is not None:
         changes = find_tests(changes, known)

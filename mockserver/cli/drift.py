@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from mockserver.cli.options import BAD_INPUT, INTERRUPTED, exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.cli.options import BAD_INPUT, INTERRUPTED, read_settings, settings_options
+from mockserver.exceptions import Problem, SettingsError
 
 DRIFTED = 1
 
@@ -36,19 +36,16 @@ def drift(only: tuple[str, ...], arguments: tuple[str, ...], dry_run: bool, form
     from mockserver.client.drift import UpstreamError, prepare_drift
     from mockserver.provider.drift_reports import DRIFT_FORMATS
 
-    try:
-        settings = read_settings(given)
-        if settings.upstream is None:
-            raise SettingsError([Problem("is missing; name the origin of the real API", "/upstream")])
-        search = prepare_drift(
-            settings,
-            only=only,
-            arguments=dict(map(_read_argument, arguments)),
-            environment=os.environ,
-            needs_credential=not dry_run,
-        )
-    except InvalidInput as error:
-        exit_with(error)
+    settings = read_settings(given)
+    if settings.upstream is None:
+        raise SettingsError([Problem("is missing; name the origin of the real API", "/upstream")])
+    search = prepare_drift(
+        settings,
+        only=only,
+        arguments=dict(map(_read_argument, arguments)),
+        environment=os.environ,
+        needs_credential=not dry_run,
+    )
     code = 0
     try:
         report = search.rehearse() if dry_run else search.run()

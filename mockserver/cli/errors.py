@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockserver.cli.options import exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.cli.options import read_settings, settings_options
+from mockserver.exceptions import Problem, SettingsError
 from mockserver.suggestions import suggest
 
 if TYPE_CHECKING:
@@ -31,14 +31,11 @@ def errors(operation: str | None, origin: str, as_json: bool, is_short: bool, **
     from mockserver.json_codec import dumps, dumps_pretty
     from mockserver.serving.building import load_sources
 
-    try:
-        sources = load_sources(read_settings(given))
-        contract = sources.contract
-        if operation is not None and operation not in contract.operations:
-            hint = suggest(operation, contract.operations, lists_all=True)
-            raise SettingsError([Problem(f"{operation!r} is not in the contract; {hint}", "/operation")])
-    except InvalidInput as error:
-        exit_with(error)
+    sources = load_sources(read_settings(given))
+    contract = sources.contract
+    if operation is not None and operation not in contract.operations:
+        hint = suggest(operation, contract.operations, lists_all=True)
+        raise SettingsError([Problem(f"{operation!r} is not in the contract; {hint}", "/operation")])
     catalogue = Catalogue(contract, sources.rules, sources.fixtures.stubs)
     entries = catalogue.list_errors(origin, operation=operation)
     faults = list_faults(operation or next(iter(contract.operations)))

@@ -12,8 +12,7 @@ from typing import IO, Any
 
 import click
 
-from mockserver.cli.options import INTERRUPTED, exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput
+from mockserver.cli.options import INTERRUPTED, read_settings, settings_options
 from mockserver.settings import OPTIONS
 
 
@@ -90,29 +89,26 @@ def gauntlet(
 
     options = GauntletOptions(only, operations, workers, budget, repeat, client_timeout)
     is_interrupted = False
-    try:
-        settings = read_settings(given)
-        chosen = {name: getattr(settings, name) for name in given if name in OPTIONS}
-        runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
-        with (
-            MockServer(**chosen, port=port or 0) as server,
-            ThreadPoolExecutor(1, "mockserver-gauntlet") as pool,
-        ):
-            search = Gauntlet(command, partial(run_command, server, runner), options, show)
-            running = pool.submit(search.run)
-            try:
-                wait([running])
-            except KeyboardInterrupt:
-                is_interrupted = True
-                search.stop()
-                runner.stop()
-                wait([running])
-            if is_shown:
-                click.echo("\r\x1b[K", err=True, nl=False)
-            running.result()
-            report = search.report()
-    except InvalidInput as error:
-        exit_with(error)
+    settings = read_settings(given)
+    chosen = {name: getattr(settings, name) for name in given if name in OPTIONS}
+    runner = Command(command, timeout_seconds=timeout, stdin=_find_stdin())
+    with (
+        MockServer(**chosen, port=port or 0) as server,
+        ThreadPoolExecutor(1, "mockserver-gauntlet") as pool,
+    ):
+        search = Gauntlet(command, partial(run_command, server, runner), options, show)
+        running = pool.submit(search.run)
+        try:
+            wait([running])
+        except KeyboardInterrupt:
+            is_interrupted = True
+            search.stop()
+            runner.stop()
+            wait([running])
+        if is_shown:
+            click.echo("\r\x1b[K", err=True, nl=False)
+        running.result()
+        report = search.report()
     text = FORMATS[form](report)
     if output is None:
         click.echo(text)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from mockserver.cli.options import exit_with
 from mockserver.exceptions import Problem, SettingsError
 from mockserver.settings import packaged_folder
 
@@ -30,14 +29,15 @@ def init(folder: Path) -> None:
     }
     taken = [Problem("is there already", file=str(target)) for target in files if target.exists()]
     if taken:
-        exit_with(SettingsError([*taken, Problem("name a folder without these files", file=str(folder))]))
+        raise SettingsError([*taken, Problem("name a folder without these files", file=str(folder))])
     try:
         for target, source in files.items():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, target)
             click.echo(target)
     except OSError as error:
-        exit_with(SettingsError([Problem(f"cannot be written: {error.strerror}", file=str(target))]))
+        problem = Problem(f"cannot be written: {error.strerror}", file=str(target))
+        raise SettingsError([problem]) from None
     contract, fixtures = folder / "schemas" / "openapi.json", folder / "fixtures"
     options = f"--contract {shlex.quote(str(contract))} --fixtures {shlex.quote(str(fixtures))}"
     click.echo(f"\nChange them, then:\n  mockserver check {options}\n  mockserver serve {options}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from typing import Any
 
 import click
 
@@ -14,13 +15,28 @@ from mockserver.cli.drift import drift
 from mockserver.cli.errors import errors
 from mockserver.cli.gauntlet import gauntlet
 from mockserver.cli.init import init
+from mockserver.cli.options import BAD_INPUT, describe
 from mockserver.cli.proxy import proxy
 from mockserver.cli.serve import serve
 from mockserver.cli.state import state
 from mockserver.cli.token import token
+from mockserver.exceptions import InvalidInput
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """The commands, which all say alike what is wrong with what they are given."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command. It ends with 2 where that cannot be used, every problem on a line of its own."""
+        try:
+            return super().invoke(context)
+        except InvalidInput as error:
+            for problem in error.problems:
+                click.echo(f"mockserver: {describe(problem)}", err=True)
+            sys.exit(BAD_INPUT)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="hsrcpay-mockserver", prog_name="mockserver")
 def main() -> None:
     """A sandbox of an API, run from its contract."""

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from mockserver.cli.configuration import read_configuration
-from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.exceptions import Problem, SettingsError
 from mockserver.settings import (
     FLAG,
     NUMBER,
@@ -102,13 +101,6 @@ def read_settings(given: dict[str, Any]) -> Settings:
     if problems:
         raise SettingsError(problems)
     return Settings(**{**found, **chosen})
-
-
-def exit_with(error: InvalidInput) -> NoReturn:
-    """Say what is wrong, every problem on a line of its own, and exit with 2."""
-    for problem in error.problems:
-        click.echo(f"mockserver: {describe(problem)}", err=True)
-    sys.exit(BAD_INPUT)
 
 
 def describe(problem: Problem) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from mockserver.cli.options import GroupedCommand, exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput
+from mockserver.cli.options import GroupedCommand, read_settings, settings_options
 from mockserver.settings import OPTIONS, Settings
 
 
@@ -24,7 +23,7 @@ def serve(**given: Any) -> None:
 
 
 def serve_given(given: dict[str, Any], check: Callable[[Settings], None] = lambda settings: None) -> None:
-    """Serve by what the command line gives, once `check` raises no InvalidInput for it."""
+    """Serve by what the command line gives, once `check` raises nothing for it."""
     # Hardly anything of what is loaded now is garbage. The server turns it on when it has loaded all.
     gc.disable()
     from mockserver.serving.foreground import serve_forever
@@ -33,7 +32,5 @@ def serve_given(given: dict[str, Any], check: Callable[[Settings], None] = lambd
         settings = read_settings(given)
         check(settings)
         serve_forever(settings)
-    except InvalidInput as error:
-        exit_with(error)
     finally:
         gc.enable()

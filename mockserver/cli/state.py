@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mockserver.cli.options import exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput, Problem, SettingsError, StoreUnavailable
+from mockserver.cli.options import read_settings, settings_options
+from mockserver.exceptions import Problem, SettingsError, StoreUnavailable
 from mockserver.settings import OPTIONS, Settings
 from mockserver.suggestions import suggest
 
@@ -28,10 +28,7 @@ def list_namespaces(as_json: bool, **given: Any) -> None:
     """Each namespace, with its records since the last snapshot and its size in bytes."""
     from mockserver.json_codec import dumps_pretty
 
-    try:
-        found = _list(_open(read_settings(given)))
-    except InvalidInput as error:
-        exit_with(error)
+    found = _list(_open(read_settings(given)))
     if as_json:
         rows = [{"name": item.name, "records": item.records, "bytes": item.size} for item in found]
         click.echo(dumps_pretty({"namespaces": rows}))
@@ -70,9 +67,7 @@ def show_namespace(name: str, **given: Any) -> None:
         finally:
             namespaces.close()
     except StoreUnavailable as error:
-        exit_with(SettingsError(str(error)))
-    except InvalidInput as error:
-        exit_with(error)
+        raise SettingsError(str(error)) from None
     click.echo(dumps_pretty(content))
 
 
@@ -82,24 +77,21 @@ def show_namespace(name: str, **given: Any) -> None:
 @click.option("--all", "is_all", is_flag=True, help="Every namespace, and the snapshots.")
 def clear_namespaces(names: tuple[str, ...], is_all: bool, **given: Any) -> None:
     """Remove namespaces from a store. Servers that use it begin them anew."""
+    if bool(names) == is_all:
+        raise SettingsError("name the namespaces to remove, or say --all")
+    store = _open(read_settings(given))
+    found = _list(store)
+    chosen = found if is_all else [_find(found, name) for name in names]
     try:
-        if bool(names) == is_all:
-            raise SettingsError("name the namespaces to remove, or say --all")
-        store = _open(read_settings(given))
-        found = _list(store)
-        chosen = found if is_all else [_find(found, name) for name in names]
-        try:
-            for item in chosen:
-                store.remove(item.name)
-                click.echo(f"removed {item.name}")
-            if is_all:
-                store.remove(_shelf())
-        except StoreUnavailable as error:
-            raise SettingsError(str(error)) from None
-        finally:
-            store.close()
-    except InvalidInput as error:
-        exit_with(error)
+        for item in chosen:
+            store.remove(item.name)
+            click.echo(f"removed {item.name}")
+        if is_all:
+            store.remove(_shelf())
+    except StoreUnavailable as error:
+        raise SettingsError(str(error)) from None
+    finally:
+        store.close()
 
 
 def _open(settings: Settings) -> Store:

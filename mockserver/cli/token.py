@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from mockserver.cli.options import exit_with, read_settings, settings_options
-from mockserver.exceptions import InvalidInput, Problem, SettingsError
+from mockserver.cli.options import read_settings, settings_options
+from mockserver.exceptions import Problem, SettingsError
 from mockserver.settings import read_namespace
 
 _SECONDS = click.IntRange(-(10**12), 10**12)
@@ -43,12 +43,9 @@ def token(
     from mockserver.security.tokens import TokenAuthority
     from mockserver.serving.building import load_sources
 
-    try:
-        settings = read_settings(given)
-        _check_namespace(namespace)
-        claims = load_sources(settings).rules.write_claims(account=account, is_live=live)
-    except InvalidInput as error:
-        exit_with(error)
+    settings = read_settings(given)
+    _check_namespace(namespace)
+    claims = load_sources(settings).rules.write_claims(account=account, is_live=live)
     now_seconds = read_clock(settings.clock).now_millis() // 1000
     click.echo(
         TokenAuthority(settings.seed, audience=settings.jwt_audience).sign(
