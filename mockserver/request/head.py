@@ -79,9 +79,9 @@ class Head:
     `method`, `path`, `query` and `headers` are as in Request; `line` and `facts` what request line and
     headers tell, and the rest what both tell together: `credential` is who makes the request, `namespace` the
     one that the call goes to; `arguments` holds the valid parameters by name, converted and with defaults;
-    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory, `credential_key` under
-    what its credential may that is not yet there; `generation` is that of the memory when the head began to
-    be read. Never changed, but for `last_read`: the last body that came
+    `shown` is what may be kept. `is_cacheable` says that the head may stay in memory; `credential_key` is
+    under what its credential may be remembered, None where it is already or may not be; `generation` is that
+    of the memory when the head began to be read. Never changed, but for `last_read`: the last body that came
     with the head, with what both told.
     """
 

@@ -23,15 +23,12 @@ class Memory:
         # it becomes the older, which is dropped.
         self._younger: dict[Hashable, tuple[Any, str | None]] = {}
         self._older: dict[Hashable, tuple[Any, str | None]] = {}
-        # Marks of keys that came, of which nobody can tell the key.
+        # Marks of keys that came. They tell nothing of the key, which may hold a credential.
         self._seen: set[int] = set()
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._younger.keys() | self._older.keys())
-
-    def __contains__(self, key: Hashable) -> bool:
-        return key in self._younger or key in self._older
 
     def __repr__(self) -> str:
         return f"<Memory of {len(self)}>"
@@ -51,7 +48,8 @@ class Memory:
             return entry[0]
 
     def has_seen(self, key: Hashable) -> bool:
-        """Whether this was asked of a key before. What comes once is not worth remembering."""
+        """Whether this was asked of a key not long ago. What comes once is not worth remembering."""
+        # Two keys may share a mark: then one is remembered at once.
         mark = hash(key)
         if mark in self._seen:
             return True
