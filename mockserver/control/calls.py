@@ -56,13 +56,13 @@ def list_calls(call: ControlCall) -> Listing:
     return Listing(call.namespace, _select(call, question, limit), Call.to_json, gather)
 
 
-def _read_filter(call: ControlCall, without: tuple[str, ...] = ()) -> tuple[CallFilter, int | None]:
+def _read_filter(call: ControlCall, beside: tuple[str, ...] = ()) -> tuple[CallFilter, int | None]:
     """Which calls a query asks for, and how many of them. Raises BadRequest."""
     limit = call.integer("limit")
     call.operation()
-    texts = {name: values[-1] for name, values in call.query.items() if name not in ("limit", *without)}
+    texts = {name: values[-1] for name, values in call.query.items()}
     try:
-        return read_filter(texts), limit
+        return read_filter(texts, ("limit", *beside)), limit
     except ValueError as error:
         raise BadRequest(str(error)) from None
 
@@ -135,7 +135,7 @@ def get_har(call: ControlCall) -> Listing:
 def get_pact(call: ControlCall) -> Listing:
     """`GET /pact`: the calls as a pact of version 4; takes the filters of `GET /calls`."""
     consumer, provider = call.option("consumer") or "consumer", call.option("provider") or "provider"
-    question, limit = _read_filter(call, without=("consumer", "provider"))
+    question, limit = _read_filter(call, beside=("consumer", "provider"))
     contract = call.engine.contract
     server = describe_server(contract, call.engine.rules, call.origin)
     calls = [each for each in _select(call, question, limit) if can_be_agreed(each)]

@@ -113,12 +113,17 @@ class CallFilter:
         return any(item.excludes(evicted, value) for item, value in self._chosen)
 
 
-def read_filter(texts: Mapping[str, str]) -> CallFilter:
-    """`{"status": "422"}` -> the calls that were answered with 422. Raises ValueError with what is wrong."""
+def read_filter(texts: Mapping[str, str], beside: tuple[str, ...] = ()) -> CallFilter:
+    """`{"status": "422"}` -> the calls that were answered with 422. Raises ValueError with what is wrong.
+
+    What stands `beside` the filters is left to the caller.
+    """
     wanted: dict[str, Any] = {}
     for name, text in texts.items():
+        if name in beside:
+            continue
         if name not in FILTERS:
-            raise ValueError(f"{name!r} is not a filter of calls; {suggest(name, FILTERS)}")
+            raise ValueError(f"{name!r} is not a filter of calls; {suggest(name, (*FILTERS, *beside))}")
         try:
             wanted[name] = FILTERS[name].read(text)
         except ValueError as error:

@@ -104,6 +104,7 @@ def test_totals_survive_eviction(short: Desk) -> None:
         ("since=2026-01-01T00:00:00", "since='2026-01-01T00:00:00' is not a valid time"),
         ("warnings=perhaps", "warnings='perhaps' must be true or false"),
         ("operation=createKey", "operation='createKey' is not in the contract"),
+        ("limits=1", "'limits' is not a filter of calls; did you mean 'limit'?"),
         ("operaton=createApiKey", "'operaton' is not a filter of calls; did you mean 'operation'?"),
     ],
 )
