@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 Mode = Literal["real", "frozen", "shifted"]
@@ -128,26 +129,14 @@ def check_range(millis: int) -> int:
     return millis
 
 
+# Many calls share one millisecond, and more one second; formatting a date is slow.
+@lru_cache(maxsize=1)
 def format_instant(millis: int) -> str:
     """RFC 3339 in UTC with milliseconds, as JavaScript writes a Date: `2026-01-01T00:00:00.000Z`."""
-    # Calls come many a millisecond, and a date is dear to format.
-    global _last
-    last = _last
-    if millis != last[0]:
-        seconds, rest = divmod(millis, 1000)
-        _last = last = (millis, f"{_format_seconds(seconds)}.{rest:03d}Z")
-    return last[1]
+    seconds, rest = divmod(millis, 1000)
+    return f"{_format_seconds(seconds)}.{rest:03d}Z"
 
 
-# The last ones, each as one tuple, so that threads can at worst format them twice.
-_last: tuple[int, str] = (0, "1970-01-01T00:00:00.000Z")
-_last_seconds: tuple[int, str] = (0, "1970-01-01T00:00:00")
-
-
+@lru_cache(maxsize=1)
 def _format_seconds(seconds: int) -> str:
-    global _last_seconds
-    last = _last_seconds
-    if seconds != last[0]:
-        moment = _EPOCH + timedelta(seconds=seconds)
-        _last_seconds = last = (seconds, moment.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0"))
-    return last[1]
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")

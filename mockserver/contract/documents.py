@@ -11,6 +11,7 @@ import copy
 import math
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
@@ -175,8 +176,8 @@ def _read_yaml(data: bytes, name: str, error: type[InvalidInput]) -> tuple[Json,
     takers: dict[type, Callable[[Any], None]] = {
         yaml.ScalarEvent: reader.take_scalar,
         yaml.AliasEvent: reader.take_alias,
-        yaml.MappingStartEvent: reader.take_mapping,
-        yaml.SequenceStartEvent: reader.take_sequence,
+        yaml.MappingStartEvent: partial(reader.take_start, dict),
+        yaml.SequenceStartEvent: partial(reader.take_start, list),
         yaml.MappingEndEvent: reader.take_end,
         yaml.SequenceEndEvent: reader.take_end,
         yaml.DocumentStartEvent: reader.take_document,
@@ -288,13 +289,7 @@ class _YamlReader:
             raise self._refused("aliases make the document too large")
         self._put(copy.deepcopy(found[0]))
 
-    def take_mapping(self, event: Any) -> None:
-        self._start({}, event)
-
-    def take_sequence(self, event: Any) -> None:
-        self._start([], event)
-
-    def _start(self, value: Any, event: Any) -> None:
+    def take_start(self, kind: type, event: Any) -> None:
         self._check_member()
         if event.tag is not None:
             self._check_tag(event.tag)
@@ -302,7 +297,7 @@ class _YamlReader:
             raise self.too_deep()
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        self._open.append(_Open(value, event.anchor, self._nodes))
+        self._open.append(_Open(kind(), event.anchor, self._nodes))
         self._nodes += 1
 
     def take_end(self, event: Any) -> None:

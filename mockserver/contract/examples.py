@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from mockserver.contract.schema_registry import CompiledSchema
@@ -38,27 +39,24 @@ class Examples(Mapping[str, Json]):
         self._schema = schema
         self._find_origin = find_origin
         self._repair = repair
-        self._sound: dict[str, Json] | None = None
-        self._problems: tuple[Problem, ...] = ()
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """What is wrong with the examples that are left out. Raises ContractError for a broken schema."""
-        self._judge()
-        return self._problems
+        return self._judged[1]
 
-    def _judge(self) -> dict[str, Json]:
-        if self._sound is None:
-            sound: dict[str, Json] = {}
-            problems: list[Problem] = []
-            for example in self._written:
-                value, found = self._judge_one(example)
-                if found:
-                    problems += found
-                else:
-                    sound[example.name] = value
-            self._sound, self._problems = sound, tuple(problems)
-        return self._sound
+    @cached_property
+    def _judged(self) -> tuple[dict[str, Json], tuple[Problem, ...]]:
+        """The values that keep the schema, and what is wrong with the others."""
+        sound: dict[str, Json] = {}
+        problems: list[Problem] = []
+        for example in self._written:
+            value, found = self._judge_one(example)
+            if found:
+                problems += found
+            else:
+                sound[example.name] = value
+        return sound, tuple(problems)
 
     def _judge_one(self, example: PlacedExample) -> tuple[Json, list[Problem]]:
         violations = self._schema.violations(example.value) if self._schema else ()
@@ -89,7 +87,7 @@ class Examples(Mapping[str, Json]):
 
     def _sound_examples(self) -> dict[str, Json]:
         try:
-            return self._judge()
+            return self._judged[0]
         except ContractError:
             # The user of the schema is told.
             return {}

@@ -7,8 +7,9 @@ they know. A schema in which nothing of that occurs is the object of the documen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from mockserver.contract.patterns import translate
@@ -66,28 +67,24 @@ class SchemaView:
 
         Raises ContractError for a reference that leads to no schema.
         """
-        found: dict[str, Schema] = {}
-        waiting = list(_list_pointers(schema))
-        while waiting:
-            pointer = waiting.pop()
-            if pointer not in found:
-                found[pointer] = self._follow(pointer)
-                waiting += self._references[pointer]
-        return found
+        return dict(self._reach(_list_pointers(schema)))
 
     def is_small(self, pointer: str, limit: int) -> bool:
         """Whether the schema at a pointer leads to no more than so many others."""
         if pointer not in self._small:
-            found: set[str] = set()
-            waiting = [pointer]
-            while waiting and len(found) <= limit:
-                reached = waiting.pop()
-                if reached not in found:
-                    found.add(reached)
-                    self._follow(reached)
-                    waiting += self._references[reached]
-            self._small[pointer] = len(found) <= limit
+            self._small[pointer] = sum(1 for _ in islice(self._reach([pointer]), limit + 1)) <= limit
         return self._small[pointer]
+
+    def _reach(self, pointers: Iterable[str]) -> Iterator[tuple[str, Schema]]:
+        """The schemas at some pointers, and those that they lead to, each once. Raises ContractError."""
+        seen: set[str] = set()
+        waiting = list(pointers)
+        while waiting:
+            pointer = waiting.pop()
+            if pointer not in seen:
+                seen.add(pointer)
+                yield pointer, self._follow(pointer)
+                waiting += self._references[pointer]
 
     def find_end(self, pointer: str) -> str:
         """The pointer of the schema that a pointer leads to, by schemas that are mere references."""

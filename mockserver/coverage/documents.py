@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from mockserver.contract import Assumption, Contract, Operation
-from mockserver.contract.pointers import find_pointer
+from mockserver.contract.pointers import find_pointer, read_fragment
+from mockserver.contract.views import list_references
 from mockserver.coverage.facets import FacetReader, name_answer
 from mockserver.journal.call import CountKey, Facet
 from mockserver.json_codec import dumps_canonical, escape_pointer
-from mockserver.types import Json, JsonObject
+from mockserver.types import JsonObject
 from mockserver.variants import VariantBook, list_statuses
 
 # The dimensions of coverage, and the member that names an item of each.
@@ -257,21 +257,8 @@ def follow(document: JsonObject, pointer: str) -> set[str]:
     found: set[str] = set()
     waiting = [pointer]
     while waiting:
-        for reference in _list_references(find_pointer(document, waiting.pop())):
-            if reference not in found:
-                found.add(reference)
-                waiting.append(reference)
+        for place in map(read_fragment, list_references(find_pointer(document, waiting.pop()))):
+            if place not in found:
+                found.add(place)
+                waiting.append(place)
     return found
-
-
-def _list_references(value: Json) -> Iterator[str]:
-    if isinstance(value, dict):
-        reference = value.get("$ref")
-        if isinstance(reference, str):
-            yield unquote(reference.removeprefix("#"))
-        for name, item in value.items():
-            if name not in ("example", "examples"):
-                yield from _list_references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _list_references(item)

@@ -24,10 +24,7 @@ class ApiAnswer:
     @property
     def value(self) -> Json:
         """The body as JSON; None where it is none."""
-        try:
-            return loads_kept(self.body)
-        except MalformedJson:
-            return None
+        return read_json(self.body)
 
     def header(self, name: str) -> str:
         """The value of a header, empty where it is not there."""
@@ -77,3 +74,11 @@ class ApiAnswer:
     def show_header(self, name: str) -> str:
         """The value of a header, as it may be shown."""
         return redact(self.header(name))
+
+
+def read_json(body: bytes) -> Json:
+    """A body as JSON; None where it is none."""
+    try:
+        return loads_kept(body)
+    except MalformedJson:
+        return None

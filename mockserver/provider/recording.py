@@ -15,10 +15,11 @@ import threading
 from pathlib import Path
 from urllib.parse import parse_qs
 
-from mockserver.exceptions import MalformedJson, Problem, SettingsError
+from mockserver.exceptions import Problem, SettingsError
 from mockserver.http_fields import read_media_type
-from mockserver.json_codec import dumps_canonical, dumps_pretty, loads_kept
+from mockserver.json_codec import dumps_canonical, dumps_pretty
 from mockserver.messages import BODILESS
+from mockserver.provider.answers import read_json
 from mockserver.redaction import redact_bytes
 from mockserver.request.inspection import Inspection
 from mockserver.seeds import Seed
@@ -117,7 +118,7 @@ def _write_request(inspection: Inspection) -> JsonObject:
     if body and redact_bytes(body) is body:
         content_type = read_media_type(inspection.head.facts.content_type or "")
         is_json = content_type is None or "json" in content_type.essence
-        parsed = _read_json(body) if is_json else None
+        parsed = read_json(body) if is_json else None
         if parsed is not None:
             request["bodyPatterns"] = [{"equalToJson": parsed}]
         elif body.isascii():
@@ -143,7 +144,7 @@ def _write_answer(status: int, headers: Headers, body: bytes) -> JsonObject:
         # Without a body the contract would fill one in.
         answer["body"] = ""
         return answer
-    value: Json = _read_json(clean) if b"json" in dict(headers).get(b"content-type", b"") else None
+    value: Json = read_json(clean) if b"json" in dict(headers).get(b"content-type", b"") else None
     if value is not None:
         answer["jsonBody"] = value
     else:
@@ -152,13 +153,6 @@ def _write_answer(status: int, headers: Headers, body: bytes) -> JsonObject:
         except UnicodeDecodeError:
             answer["base64Body"] = base64.b64encode(clean).decode("ascii")
     return answer
-
-
-def _read_json(body: bytes) -> Json:
-    try:
-        return loads_kept(body)
-    except MalformedJson:
-        return None
 
 
 def _hide(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 from urllib.parse import parse_qs, unquote
 
@@ -62,23 +63,6 @@ class Subject:
     there.
     """
 
-    __slots__ = (
-        "_cookies",
-        "_form",
-        "_json",
-        "_text",
-        "body",
-        "headers",
-        "is_cut",
-        "method",
-        "other_path",
-        "path",
-        "path_parameters",
-        "query",
-        "url",
-        "view",
-    )
-
     def __init__(
         self,
         method: str,
@@ -104,11 +88,6 @@ class Subject:
         self.other_path = other_path
         self.view = View(is_kept, now_millis)
         self.is_cut = is_cut
-        # What few patterns ask for is made when the first one asks.
-        self._text: str | None = None
-        self._json: tuple[Json | UnsetType] | None = None
-        self._cookies: dict[str, list[str]] | None = None
-        self._form: dict[str, list[str]] | None = None
 
     def __repr__(self) -> str:
         return f"<Subject {self.method} {len(self.headers)} headers, {len(self.body)} bytes>"
@@ -127,32 +106,28 @@ class Subject:
             return None
         return Doubt.CUT if self.is_cut else Doubt.HIDDEN if holds_hidden(self.text) else None
 
-    @property
+    # What few patterns ask for is made when the first one asks.
+
+    @cached_property
     def text(self) -> str:
         """The body as UTF-8, what is none replaced by U+FFFD."""
-        if self._text is None:
-            self._text = self.body.decode("utf-8", "replace")
-        return self._text
+        return self.body.decode("utf-8", "replace")
 
-    @property
+    @cached_property
     def json(self) -> Json | UnsetType:
         """The body as JSON, UNSET if it is none."""
-        if self._json is None:
-            self._json = (_read_json(self.body),)
-        return self._json[0]
+        return _read_json(self.body)
 
-    @property
+    @cached_property
     def cookies(self) -> dict[str, list[str]]:
         """The values of each cookie, in the order sent (RFC 6265, section 4.2.1)."""
-        if self._cookies is None:
-            cookies: dict[str, list[str]] = {}
-            for header in self.headers.get("cookie", ()):
-                for pair in header.split(";"):
-                    name, equals, value = pair.strip().partition("=")
-                    if equals:
-                        cookies.setdefault(name, []).append(value)
-            self._cookies = cookies
-        return self._cookies
+        cookies: dict[str, list[str]] = {}
+        for header in self.headers.get("cookie", ()):
+            for pair in header.split(";"):
+                name, equals, value = pair.strip().partition("=")
+                if equals:
+                    cookies.setdefault(name, []).append(value)
+        return cookies
 
     @property
     def part_name(self) -> dict[str, list[str]]:
@@ -172,14 +147,12 @@ class Subject:
             found.append(part)
         return found
 
-    @property
+    @cached_property
     def form(self) -> dict[str, list[str]]:
         """The fields of an `application/x-www-form-urlencoded` body, decoded; empty for any other body."""
-        if self._form is None:
-            content_type = next(iter(self.headers.get("content-type", ())), "")
-            is_form = content_type.partition(";")[0].strip().lower() == _FORM_TYPE
-            self._form = parse_qs(self.text, keep_blank_values=True) if is_form else {}
-        return self._form
+        content_type = next(iter(self.headers.get("content-type", ())), "")
+        is_form = content_type.partition(";")[0].strip().lower() == _FORM_TYPE
+        return parse_qs(self.text, keep_blank_values=True) if is_form else {}
 
 
 _PART_NAME = re.compile(r"""[;\s]name=(?:"([^"]*)"|([^\s;"]*))""", re.IGNORECASE)
