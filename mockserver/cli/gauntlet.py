@@ -96,7 +96,9 @@ def gauntlet(
         MockServer(**chosen, port=port or 0) as server,
         ThreadPoolExecutor(1, "mockserver-gauntlet") as pool,
     ):
-        search = Gauntlet(command, partial(run_command, server, runner), options, show)
+        # Side by side, only base URL and credential tell runs apart.
+        trying = partial(run_command, server, runner, has_namespace=port is None or workers > 1)
+        search = Gauntlet(command, trying, options, show)
         running = pool.submit(search.run)
         try:
             wait([running])

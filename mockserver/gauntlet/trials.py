@@ -12,6 +12,7 @@ from mockserver.client.records import RecordedCall
 from mockserver.client.sandbox import Sandbox
 from mockserver.gauntlet.commands import Command
 from mockserver.gauntlet.deviations import Deviation, join_names
+from mockserver.settings import DEFAULT_NAMESPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +63,20 @@ class Trial:
         return sum(call.operation == operation for call in self.calls)
 
 
-def run_command(server: MockServer, command: Command, deviations: Sequence[Deviation], attempt: int) -> Trial:
-    """Run a command under deviations, in a namespace of its own. Raises SettingsError as its `run` does."""
+def run_command(
+    server: MockServer,
+    command: Command,
+    deviations: Sequence[Deviation],
+    attempt: int,
+    *,
+    has_namespace: bool = True,
+) -> Trial:
+    """Run a command under deviations, in a namespace of its own; without one in the default one, where those
+    arrive that know nothing but the port. Raises SettingsError as its `run` does."""
     # The same trial has the same name, and so the same values, whatever ran before or beside it.
     parts = [f"{each.operation} {each.kind} {each.name} {each.status} {each.phase}" for each in deviations]
     digest = hashlib.sha256("\n".join([*parts, str(attempt)]).encode()).hexdigest()[:12]
-    sandbox = server.namespace(f"gauntlet-{digest}")
+    sandbox = server.namespace(f"gauntlet-{digest}" if has_namespace else DEFAULT_NAMESPACE)
     sandbox.reset()
     try:
         stub_ids = script(sandbox, deviations)

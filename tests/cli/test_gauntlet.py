@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,17 @@ def test_a_client_that_survives_exits_with_0() -> None:
     result = run(CLIENT)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.splitlines()[-1] == "25 survived, 168 not reached; 6 runs."
+
+
+def test_a_command_that_knows_only_the_port_is_tried_as_well() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    script = PICKY.replace('os.environ["MOCKSERVER_BASE_URL"]', f'"http://127.0.0.1:{port}/v1"')
+    script = script.replace('os.environ["MOCKSERVER_SECRET_KEY"]', '"sk_test_own"')
+    result = run(script, "--port", str(port), "--format", "json")
+    broken = [entry for entry in json.loads(result.stdout)["results"] if entry["outcome"] == "broke"]
+    assert [entry["name"] for entry in broken] == ["absent-metadata"]
+    assert result.exit_code == 1
 
 
 def test_recovery_can_be_required() -> None:
