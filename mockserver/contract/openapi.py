@@ -409,10 +409,7 @@ class _Reader:
         if not content:
             # It says nothing of the body, so there is nothing to judge.
             return None
-        preferred = next(
-            (item for item in content.values() if item.is_json), next(iter(content.values()), None)
-        )
-        return RequestBody(body.get("required") is True, content, preferred)
+        return RequestBody(body.get("required") is True, content, _prefer_json(content))
 
     def _content(self, schemas: SchemaRegistry, owner: JsonObject, pointer: str) -> dict[str, MediaType]:
         """The media types under `content`, by name as it is written."""
@@ -496,7 +493,7 @@ class _Reader:
 
     def _envelope(self, status: str, raw: JsonObject, pointer: str) -> Envelope:
         content = self._content(self.answers, raw, pointer)
-        media = next((item for item in content.values() if item.is_json), next(iter(content.values()), None))
+        media = _prefer_json(content)
         provenance = str(raw.get("x-provenance", ""))
         if provenance and provenance not in PROVENANCES:
             self._problem(
@@ -533,8 +530,7 @@ class _Reader:
                     where = f"{where}/content/{escape_pointer(media)}"
                     value = object_at(content, media)
                 examples = tuple(example.value for example in self._examples(value, "json", where))
-                has_schema = "schema" in value
-                schema_pointer = f"{where}/schema" if has_schema else ""
+                schema_pointer = f"{where}/schema" if "schema" in value else ""
                 found[name.lower()] = ResponseHeader(name, examples, schema_pointer, is_required)
         return found
 
@@ -651,6 +647,11 @@ class _Reader:
     def _warning(self, message: str, pointer: str) -> None:
         file, original = self._origins.find(pointer)
         self._warnings.add(message, original, file)
+
+
+def _prefer_json(content: Mapping[str, MediaType]) -> MediaType | None:
+    """The first media type that is JSON, else the first of all."""
+    return next((item for item in content.values() if item.is_json), next(iter(content.values()), None))
 
 
 def _find_successes(envelopes: Mapping[str, Envelope], statuses: tuple[int, ...]) -> tuple[int, ...]:

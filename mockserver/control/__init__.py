@@ -20,18 +20,10 @@ from mockserver.control import (
 from mockserver.control.routing import ControlAnswer, Listing, Question, Route, Router, Stream
 from mockserver.engine.engine import Engine
 
-ROUTES: tuple[Route, ...] = (
-    *pages.ROUTES,
-    *audits.ROUTES,
-    *calls.ROUTES,
-    *namespaces.ROUTES,
-    *requests.ROUTES,
-    *sandbox.ROUTES,
-    *server.ROUTES,
-    *stubs.ROUTES,
-    *variants.ROUTES,
-    *webhooks.ROUTES,
-)
+_SUBJECTS = (
+    pages, audits, calls, namespaces, requests, sandbox, server, stubs, variants, webhooks,
+)  # fmt: skip
+ROUTES: tuple[Route, ...] = tuple(route for subject in _SUBJECTS for route in subject.ROUTES)
 
 
 class Control(Router):

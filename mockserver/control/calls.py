@@ -42,7 +42,7 @@ from mockserver.scripting.documents import write_stub
 from mockserver.scripting.reading import Reading, drop_nulls
 from mockserver.security.credential import Sent
 from mockserver.security.schemes import Shown
-from mockserver.types import Json, JsonObject
+from mockserver.types import JsonObject
 
 
 def list_calls(call: ControlCall) -> Listing:
@@ -50,10 +50,12 @@ def list_calls(call: ControlCall) -> Listing:
     question, limit = _read_filter(call)
     total, evicted = call.namespace.journal.count(question)
 
-    def gather(calls: list[Json]) -> ControlAnswer:
-        return ControlAnswer(200, {"calls": calls, "total": total, "evicted": evicted})
-
-    return Listing(call.namespace, _select(call, question, limit), Call.to_json, gather)
+    return Listing(
+        call.namespace,
+        _select(call, question, limit),
+        Call.to_json,
+        lambda calls: ControlAnswer(200, {"calls": calls, "total": total, "evicted": evicted}),
+    )
 
 
 def _read_filter(call: ControlCall, beside: tuple[str, ...] = ()) -> tuple[CallFilter, int | None]:
@@ -122,14 +124,12 @@ def get_near_misses(call: ControlCall) -> ControlAnswer:
 def get_har(call: ControlCall) -> Listing:
     """`GET /har`: the calls as HAR 1.2; takes the filters of `GET /calls`."""
     question, limit = _read_filter(call)
-
-    def write(item: Call) -> Json:
-        return write_har_entry(item, call.origin)
-
-    def gather(entries: list[Json]) -> ControlAnswer:
-        return ControlAnswer(200, wrap_har(entries))
-
-    return Listing(call.namespace, _select(call, question, limit), write, gather)
+    return Listing(
+        call.namespace,
+        _select(call, question, limit),
+        lambda item: write_har_entry(item, call.origin),
+        lambda entries: ControlAnswer(200, wrap_har(entries)),
+    )
 
 
 def get_pact(call: ControlCall) -> Listing:
@@ -139,14 +139,12 @@ def get_pact(call: ControlCall) -> Listing:
     contract = call.engine.contract
     server = describe_server(contract, call.engine.rules, call.origin)
     calls = [each for each in _select(call, question, limit) if can_be_agreed(each)]
-
-    def write(item: Call) -> Json:
-        return write_interaction(item, contract, server)
-
-    def gather(interactions: list[Json]) -> ControlAnswer:
-        return ControlAnswer(200, write_pact(interactions, consumer, provider))
-
-    return Listing(call.namespace, calls, write, gather)
+    return Listing(
+        call.namespace,
+        calls,
+        lambda item: write_interaction(item, contract, server),
+        lambda interactions: ControlAnswer(200, write_pact(interactions, consumer, provider)),
+    )
 
 
 def get_events(call: ControlCall) -> Stream:

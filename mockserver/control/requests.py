@@ -158,15 +158,13 @@ def list_requests(call: ControlCall) -> Listing:
         found, total = list(reversed(journal)), journal.total
     if since is not None:
         found = [item for item in found if item.received_millis > since]
-
-    def write(item: Call) -> Json:
-        return describe_event(item, call.origin)
-
-    def gather(events: list[Json]) -> ControlAnswer:
-        document: JsonObject = {"requests": events, "meta": {"total": total}, "requestJournalDisabled": False}
-        return ControlAnswer(200, document)
-
-    return Listing(call.namespace, found[:limit], write, gather)
+    more: JsonObject = {"meta": {"total": total}, "requestJournalDisabled": False}
+    return Listing(
+        call.namespace,
+        found[:limit],
+        lambda item: describe_event(item, call.origin),
+        lambda events: ControlAnswer(200, {"requests": events, **more}),
+    )
 
 
 def find_call(call: ControlCall) -> Call:

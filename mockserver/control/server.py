@@ -90,11 +90,14 @@ def operations(call: ControlCall) -> Listing:
             "example": _example(call, operation),
         }
 
-    def gather(found: list[Json]) -> ControlAnswer:
-        return ControlAnswer(200, {"operations": found})
-
-    # A value of a large schema takes some milliseconds to make.
-    return Listing(call.namespace, list(contract.operations.values()), write, gather, at_once=4)
+    return Listing(
+        call.namespace,
+        list(contract.operations.values()),
+        write,
+        lambda found: ControlAnswer(200, {"operations": found}),
+        # A value of a large schema takes some milliseconds to make.
+        at_once=4,
+    )
 
 
 def _example(call: ControlCall, operation: Operation) -> JsonObject:

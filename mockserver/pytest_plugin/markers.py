@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _find_problems(item: pytest.Item) -> Iterator[str]:
     for mark in item.iter_markers("mockserver"):
         if mark.args:
-            yield f"{item.nodeid}: the marker mockserver takes named arguments: {_list(MARKER_ARGUMENTS)}"
+            yield f"{item.nodeid}: the marker mockserver takes named arguments: {', '.join(MARKER_ARGUMENTS)}"
         for name in mark.kwargs:
             if name not in MARKER_ARGUMENTS:
                 hint = describe_unknown(name, MARKER_ARGUMENTS)
@@ -116,10 +116,6 @@ def describe_unknown(name: str, known: Iterable[str]) -> str:
     from mockserver.suggestions import suggest
 
     return f"{name!r}; {suggest(name, known, lists_all=True)}"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def read_marker(item: pytest.Item | pytest.Collector) -> dict[str, Any]:
@@ -199,7 +195,7 @@ def _list_variants(
         raise pytest.UsageError(f"{where} knows no operation {describe_unknown(str(operation), known)}")
     statuses = dict.fromkeys(each.status for each in catalogue.variants(operation))
     status = mark.kwargs.get("status")
-    documented = _list(map(str, statuses))
+    documented = ", ".join(map(str, statuses))
     if status is None:
         status = _find_success(metafunc, list(statuses))
         if status is None:
