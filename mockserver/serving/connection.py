@@ -569,8 +569,8 @@ class Connection(asyncio.Protocol):
         self._resume_reading()
 
     def eof_received(self) -> bool | None:
-        if self.state is not Connection.wait or self._is_secure:
-            # TLS ends in both directions at once.
+        if self.state is not Connection.wait or self.transport.is_closing() or self._is_secure:
+            # TLS ends in both directions at once. Once closed, a transport may not tell that it is TLS.
             return None
         self._is_half_closed = True
         if self._cycle is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import socket
@@ -157,6 +158,25 @@ def test_a_client_that_ends_the_session_ends_its_waiting_without_a_warning(
         while journal.listeners:
             server.calls()
     assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+@pytest.mark.usefixtures("loop")
+@pytest.mark.parametrize("fault", ["EMPTY_RESPONSE", "TRUNCATED_BODY", "WRONG_CONTENT_LENGTH"])
+def test_a_fault_ends_the_session_without_a_warning(caplog: pytest.LogCaptureFixture, fault: str) -> None:
+    with MockServer(tls=True) as server:
+        server.fail_next(fault=fault, status=500)
+        url = urlsplit(server.origin)
+        with (
+            socket.create_connection((url.hostname, url.port), timeout=20) as connection,
+            ssl.create_default_context(cafile=server.ca_file).wrap_socket(
+                connection, server_hostname="localhost", suppress_ragged_eofs=True
+            ) as client,
+        ):
+            client.sendall(b"GET /v1/api-keys/ HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            while client.recv(65536):
+                pass
+        assert server.last_call.state == "faulted"
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_the_verbs_reach_it_from_elsewhere(server: MockServer, ca_file: str) -> None:
