@@ -529,6 +529,7 @@ def _build_slow(schema: Schema, document: JsonObject | None, budget: _Budget) ->
         **Draft202012Validator.VALIDATORS,
         "required": _required,
         "dependentRequired": _dependent_required,
+        "properties": _properties,
         "additionalProperties": _additional_properties,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
@@ -588,6 +589,21 @@ def _dependent_required(validator: Any, dependents: Any, value: Any, schema: Any
                     yield _error(f"is missing beside {name!r}", other)
 
 
+def _member(validator: Any, rule: Any, item: Any, name: str) -> Iterator[Any]:
+    """What is wrong with a member. jsonschema names no place where none may be there."""
+    if rule is False:
+        yield _error("is not allowed here", name)
+    else:
+        yield from validator.descend(item, rule, path=name, schema_path=name)
+
+
+def _properties(validator: Any, rules: Any, value: Any, schema: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for name, rule in rules.items():
+            if name in value:
+                yield from _member(validator, rule, value[name], name)
+
+
 def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
     if not isinstance(value, dict):
         return
@@ -596,10 +612,7 @@ def _additional_properties(validator: Any, rule: Any, value: Any, schema: Any) -
     for name, item in value.items():
         if name in known or any(pattern.search(name) for pattern in patterns):
             continue
-        if rule is False:
-            yield _error("is not allowed here", name)
-        else:
-            yield from validator.descend(item, rule, path=name)
+        yield from _member(validator, rule, item, name)
 
 
 def _pattern(validator: Any, pattern: Any, value: Any, schema: Any) -> Iterator[Any]:
@@ -613,7 +626,7 @@ def _pattern_properties(validator: Any, rules: Any, value: Any, schema: Any) -> 
             regex = compile_pattern(pattern)
             for name, item in value.items():
                 if regex.search(name):
-                    yield from validator.descend(item, rule, path=name, schema_path=pattern)
+                    yield from _member(validator, rule, item, name)
 
 
 def _multiple_of(validator: Any, divisor: Any, value: Any, schema: Any) -> Iterator[Any]:
@@ -731,7 +744,9 @@ def _message(error: Any) -> str:
 
 
 # Said by keywords of our own, above.
-_OWN_TEXT = frozenset({"required", "dependentRequired", "additionalProperties"})
+_OWN_TEXT = frozenset(
+    {"required", "dependentRequired", "properties", "additionalProperties", "patternProperties"}
+)
 
 
 def _show(value: Json) -> str:
