@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from mockserver.exceptions import MalformedJson
 from mockserver.json_codec import dumps, loads
-from mockserver.scripting.templates import Context, OutputTooLong, Template, Writer
+from mockserver.scripting.members import Members
+from mockserver.scripting.templates import Context, OutputTooLong, Template, TemplateError, Writer
 from mockserver.types import Headers, Json
 
 MAX_BODY_BYTES = 1_048_576
@@ -103,6 +105,18 @@ class Rendered:
     headers: Headers
     body: bytes | None = field(repr=False)
     problem: str | None
+
+
+Parsed = TypeVar("Parsed")
+
+
+def read_template(part: Members, place: str, parse: Callable[[], Parsed]) -> Parsed | None:
+    """What `parse` makes of the member at a place of a part; None where it is refused as no template."""
+    try:
+        return parse()
+    except TemplateError as error:
+        part.reading.refuse(f"{part.pointer}/{place}", f"the template cannot be read: {error}")
+        return None
 
 
 def parse_json(value: Json) -> Json:

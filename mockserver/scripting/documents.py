@@ -16,7 +16,7 @@ from base64 import b64decode
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from mockserver.contract.operations import Contract
 from mockserver.contract.pointers import object_at
@@ -34,6 +34,7 @@ from mockserver.scripting.bodies import (
     ResponseTemplate,
     find_content_type,
     parse_json,
+    read_template,
 )
 from mockserver.scripting.delays import MAX_DELAY_MILLISECONDS, read_delay, read_dribble
 from mockserver.scripting.judgement import judge
@@ -42,7 +43,7 @@ from mockserver.scripting.members import Members, show
 from mockserver.scripting.reading import Reading, drop_nulls, name_kind
 from mockserver.scripting.scenarios import ScenarioStep
 from mockserver.scripting.stubs import DEFAULT_PRIORITY, ResponseDefinition, Stub
-from mockserver.scripting.templates import Template, TemplateError
+from mockserver.scripting.templates import Template
 from mockserver.scripting.webhooks import LISTENERS, read_webhooks
 from mockserver.suggestions import suggest
 from mockserver.types import Headers, Json, JsonObject
@@ -469,31 +470,20 @@ def _read_template(
     for name, value in headers:
         if b"{{" in value:
             place = f"headers/{escape_pointer(name.decode('ascii'))}"
-            line = _parse(part, place, partial(Template, value.decode("latin-1")))
+            line = read_template(part, place, partial(Template, value.decode("latin-1")))
             if line is not None:
                 lines.append((name, line))
     text, json, file_name = None, None, None
     if member == "jsonBody":
-        json = _parse(part, member, lambda: parse_json(part.values["jsonBody"]))
+        json = read_template(part, member, lambda: parse_json(part.values["jsonBody"]))
     elif member == "bodyFileName" and body is None:
-        file_name = _parse(part, member, lambda: Template(str(part.values["bodyFileName"])))
+        file_name = read_template(part, member, lambda: Template(str(part.values["bodyFileName"])))
     elif member is not None and body is not None and _is_text(body):
-        text = _parse(part, member, lambda: Template(body.decode("utf-8")))
+        text = read_template(part, member, lambda: Template(body.decode("utf-8")))
     if not lines and (text is None or text.is_plain) and json is None and file_name is None:
         return None
     parameters = part.values.get("transformerParameters", {})
     return ResponseTemplate(tuple(lines), text, json, file_name, parameters, has_content_type)
-
-
-Parsed = TypeVar("Parsed")
-
-
-def _parse(part: Members, place: str, parse: Callable[[], Parsed]) -> Parsed | None:
-    try:
-        return parse()
-    except TemplateError as error:
-        part.reading.refuse(f"{part.pointer}/{place}", f"the template cannot be read: {error}")
-        return None
 
 
 def _read_status_message(part: Members) -> str | None:

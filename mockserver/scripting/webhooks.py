@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -21,10 +22,11 @@ from mockserver.faults import Delay
 from mockserver.http_fields import TOKEN
 from mockserver.json_codec import escape_pointer
 from mockserver.redaction import redact, redact_bytes, redact_header
+from mockserver.scripting.bodies import read_template
 from mockserver.scripting.delays import read_distribution
 from mockserver.scripting.members import Members, show
 from mockserver.scripting.reading import name_kind
-from mockserver.scripting.templates import Context, OutputTooLong, Template, TemplateError, Writer
+from mockserver.scripting.templates import Context, OutputTooLong, Template, Writer
 from mockserver.types import Headers, Json, JsonObject
 
 # WireMock 3 writes the first, WireMock 2 wrote the second.
@@ -81,7 +83,7 @@ def _read_webhook(listener: Members) -> WebhookDefinition | None:
     if not _METHOD.fullmatch(method.upper()):
         part.refuse("method", f"{method!r} is no method such as POST")
     url = part.text("url")
-    template = None if url is None else _read_template(part, "url", url)
+    template = None if url is None else read_template(part, "url", partial(Template, url))
     if url is not None and "{{" not in url and (problem := find_problem(url)):
         part.refuse("url", problem)
     headers = _read_headers(part)
@@ -104,14 +106,6 @@ def find_problem(url: str) -> str | None:
     return None
 
 
-def _read_template(part: Members, place: str, text: str) -> Template | None:
-    try:
-        return Template(text)
-    except TemplateError as error:
-        part.reading.refuse(f"{part.pointer}/{place}", f"the template cannot be read: {error}")
-        return None
-
-
 def _read_headers(part: Members) -> list[tuple[str, Template]]:
     written = part.values.get("headers", {})
     if not isinstance(written, dict):
@@ -129,7 +123,7 @@ def _read_headers(part: Members) -> list[tuple[str, Template]]:
                 part.reading.refuse(
                     f"{part.pointer}/{place}", f"{name!r} is no header that a webhook can set"
                 )
-            elif (template := _read_template(part, place, value)) is not None:
+            elif (template := read_template(part, place, partial(Template, value))) is not None:
                 read.append((name, template))
     return read
 
@@ -146,7 +140,7 @@ def _read_body(part: Members) -> Template | bytes | None:
     if not isinstance(body, str):
         part.refuse("body", f"'body' must be text, not {name_kind(body)}")
         return None
-    return _read_template(part, "body", body)
+    return read_template(part, "body", partial(Template, body))
 
 
 State = Literal["pending", "delivered", "failed", "refused", "cancelled"]
