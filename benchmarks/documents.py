@@ -18,11 +18,13 @@ from collections import Counter
 from pathlib import Path
 
 from mockserver.contract import Operation
+from mockserver.contract.media_types import announce
 from mockserver.engine.engine import Engine
 from mockserver.messages import Request, Response
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
-from mockserver.synthesis.requests import example_request
+from mockserver.synthesis.requests import example_body, example_head
+from mockserver.synthesis.writing import write_body
 
 COLUMNS = (
     "document", "operations", "problems", "start", "memory", "first", "median", "slowest", "unknown path",
@@ -38,9 +40,14 @@ def call(engine: Engine, operation: Operation) -> tuple[Response, float]:
     rules = engine.rules
     arguments = rules.example_arguments(operation)
     credentials = rules.show_credential(operation, "default")
-    example = example_request(engine.contract, operation, arguments, credentials)
-    headers = [(name.lower().encode("latin-1"), text.encode("utf-8")) for name, text in example.headers]
-    return _ask(engine, example.method, example.url, (_HOST, *headers), example.body or b"")
+    head = example_head(engine.contract, operation, arguments, credentials)
+    sent = head.write_headers().items()
+    headers = [(name.lower().encode("latin-1"), text.encode("utf-8")) for name, text in sent]
+    media = None if operation.body is None or operation.problem is not None else operation.body.media
+    value = None if media is None else example_body(engine.contract, operation)
+    body = b"" if media is None or value is None else write_body(media, value)
+    headers += announce(media.name) if media is not None and body else ()
+    return _ask(engine, operation.method, head.url, (_HOST, *headers), body)
 
 
 def _ask(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mockserver.contract import Contract, Operation, Parameter
-from mockserver.contract.media_types import BOUNDARY, MediaType, announce, usual_name
+from mockserver.contract.media_types import BOUNDARY, MediaType, usual_name
 from mockserver.contract.parameters import read_value
 from mockserver.contract.schema_registry import CompiledSchema, SchemaRegistry
 from mockserver.exceptions import ContractError, Problem
@@ -247,33 +247,6 @@ def example_head(
         if name not in taken:
             sent[name] = value
     return ExampleHead(url, sent, cookies)
-
-
-class ExampleRequest(NamedTuple):
-    """A request that succeeds. `url` is path and query; `body` is None where there is none."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes | None
-
-
-def example_request(
-    contract: Contract,
-    operation: Operation,
-    arguments: Mapping[str, str],
-    credentials: Sequence[Shown] = (),
-) -> ExampleRequest:
-    """The same as `curl_line` writes, as values."""
-    head = example_head(contract, operation, arguments, credentials)
-    headers = head.write_headers()
-    media = None if operation.body is None or operation.problem is not None else operation.body.media
-    value = UNSET if media is None else _body_value(contract, operation, media)
-    if media is None or value is UNSET:
-        return ExampleRequest(operation.method, head.url, tuple(headers.items()), None)
-    ((_, content_type),) = announce(media.name)
-    headers["Content-Type"] = content_type.decode("latin-1")
-    return ExampleRequest(operation.method, head.url, tuple(headers.items()), write_body(media, value))
 
 
 def curl_line(
