@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -114,10 +115,8 @@ class _Swagger:
         responses = document.get("responses")
         if isinstance(responses, dict):
             self._move("/components/responses", "/responses")
-            components["responses"] = {
-                name: self._response(response, produces, f"/components/responses/{escape_pointer(name)}")
-                for name, response in responses.items()
-            }
+            change = partial(self._response, produces)
+            components["responses"] = _change_each(responses, "/components/responses", change)
         parameters = {
             name: self._parameter(parameter, f"/components/parameters/{escape_pointer(name)}")
             for name, parameter in self._shared.items()
@@ -128,15 +127,7 @@ class _Swagger:
             components["parameters"] = parameters
         new["components"] = components
         if "paths" in document:
-            paths = document["paths"]
-            new["paths"] = (
-                {
-                    path: self._path_item(item, f"/paths/{escape_pointer(path)}")
-                    for path, item in paths.items()
-                }
-                if isinstance(paths, dict)
-                else paths
-            )
+            new["paths"] = _change_each(document["paths"], "/paths", self._path_item)
         moved: JsonObject = _move_references(new)
         return moved
 
@@ -198,17 +189,8 @@ class _Swagger:
             new["requestBody"] = self._body(body, consumes, f"{pointer}/requestBody")
         if "responses" in raw:
             produces = raw.get("produces", self._document.get("produces"))
-            responses = raw["responses"]
-            new["responses"] = (
-                {
-                    status: self._response(
-                        response, produces, f"{pointer}/responses/{escape_pointer(status)}"
-                    )
-                    for status, response in responses.items()
-                }
-                if isinstance(responses, dict)
-                else responses
-            )
+            change = partial(self._response, produces)
+            new["responses"] = _change_each(raw["responses"], f"{pointer}/responses", change)
         return new
 
     def _followed(self, part: Json) -> Json:
@@ -279,7 +261,7 @@ class _Swagger:
             self._move(f"{pointer}/content/{escape_pointer(name)}/schema", parts[0][1])
         return {"content": dict.fromkeys(forms or [default], media), "required": bool(required)}
 
-    def _response(self, raw: Json, produces: Json, pointer: str) -> Json:
+    def _response(self, produces: Json, raw: Json, pointer: str) -> Json:
         if not isinstance(raw, dict) or "$ref" in raw:
             return raw
         new = {key: part for key, part in raw.items() if key not in ("schema", "examples", "headers")}
@@ -305,6 +287,13 @@ class _Swagger:
                 if isinstance(header, dict)
             }
         return new
+
+
+def _change_each(owner: Json, pointer: str, change: Callable[[Json, str], Json]) -> Json:
+    """The members of an object, each as `change` makes it by its pointer; what is no object as it is."""
+    if not isinstance(owner, dict):
+        return owner
+    return {name: change(item, f"{pointer}/{escape_pointer(name)}") for name, item in owner.items()}
 
 
 def _schema_of(raw: JsonObject) -> JsonObject:
