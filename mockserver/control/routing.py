@@ -8,7 +8,6 @@ pause, is the door's business.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -388,8 +387,16 @@ def _tell(work: Callable[[], Answer]) -> Answer | ControlAnswer:
 
 
 def _run(route: Route, call: ControlCall) -> Told:
-    with call.namespace.transaction() if route.is_locked else nullcontext():
+    if not route.is_locked:
         return route.run(call)
+    with call.namespace.transaction():
+        number = call.namespace.last_stub_number
+        try:
+            return route.run(call)
+        except Exception:
+            # What is refused uses up no id; a store takes that back with all else.
+            call.namespace.last_stub_number = number
+            raise
 
 
 def split_path(path: str) -> tuple[str, str] | None:

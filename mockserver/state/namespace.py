@@ -93,7 +93,7 @@ class Namespace:
         # Of this process; the newest of them.
         self.webhooks: deque[Webhook] = deque(maxlen=MAX_WEBHOOKS)
         self.global_delay: Delay | None = None
-        self._stub_number = 0
+        self.last_stub_number = 0
         self.variant: VariantChoice | None = None
         self._apply(settings)
         self.stubs.begin_as(fixtures.book)
@@ -201,8 +201,8 @@ class Namespace:
     def next_stub_id(self) -> str:
         """The id of the next stub that does not bring its own."""
         while True:
-            self._stub_number += 1
-            id = self._stub_ids.number(self._stub_number)
+            self.last_stub_number += 1
+            id = self._stub_ids.number(self.last_stub_number)
             # A stub that was exported before a reset brings such an id back.
             if self.stubs.find_by_id(id) is None:
                 return id
@@ -224,7 +224,7 @@ class Namespace:
         self.resources.clear()
         self._add_given()
         self.global_delay = None
-        self._stub_number = 0
+        self.last_stub_number = 0
         self.variant = None
         self._apply(self._initial)
         self.end_waits()

@@ -267,7 +267,7 @@ class StoredNamespace(Namespace):
             "delay": None if self.global_delay is None else write_settings(self.global_delay),
             "variant": None if choice is None else list(choice),
             "next_stub": self.stubs.next_number,
-            "stub_ids": self._stub_number,
+            "stub_ids": self.last_stub_number,
         }
 
     def _note_facts(self) -> None:
@@ -290,7 +290,7 @@ class StoredNamespace(Namespace):
         self.clock = Clock(*facts["clock"])
         self.global_delay = None if facts["delay"] is None else read_settings(facts["delay"])
         self.stubs.next_number = facts["next_stub"]
-        self._stub_number = facts["stub_ids"]
+        self.last_stub_number = facts["stub_ids"]
 
     # What the ledger asks for.
 
@@ -320,7 +320,7 @@ class StoredNamespace(Namespace):
         self._add_given()
         self._held.clear()
         self.global_delay = None
-        self._stub_number = 0
+        self.last_stub_number = 0
         self.variant = None
         self._apply(self._initial)
         self._note_facts()

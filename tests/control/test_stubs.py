@@ -205,6 +205,22 @@ def test_ids_are_the_same_in_every_run_and_never_taken_twice(desk: StubDesk) -> 
     assert desk.names() == ["newer", "new", "a"]
 
 
+@pytest.mark.parametrize(
+    ("target", "document"),
+    [
+        ("/mappings", {"response": {"status": 205, "body": "x"}}),
+        ("/queue", {"operation": "createApiKey", "outcomes": [500, {"status": 99}]}),
+        ("/mappings/import", {"mappings": [{"response": {"status": 200}}, {"response": 1}]}),
+    ],
+    ids=["mappings", "queue", "import"],
+)
+def test_what_is_refused_uses_up_no_id(desk: StubDesk, target: str, document: Any) -> None:
+    id = desk.add(stub("a"))["id"]
+    desk.ask("POST", "/reset")
+    assert desk.ask("POST", target, document)[0] == 422
+    assert desk.add(stub("a"))["id"] == id
+
+
 # Bad input
 
 
