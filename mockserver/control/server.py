@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
-from typing import cast
+from collections.abc import Sequence
 
 from mockserver.contract import Assumption, Operation
 from mockserver.control.metrics import MEDIA_TYPE, write_metrics
 from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Listing, Route
 from mockserver.coverage import (
-    FacetReader,
     report_assumptions,
-    report_operation,
-    sum_up,
+    report_coverage,
     write_html,
     write_markdown,
     write_text,
@@ -137,40 +133,27 @@ def assumptions(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"assumptions": found, **answer})
 
 
-def coverage(call: ControlCall) -> Listing:
+def coverage(call: ControlCall) -> ControlAnswer:
     """`GET /coverage`: what of the contract the calls touched, and what not.
 
     `all=true` counts the calls of all namespaces since the server started, those that were reset or forgotten
     too. `format` is json, text, markdown or html.
     """
-    engine, form = call.engine, call.option("format")
-    if form not in (None, "json", *_COVERAGE_FORMATS):
-        raise BadRequest(f"format={form!r} must be json, text, markdown or html")
-    facets = FacetReader(engine.contract, engine.rules.credential_kinds)
-    counts = count_calls(call)
-
-    def gather(found: list[Json]) -> ControlAnswer:
-        document = sum_up(found)
-        if form in (None, "json"):
-            return ControlAnswer(200, document)
-        write, media_type = _COVERAGE_FORMATS[form]
-        return ControlAnswer(200, text=write(document), media_type=media_type)
-
-    return Listing(
-        call.namespace,
-        list(engine.contract.operations.values()),
-        lambda operation: report_operation(operation, facets, engine.variants, *counts),
-        gather,
-        # The variants of a large schema take a while.
-        at_once=1,
+    engine = call.engine
+    document = report_coverage(
+        engine.contract, engine.rules.credential_kinds, engine.variants, *count_calls(call)
     )
-
-
-_COVERAGE_FORMATS: Mapping[str, tuple[Callable[[JsonObject], str], str]] = {
-    "text": (write_text, "text/plain"),
-    "markdown": (write_markdown, "text/markdown"),
-    "html": (write_html, "text/html"),
-}
+    match call.option("format"):
+        case None | "json":
+            return ControlAnswer(200, document)
+        case "text":
+            return ControlAnswer(200, text=write_text(document), media_type="text/plain")
+        case "markdown":
+            return ControlAnswer(200, text=write_markdown(document), media_type="text/markdown")
+        case "html":
+            return ControlAnswer(200, text=write_html(document), media_type="text/html")
+        case other:
+            raise BadRequest(f"format={other!r} must be json, text, markdown or html")
 
 
 def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
@@ -188,25 +171,15 @@ def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
     return counts, touched
 
 
-def errors(call: ControlCall) -> Listing:
+def errors(call: ControlCall) -> ControlAnswer:
     """`GET /errors`: every documented error and every fault, and how to provoke it."""
-    engine, origin = call.engine, call.origin
-    name, operations = call.operation(), engine.contract.operations
+    engine = call.engine
+    operation = call.operation()
     catalogue = Catalogue(engine.contract, engine.rules, engine.fixtures.stubs)
-
-    def gather(found: list[Json]) -> ControlAnswer:
-        entries = list(chain.from_iterable(cast(list[list[Json]], found)))
-        if name is None:
-            entries += (entry.to_json() for entry in catalogue.list_of_none(origin))
-        return ControlAnswer(200, {"errors": entries, "faults": list_faults(name or next(iter(operations)))})
-
-    return Listing(
-        call.namespace,
-        list(operations.values()) if name is None else [operations[name]],
-        lambda operation: [entry.to_json() for entry in catalogue.list_of(operation, origin)],
-        gather,
-        # As for operations: a value is made for each error.
-        at_once=2,
+    entries = catalogue.list_errors(call.origin, operation=operation)
+    first = operation or next(iter(engine.contract.operations))
+    return ControlAnswer(
+        200, {"errors": [entry.to_json() for entry in entries], "faults": list_faults(first)}
     )
 
 

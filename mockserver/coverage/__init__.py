@@ -12,13 +12,12 @@ from mockserver.coverage.documents import (
     merge_coverage,
     note_test,
     report_assumptions,
-    report_operation,
-    sum_up,
+    report_coverage,
 )
 from mockserver.coverage.facets import FacetReader
 from mockserver.coverage.writing import write_html, write_markdown, write_text
 
 __all__ = [
     "DIMENSIONS", "FacetReader", "follow", "is_near", "measure", "merge_coverage", "note_test",
-    "report_assumptions", "report_operation", "sum_up", "write_html", "write_markdown", "write_text",
+    "report_assumptions", "report_coverage", "write_html", "write_markdown", "write_text",
 ]  # fmt: skip

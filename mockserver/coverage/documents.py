@@ -12,7 +12,7 @@ from mockserver.contract.views import list_references
 from mockserver.coverage.facets import FacetReader, name_answer
 from mockserver.journal.call import CountKey, Facet
 from mockserver.json_codec import dumps_canonical, escape_pointer
-from mockserver.types import Json, JsonObject
+from mockserver.types import JsonObject
 from mockserver.variants import VariantBook, list_statuses
 
 # The dimensions of coverage, and the member that names an item of each.
@@ -25,23 +25,34 @@ DIMENSIONS: Mapping[str, str] = {
 }
 
 
-def sum_up(operations: list[Json]) -> JsonObject:
-    """The report of a contract, of what `report_operation` says of each operation."""
+def report_coverage(
+    contract: Contract,
+    kinds: tuple[str, ...],
+    variants: VariantBook,
+    counts: Mapping[CountKey, int],
+    touched: Mapping[Facet, int],
+) -> JsonObject:
+    """What calls touched, by operation: every item that the contract documents, with its hits, 0 too.
+
+    `kinds` are those of credentials; `counts` and `touched` are a journal's. What was answered without being
+    documented (`created`, `stub`, the status of a breaking answer) stands in the same lists, and its name in
+    `beyond`: it counts for nothing.
+    """
+    facets = FacetReader(contract, kinds)
+    operations = [
+        _report_operation(operation, facets, variants, counts, touched)
+        for operation in contract.operations.values()
+    ]
     return {"operations": operations, "summary": measure({"operations": operations}).to_json()}
 
 
-def report_operation(
+def _report_operation(
     operation: Operation,
     facets: FacetReader,
     variants: VariantBook,
     counts: Mapping[CountKey, int],
     touched: Mapping[Facet, int],
 ) -> JsonObject:
-    """What calls touched of an operation: every item that the contract documents, with its hits, 0 too.
-
-    `counts` and `touched` are a journal's. What was answered without being documented (`created`, `stub`, the
-    status of a breaking answer) stands in the same lists, and its name in `beyond`: it counts for nothing.
-    """
     known = facets.of(operation)
     statuses: Counter[int] = Counter()
     reasons: Counter[str] = Counter()

@@ -83,12 +83,11 @@ class Catalogue:
             entry
             for item in self._contract.operations.values()
             if operation in (None, item.id)
-            for entry in self.list_of(item, origin)
+            for entry in self._list_of(item, origin)
         ]
-        return entries if operation is not None else [*entries, *self.list_of_none(origin)]
+        return entries if operation is not None else [*entries, *self._list_of_none(origin)]
 
-    def list_of(self, operation: Operation, origin: str) -> Iterator[ErrorEntry]:
-        """Every documented error of one operation."""
+    def _list_of(self, operation: Operation, origin: str) -> Iterator[ErrorEntry]:
         for status, envelope in _documented_errors(operation):
             for name, body in self._bodies(operation, status, envelope):
                 yield self._entry(
@@ -136,7 +135,7 @@ class Catalogue:
         )
         return ErrorEntry(operation.id, status, reason, body, provoke)
 
-    def list_of_none(self, origin: str) -> Iterator[ErrorEntry]:
+    def _list_of_none(self, origin: str) -> Iterator[ErrorEntry]:
         """The errors that no operation documents: of paths and methods that the contract lacks, and of the
         guard in front of everything."""
         for status, reason, cause in _OF_NO_OPERATION:

@@ -11,7 +11,6 @@ from click.testing import CliRunner
 
 from mockserver.cli.main import main
 from mockserver.contract import load_contract
-from mockserver.control import Listing
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from mockserver.synthesis.requests import find_unmakeable
@@ -92,11 +91,3 @@ def test_an_error_without_an_example_is_told_as_it_is_answered(tmp_path: Path) -
     broken = send(b"{")
     assert (broken.status, broken.json["errors"][0]["pointer"]) == (400, "#")
     assert "line 1 column 2" in broken.json["errors"][0]["detail"]
-
-
-@pytest.mark.parametrize("path", ["/errors", "/coverage"])
-def test_what_is_told_of_each_operation_is_told_in_turns(tmp_path: Path, path: str) -> None:
-    desk = Desk(build_engine(Settings(contract=write_contract(tmp_path, {"type": "string"}))))
-    answer = desk.control.begin("GET", path, "", b"")
-    assert isinstance(answer, Listing)
-    assert (len(answer.items), answer.finish().status) == (1, 200)
