@@ -10,6 +10,7 @@ from mockserver.engine.engine import Engine
 from mockserver.serving.building import build_engine
 from mockserver.settings import Settings
 from tests.desk import ORIGIN, Desk
+from tests.doors import UNSENT
 
 
 @pytest.mark.parametrize("namespace", ["default", "t1"])
@@ -29,6 +30,23 @@ def test_the_example_of_each_operation_succeeds_in_its_namespace(engine: Engine,
         )
         assert answer.status < 300, answer.body
     assert {call.namespace for call in engine.namespaces.get(namespace).journal} == {namespace}
+
+
+def test_a_credential_that_is_declared_as_a_parameter_too_is_in_the_example_once(tmp_path: Path) -> None:
+    contract = tmp_path / "openapi.yaml"
+    contract.write_text(
+        "openapi: 3.1.0\ninfo: {title: t, version: '1'}\n"
+        "components: {securitySchemes: {k: {type: apiKey, in: query, name: key}}}\n"
+        "paths:\n  /a:\n    get:\n      operationId: a\n      security: [{k: []}]\n"
+        "      parameters: [{name: key, in: query, required: true, schema: {type: string}}]\n"
+        "      responses: {'204': {description: d}}\n",
+        "utf-8",
+    )
+    desk = Desk(build_engine(Settings(contract=contract)))
+    (operation,) = desk.get("/operations")["operations"]
+    url = operation["example"]["url"]
+    assert url.count("key=") == 1
+    assert desk.api.send("GET", url, key=None, json=UNSENT).status == 204
 
 
 def test_the_contract_names_this_server_first(engine: Engine) -> None:
