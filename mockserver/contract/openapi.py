@@ -508,9 +508,6 @@ class _Reader:
             schema_pointer="" if media is None else media.schema_pointer,
             examples={} if media is None else media.examples,
             headers=self._headers(raw, pointer),
-            description=str(raw.get("description", "")),
-            provenance=provenance,
-            source=str(raw.get("x-source", "")),
             media=media,
             content=content,
         )

@@ -86,7 +86,7 @@ class ResponseHeader:
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """The body of one status in one media type: its schema, its named examples, and where they come from.
+    """The body of one status in one media type: its schema and its named examples.
 
     `media_type` is None where there is no body; `content_type` is the header that tells it. `content` are all
     media types of the status, by name; `media` is this one.
@@ -100,9 +100,6 @@ class Envelope:
     schema_pointer: str
     examples: Mapping[str, Json]
     headers: Mapping[str, ResponseHeader]
-    description: str
-    provenance: str
-    source: str
     media: MediaType | None
     content: Mapping[str, MediaType]
 

@@ -134,10 +134,10 @@ def test_an_envelope_is_found_by_status_range_or_default(tmp_path: Path) -> None
     responses = {status: {"description": status} for status in ("201", "4xx", "404", "default")}
     operation = only_operation(load(tmp_path, {**HEAD, "paths": {"/a": {"get": {"responses": responses}}}}))
     found = {status: operation.envelope(status) for status in (201, 404, 422, 500)}
-    assert [envelope and envelope.description for envelope in found.values()] == [
+    assert [envelope and envelope.status for envelope in found.values()] == [
         "201",
         "404",
-        "4xx",
+        "4XX",
         "default",
     ]
     assert operation.statuses == (201, 404)
