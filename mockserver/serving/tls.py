@@ -47,7 +47,7 @@ def open_tls(settings: Settings) -> Tls | None:
     except ImportError:
         text = (
             "a certificate for this run is made by trustme, which is not installed: "
-            "pip install 'hsrcpay-mockserver[tls]', or give tls_cert and tls_key"
+            "pip install 'hsrcpay-mockserver[tls]', or give tls_cert and tls_key (--tls-cert, --tls-key)"
         )
         raise SettingsError([Problem(text, "/tls")]) from None
     authority = trustme.CA()
