@@ -82,8 +82,13 @@ class ByteBudget:
         with self._lock:
             rest = self.limit - self.limit // 16 - self.pinned
             holders = list(self._holders)
-            share = max(1, find_share([holder.bytes for holder in holders], rest))
-            held = sum(holder.shrink(share) if holder.bytes > share else holder.bytes for holder in holders)
+            # As they are now: others may take in more meanwhile, and have their turn later.
+            sizes = [holder.bytes for holder in holders]
+            share = max(1, find_share(sizes, rest))
+            held = sum(
+                holder.shrink(share) if size > share else size
+                for holder, size in zip(holders, sizes, strict=True)
+            )
             if held > rest:
                 holders.sort(key=lambda holder: holder.last_used)
                 # The last is the one that asks for room.

@@ -142,6 +142,28 @@ def test_the_others_keep_their_newest_while_somebody_uses_the_largest() -> None:
     assert budget.used <= 1_600
 
 
+def test_one_that_takes_in_much_while_room_is_made_costs_the_others_nothing() -> None:
+    budget = ByteBudget(1_600)
+    small, large, busy = Shelf(budget), Shelf(budget), Shelf(budget)
+    small.put(100)
+    busy.put(100)
+    large.put(*[100] * 13)
+    forget = large.account._forget_oldest
+
+    def forget_while_another_grows(size: int) -> None:
+        forget(size)
+        busy.sizes.append(1_400)
+        busy.account.charge(1_400)
+
+    large.account._forget_oldest = forget_while_another_grows
+    with busy.lock:
+        thread = threading.Thread(target=large.put, args=(200,))
+        thread.start()
+        thread.join()
+    assert (small.sizes, busy.sizes) == ([100], [100, 1_400])
+    assert len(large.sizes) > 1
+
+
 def test_what_changes_in_transactions_only_makes_room_in_the_next() -> None:
     budget = ByteBudget(1_600)
     shelf = Shelf(budget, kind=LateAccount)
