@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mockserver.contract import Assumption, Operation
 from mockserver.control.metrics import MEDIA_TYPE, write_metrics
@@ -15,7 +15,7 @@ from mockserver.coverage import (
     write_markdown,
     write_text,
 )
-from mockserver.engine.catalogue import Catalogue, list_faults
+from mockserver.engine.catalogue import Catalogue, ErrorEntry, list_faults
 from mockserver.exceptions import StoreUnavailable
 from mockserver.journal.call import CountKey, Facet
 from mockserver.synthesis.requests import example_body, example_head, find_unmakeable
@@ -171,15 +171,23 @@ def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:
     return counts, touched
 
 
-def errors(call: ControlCall) -> ControlAnswer:
+def errors(call: ControlCall) -> Listing:
     """`GET /errors`: every documented error and every fault, and how to provoke it."""
     engine = call.engine
     operation = call.operation()
     catalogue = Catalogue(engine.contract, engine.rules, engine.fixtures.stubs)
-    entries = catalogue.list_errors(call.origin, operation=operation)
-    first = operation or next(iter(engine.contract.operations))
-    return ControlAnswer(
-        200, {"errors": [entry.to_json() for entry in entries], "faults": list_faults(first)}
+    faults = list_faults(operation or next(iter(engine.contract.operations)))
+
+    def write(make: Callable[[], ErrorEntry]) -> Json:
+        return make().to_json()
+
+    return Listing(
+        call.namespace,
+        catalogue.find_errors(call.origin, operation=operation),
+        write,
+        lambda found: ControlAnswer(200, {"errors": found, "faults": faults}),
+        # As with operations.
+        at_once=4,
     )
 
 

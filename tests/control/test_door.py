@@ -5,12 +5,13 @@ from __future__ import annotations
 import gc
 import json
 import socket
+import urllib.request
 from typing import Any
 
 import pytest
 
-from mockserver.control import door
-from mockserver.control.routing import read_body
+from mockserver.control import Control, door
+from mockserver.control.routing import Listing, read_body
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from mockserver.serving.uvicorn_server import ServerThread
@@ -215,6 +216,26 @@ def test_the_end_of_the_server_ends_streams_and_waits(engine: Engine) -> None:
         with waiting:
             answer = parse(waiting.makefile("rb").read())
         assert (answer.status, answer.json["ok"]) == (200, False)
+
+
+def test_errors_are_made_a_few_at_a_time_and_are_the_same(
+    server: ServerThread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+    write_some = Listing.write_some
+
+    def note(listing: Listing, start: int, stop: int) -> list[Any]:
+        steps.append(stop - start)
+        return write_some(listing, start, stop)
+
+    monkeypatch.setattr(Listing, "write_some", note)
+    origin = f"http://{server.host}:{server.port}"
+    with urllib.request.urlopen(f"{origin}/__admin/errors", timeout=20) as answer:
+        found = json.load(answer)
+    assert len(steps) > 1 and max(steps) <= 4
+    told = Control(server.engine).begin("GET", "/errors", "", b"", origin=origin)
+    assert isinstance(told, Listing)
+    assert found == told.finish().value
 
 
 def test_a_body_that_was_read_shows_nothing_and_is_let_go() -> None:
