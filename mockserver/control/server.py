@@ -186,8 +186,8 @@ def errors(call: ControlCall) -> Listing:
         catalogue.find_errors(call.origin, operation=operation),
         write,
         lambda found: ControlAnswer(200, {"errors": found, "faults": faults}),
-        # As with operations.
-        at_once=4,
+        # The body of one may take some hundredths of a second to make.
+        at_once=1,
     )
 
 
