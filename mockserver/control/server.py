@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from mockserver.contract import Assumption, Operation
 from mockserver.control.metrics import MEDIA_TYPE, write_metrics
-from mockserver.control.routing import BadRequest, ControlAnswer, ControlCall, Listing, Route
+from mockserver.control.routing import (
+    TURN_SECONDS,
+    BadRequest,
+    ControlAnswer,
+    ControlCall,
+    Listing,
+    Question,
+    Route,
+)
 from mockserver.coverage import (
     report_assumptions,
     report_coverage,
@@ -133,27 +142,45 @@ def assumptions(call: ControlCall) -> ControlAnswer:
     return ControlAnswer(200, {"assumptions": found, **answer})
 
 
-def coverage(call: ControlCall) -> ControlAnswer:
+def coverage(call: ControlCall) -> Question:
     """`GET /coverage`: what of the contract the calls touched, and what not.
 
     `all=true` counts the calls of all namespaces since the server started, those that were reset or forgotten
     too. `format` is json, text, markdown or html.
     """
+    wanted = call.option("format") or "json"
+    if wanted != "json" and wanted not in _COVERAGE_TEXTS:
+        raise BadRequest(f"format={wanted!r} must be json, text, markdown or html")
     engine = call.engine
-    document = report_coverage(
+    steps = report_coverage(
         engine.contract, engine.rules.credential_kinds, engine.variants, *count_calls(call)
     )
-    match call.option("format"):
-        case None | "json":
+    found: list[JsonObject] = []
+
+    def prepare() -> bool:
+        deadline = time.monotonic() + TURN_SECONDS
+        for report in steps:
+            if report is not None:
+                found.append(report)
+            elif time.monotonic() > deadline:
+                return False
+        return True
+
+    def answer() -> ControlAnswer:
+        (document,) = found
+        if wanted == "json":
             return ControlAnswer(200, document)
-        case "text":
-            return ControlAnswer(200, text=write_text(document), media_type="text/plain")
-        case "markdown":
-            return ControlAnswer(200, text=write_markdown(document), media_type="text/markdown")
-        case "html":
-            return ControlAnswer(200, text=write_html(document), media_type="text/html")
-        case other:
-            raise BadRequest(f"format={other!r} must be json, text, markdown or html")
+        write, media_type = _COVERAGE_TEXTS[wanted]
+        return ControlAnswer(200, text=write(document), media_type=media_type)
+
+    return Question(call.namespace, answer, answer, 0.0, prepare)
+
+
+_COVERAGE_TEXTS: Mapping[str, tuple[Callable[[JsonObject], str], str]] = {
+    "text": (write_text, "text/plain"),
+    "markdown": (write_markdown, "text/markdown"),
+    "html": (write_html, "text/html"),
+}
 
 
 def count_calls(call: ControlCall) -> tuple[Counter[CountKey], Counter[Facet]]:

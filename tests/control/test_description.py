@@ -8,7 +8,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from mockserver.control import ROUTES, ControlAnswer, Route
+from mockserver.client.local import wait_for_answer
+from mockserver.control import ROUTES, ControlAnswer, Question, Route
 from mockserver.control.description import FORMAT_OF, PARAMETERS, operation_id
 from mockserver.control.shapes import EXAMPLES, SHAPES
 from mockserver.engine.engine import Engine
@@ -83,6 +84,8 @@ def test_each_route_takes_its_example_and_gives_what_is_described(desk: Desk, ro
     if route.path == "/events":
         assert list(described["responses"]["200"]["content"]) == ["text/event-stream"]
         return
+    if isinstance(answer, Question):
+        answer = wait_for_answer(answer)
     assert isinstance(answer, ControlAnswer)
     assert answer.status in route.answers, answer.value
     content = described["responses"][str(answer.status)].get("content", {})

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from mockserver.client.local import wait_for_answer
 from mockserver.control import Control, door
-from mockserver.control.routing import Listing, read_body
+from mockserver.control.routing import Listing, Question, read_body
 from mockserver.engine.engine import Engine
 from mockserver.messages import build_request
 from mockserver.serving.uvicorn_server import ServerThread
+from mockserver.variants import list_statuses
 from tests.doors import BODY, SETTINGS, UNSENT, Api, engine_api, parse, talk
 from tests.events import listening
 
@@ -236,6 +238,22 @@ def test_errors_are_made_one_at_a_time_and_are_the_same(
     told = Control(server.engine).begin("GET", "/errors", "", b"", origin=origin)
     assert isinstance(told, Listing)
     assert found == told.finish().value
+
+
+def test_coverage_is_worked_out_in_steps_and_is_the_same(
+    server: ServerThread, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each step takes longer than this.
+    monkeypatch.setattr("mockserver.control.server.TURN_SECONDS", -1.0)
+    api.send()
+    told = Control(server.engine).begin("GET", "/coverage", "", b"")
+    assert isinstance(told, Question)
+    steps = 1
+    while not told.prepare():
+        steps += 1
+    assert steps > sum(len(list_statuses(each)) for each in server.engine.contract.operations.values())
+    with urllib.request.urlopen(f"http://{server.host}:{server.port}/__admin/coverage", timeout=20) as answer:
+        assert json.load(answer) == wait_for_answer(told).value
 
 
 def test_a_body_that_was_read_shows_nothing_and_is_let_go() -> None:
