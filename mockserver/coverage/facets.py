@@ -132,7 +132,7 @@ class FacetReader:
         operation, decision = situation.head.operation, situation.decision
         if operation is None or decision is None:
             return ()
-        known = self._known.get(operation.id) or self.of(operation)
+        known = self.of(operation)
         # The call's own reason is counted by the journal, but may yet become another.
         touched = known.find_usual(situation.inspection, None if effect == decision.reason else effect)
         if not isinstance(decision.content, CarryOut):
